@@ -1,0 +1,181 @@
+"""The front end on ``torch.export``: public, slow, and the oracle of the other one.
+
+Every free axis is exported as ``Dim.AUTO``, under which torch records what it assumes of a size as
+a guard and raises nothing. Multiples are not its business: sizes and guards are read with 32*h in
+the place of H, and our own algebra does the simplification.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import sympy
+import torch
+from torch import nn
+from torch.fx.experimental import symbolic_shapes
+from torch.utils._pytree import tree_leaves  # private: the nesting of a node's results
+
+from fxflops.capture.guards import conditions
+from fxflops.capture.prepare import (
+    example_inputs,
+    first_line,
+    floating_dtype,
+    module_types,
+    symbol_of,
+)
+from fxflops.capture.result import Capture
+from fxflops.capture.source import TORCH, located, model_frame
+from fxflops.dims import ExpressionReader, shape_env_reader
+from fxflops.domain import Domain, Relation, Sign
+from fxflops.errors import CaptureError
+from fxflops.inputs import Axis, InputSpec
+from fxflops.symbolic import Dim, Symbol
+
+
+def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Capture:
+    """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
+
+    Raises CaptureError when the model cannot be exported, and SpecialisedError, with the source
+    line, when it fixes an axis that the spec leaves free.
+    """
+    tensors = example_inputs(inputs, hints, floating_dtype(model))
+    free = tuple(
+        {i: torch.export.Dim.AUTO for i, axis in enumerate(t.axes) if isinstance(axis, Axis)}
+        for t in inputs.tensors
+    )
+    try:
+        with torch.no_grad(), torch.device("meta"), _guards_name_the_model():
+            exported = torch.export.export(model, tensors, dynamic_shapes=free, strict=False)
+    except Exception as error:
+        raise CaptureError(f"torch.export cannot capture the model: {first_line(error)}") from error
+
+    graph = exported.graph
+    arguments = _arguments(exported)
+    symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
+    sizes = [
+        (size, axis)
+        for node, tensor in zip(arguments, inputs.tensors, strict=True)
+        for size, axis in zip(node.meta["val"].shape, tensor.axes, strict=True)
+        if isinstance(axis, Axis)
+    ]
+    # Private: ``_expr`` is the symbol that the size had before torch replaced it by something else.
+    known: dict[sympy.Symbol, Dim] = {s.node._expr: symbols[axis.name].size for s, axis in sizes}
+    guards = sizes[0][0].node.shape_env.guards if sizes else ()
+    values = {symbol: hints[symbol.name] // symbol.multiple for symbol in symbols.values()}
+    relations = conditions(_relations(guards, known, values))
+    _annotate(graph, {node.name for node in arguments})
+    return Capture(
+        graph=graph,
+        read=shape_env_reader(known),
+        domain=Domain(tuple(symbols.values()), relations),
+        module_types=module_types(model),
+        frontend="export",
+    )
+
+
+@contextmanager
+def _guards_name_the_model() -> Iterator[None]:
+    """Let torch note the model's own line with a guard, not that of the kernel that asked."""
+    env = symbolic_shapes.ShapeEnv
+    original = getattr(env, "_get_user_frame", None)  # private; without it guards name the kernel
+    if original is None:
+        yield
+        return
+
+    def user_frame(self: symbolic_shapes.ShapeEnv) -> FrameType | None:
+        return model_frame() or original(self)
+
+    env._get_user_frame = user_frame
+    try:
+        yield
+    finally:
+        env._get_user_frame = original
+
+
+def _arguments(exported: torch.export.ExportedProgram) -> list[torch.fx.Node]:
+    """The placeholders of the user's tensors, in order."""
+    names = exported.graph_signature.user_inputs
+    placeholders = {node.name: node for node in exported.graph.nodes if node.op == "placeholder"}
+    return [placeholders[name] for name in names if isinstance(name, str)]
+
+
+def _annotate(graph: torch.fx.Graph, inputs: set[str]) -> None:
+    """Give every node the ``meta`` entries that `Capture` ensures."""
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            node.meta["kind"] = "input" if node.name in inputs else "parameter"
+        elif node.op == "output":
+            node.meta["kind"] = "output"
+        elif node.op == "get_attr":
+            node.meta["kind"] = "parameter"
+        else:
+            is_size = not _has_tensor(node.meta.get("val")) and _has_size(node.meta.get("val"))
+            node.meta["kind"] = "size" if is_size else "operator"
+            stack = list(node.meta.get("nn_module_stack", {}).values())
+            node.meta["path"] = stack[-1][0] if stack else ""
+            node.meta["where"] = _line(node.meta.get("stack_trace"))
+
+
+def _has_tensor(value: object) -> bool:
+    return any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(value))
+
+
+def _has_size(value: object) -> bool:
+    return any(isinstance(leaf, (int, torch.SymInt)) for leaf in tree_leaves(value))
+
+
+def _line(stack_trace: str | None) -> str:
+    """The innermost line of a formatted stack that is the model's own."""
+    frames = re.findall(r'File "([^"]+)", line (\d+), in (\S+)', stack_trace or "")
+    own = [frame for frame in frames if not frame[0].startswith(TORCH)]
+    if not frames:
+        return ""
+    file, line, function = (own or frames)[-1]
+    return located(file, int(line), function)
+
+
+def _relations(
+    guards: Iterable[Any], known: Mapping[sympy.Symbol, Dim], hints: Mapping[Symbol, int]
+) -> Iterator[Relation]:
+    reader = ExpressionReader(known)
+    for guard in guards:
+        frame = guard.sloc.framework_loc
+        where = located(frame.filename, frame.lineno, frame.name) if frame else ""
+        for sign, value in _comparisons(guard.expr, reader, hints):
+            yield Relation(value, sign, where)
+
+
+def _comparisons(
+    expression: sympy.Basic, reader: ExpressionReader, hints: Mapping[Symbol, int]
+) -> Iterator[tuple[Sign, Dim]]:
+    """A guard as comparisons with 0, all of which hold; of a disjunction the part that held."""
+    if isinstance(expression, sympy.And):
+        for part in expression.args:
+            yield from _comparisons(part, reader, hints)
+    elif isinstance(expression, sympy.Or):
+        for part in expression.args:
+            comparisons = list(_comparisons(part, reader, hints))
+            if all(Relation(value, sign).holds(hints) for sign, value in comparisons):
+                yield from comparisons
+                return
+    elif isinstance(expression, sympy.core.relational.Relational):
+        left, right = reader.ratio(expression.lhs), reader.ratio(expression.rhs)
+        difference = left[0] * right[1] - right[0] * left[1]
+        sign, value = _COMPARED[type(expression)](difference)
+        yield sign, value
+    elif expression is not sympy.true:
+        raise CaptureError(f"The capture assumed {expression}, which fxflops cannot read.")
+
+
+_COMPARED: dict[type, Callable[[Dim], tuple[Sign, Dim]]] = {
+    sympy.Eq: lambda difference: ("==", difference),
+    sympy.Ne: lambda difference: ("!=", difference),
+    sympy.Ge: lambda difference: (">=", difference),
+    sympy.Gt: lambda difference: (">=", difference - 1),
+    sympy.Le: lambda difference: (">=", -difference),
+    sympy.Lt: lambda difference: (">=", -difference - 1),
+}

@@ -1,0 +1,78 @@
+"""From the assumptions that a capture recorded to the domain of its formulas.
+
+A capture runs the model at one size and records what the model and PyTorch's kernels asked of the
+symbolic sizes: each answer is an assumption, a relation ``value == 0``, ``!= 0`` or ``>= 0``. What
+follows from the symbols' least values is no condition; what fixes a size is an error; the rest is
+the domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fxflops.domain import Relation
+from fxflops.errors import SpecialisedError
+from fxflops.symbolic import Dim, lower_bound, symbols_of
+from fxflops.symbolic.polynomial import ONE
+
+
+def conditions(relations: Iterable[Relation]) -> tuple[Relation, ...]:
+    """The relations that are neither always true nor implied by another, in order.
+
+    Raises SpecialisedError for one that fixes a size, or a product of sizes.
+    """
+    kept: list[Relation] = []
+    for relation in relations:
+        if _always(relation) or any(_implies(known, relation) for known in kept):
+            continue
+        if _fixes_a_size(relation):
+            raise SpecialisedError(_fixed_message(relation))
+        kept = [known for known in kept if not _implies(relation, known)]
+        kept.append(relation)
+    return tuple(kept)
+
+
+def _always(relation: Relation) -> bool:
+    value = relation.value
+    if isinstance(value, int):
+        assert relation.holds({}), f"an assumption is false: {relation}"
+        return True
+    low, high = lower_bound(value), lower_bound(-value)
+    if relation.sign == ">=":
+        return low is not None and low >= 0
+    if relation.sign == "!=":
+        return (low is not None and low > 0) or (high is not None and high > 0)
+    return False
+
+
+def _implies(known: Relation, relation: Relation) -> bool:
+    if known.sign == relation.sign:
+        if known.value == relation.value or known.value == -relation.value:
+            return relation.sign != ">=" or known.value == relation.value
+    if known.sign != ">=" or relation.sign == "==":
+        return False
+    excess = lower_bound(relation.value - known.value)
+    return excess is not None and excess >= (1 if relation.sign == "!=" else 0)
+
+
+def _fixes_a_size(relation: Relation) -> bool:
+    """Whether it is an equation that only finitely many sizes solve: terms of one sign, plus one
+    constant. ``H == W`` has infinitely many solutions and is a condition.
+    """
+    value: Dim = relation.value
+    if relation.sign != "==" or isinstance(value, int):
+        return False
+    signs = {c > 0 for m, c in value.terms.items() if m != ONE}
+    return len(signs) == 1
+
+
+def _fixed_message(relation: Relation) -> str:
+    from fxflops.closed_form import relation_text
+
+    names = sorted(symbol.name for symbol in symbols_of(relation.value))
+    condition = relation_text(relation.value, relation.sign)
+    where = f" at {relation.where}" if relation.where else ""
+    return (
+        f"The model fixes {' and '.join(names)}{where}: it holds only where {condition}. "
+        f"Write the number in place of the symbol in the input spec."
+    )

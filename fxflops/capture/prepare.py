@@ -1,0 +1,124 @@
+"""What a front end runs: the model without its weights, and inputs of the sizes asked for."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from fxflops.errors import CaptureError
+from fxflops.inputs import Axis, InputSpec
+from fxflops.symbolic import Symbol
+
+
+def on_meta(model: nn.Module, dtype: str | None = None) -> nn.Module:
+    """A copy of ``model`` in eval mode whose tensors, all on the meta device, hold no data.
+
+    ``model`` is not changed, and its weights are not copied. With ``dtype``, floating-point
+    tensors become of that type.
+
+    Raises CaptureError for a model that Python cannot copy.
+    """
+    memo: dict[int, object] = {}
+    for module in model.modules():
+        for tensor in _tensors(vars(module)):
+            memo[id(tensor)] = _emptied(tensor)
+    try:
+        copied: nn.Module = copy.deepcopy(model, memo)
+    except Exception as error:
+        raise CaptureError(
+            f"Cannot copy {type(model).__name__}, which fxflops does to leave it as it is: {error}"
+        ) from error
+    copied.eval()
+    return copied.to(getattr(torch, dtype)) if dtype else copied
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    """The tensors in nested dicts, lists and tuples, modules left to themselves."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _emptied(tensor: Tensor) -> Tensor:
+    """The same shape, strides, dtype and kind on the meta device."""
+    empty = torch.empty_strided(
+        tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta"
+    )
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(empty, requires_grad=tensor.requires_grad)
+    return empty
+
+
+def example_inputs(
+    inputs: InputSpec, sizes: Mapping[str, int], dtype: torch.dtype
+) -> tuple[Tensor, ...]:
+    """Meta tensors of the spec's shapes at ``sizes``; ``dtype`` where the spec names none."""
+
+    def size(axis: int | Axis) -> int:
+        return sizes[axis.name] if isinstance(axis, Axis) else axis
+
+    return tuple(
+        torch.empty(
+            tuple(map(size, tensor.axes)),
+            dtype=getattr(torch, tensor.dtype) if tensor.dtype else dtype,
+            device="meta",
+        )
+        for tensor in inputs.tensors
+    )
+
+
+def floating_dtype(model: nn.Module) -> torch.dtype:
+    """The dtype of the model's first floating-point parameter or buffer; float32 without one."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point():
+            return tensor.dtype
+    return torch.float32
+
+
+def hints(inputs: InputSpec, defaults: Mapping[str, int]) -> dict[str, int]:
+    """A size for each free axis to trace with: plausible, above 1, and pairwise different.
+
+    Near the default where there is one; otherwise 2 for an axis that leads, a few hundred for the
+    last axes of an image, a few tens for others.
+    """
+    chosen: dict[str, int] = {}
+    for axis in inputs.axes:
+        size = max(defaults.get(axis.name, _usual(axis, inputs)), axis.minimum, 2 * axis.multiple)
+        size -= size % axis.multiple
+        while size in chosen.values():
+            size += axis.multiple
+        chosen[axis.name] = size
+    return chosen
+
+
+def _usual(axis: Axis, inputs: InputSpec) -> int:
+    tensor = next(t for t in inputs.tensors if axis in t.axes)
+    position = tensor.axes.index(axis)
+    if position == 0:
+        return 2
+    return 224 if len(tensor.axes) >= 4 and position >= 2 else 16
+
+
+def symbol_of(axis: Axis) -> Symbol:
+    """The symbol of a free axis; a capture assumes sizes of at least 2."""
+    return Symbol(axis.name, axis.multiple, max(2, axis.minimum // axis.multiple))
+
+
+def module_types(model: nn.Module) -> dict[str, str]:
+    """The name of each module's type by its path, in the order of registration."""
+    named = model.named_modules(remove_duplicate=False)
+    return {path: type(module).__name__ for path, module in named}
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

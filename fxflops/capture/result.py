@@ -1,0 +1,31 @@
+"""What every front end returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch.fx
+
+from fxflops.dims import SizeReader
+from fxflops.domain import Domain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """A model as a graph.
+
+    Ensures of every node of ``graph``: ``meta["kind"]`` is ``input``, ``parameter``, ``operator``
+    or ``output``; ``meta["val"]`` is the (meta) tensor or size, or the tuple of them, that it
+    computes, whose sizes ``read`` turns into dims; and of each operator node: the target is an
+    ``OpOverload`` or ``operator.getitem``, ``meta["path"]`` is the module that calls it,
+    ``meta["where"]`` the source line.
+
+    ``module_types`` has the type's name of every module on some path, its containers included.
+    """
+
+    graph: torch.fx.Graph
+    read: SizeReader
+    domain: Domain
+    module_types: Mapping[str, str]
+    frontend: str

@@ -1,0 +1,47 @@
+"""Which line of the model's code is running."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+import fxflops
+
+TORCH = os.path.dirname(torch.__file__) + os.sep
+OURS = os.path.dirname(fxflops.__file__) + os.sep
+LAYERS = os.path.join(TORCH, "nn", "modules") + os.sep
+
+
+def model_frame() -> FrameType | None:
+    """The innermost running frame of the model: outside torch, or else in one of its layers."""
+    frame: FrameType | None = sys._getframe(1)
+    layer = None
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(OURS) and frame.f_code.co_name == "capture":
+            break
+        if not file.startswith((TORCH, OURS)) and not file.startswith("<"):
+            return frame
+        if layer is None and file.startswith(LAYERS) and not file.endswith("module.py"):
+            layer = frame
+        frame = frame.f_back
+    return layer
+
+
+def model_line() -> str:
+    """`model_frame` as ``file.py:12 in forward``; empty where no line of a model is running."""
+    frame = model_frame()
+    return located(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) if frame else ""
+
+
+def located(file: str, line: int | None, function: str) -> str:
+    """A source line as people read it: the path below the package's folder or the directory."""
+    path = Path(file)
+    folders = [folder for folder in sys.path if folder and path.is_relative_to(folder)]
+    if folders:
+        path = path.relative_to(max(folders, key=len))
+    return f"{path}:{line} in {function}"

@@ -1,0 +1,186 @@
+"""From a count to a formula in the user's sizes: as text, as a sympy expression, as numbers.
+
+A count is a polynomial in quotients such as h = H / 32 (`fxflops.symbolic`); the user speaks of H.
+Each monomial's coefficient is divided by the multiples in it, which leaves rational coefficients;
+over their common denominator they are integers again, and the division is exact wherever H is a
+multiple of 32. A quotient that does not come out, for a free H, stays a floor inside the formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import gcd, lcm, prod
+from typing import TYPE_CHECKING, Any
+
+from fxflops.symbolic import (
+    Dim,
+    Extremum,
+    Floor,
+    Symbol,
+    evaluate,
+    magnitude,
+)
+from fxflops.symbolic.polynomial import Atom, Monomial, degree, terms_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import sympy
+    from numpy.typing import NDArray
+
+INT64_MAX = 2**63 - 1
+
+
+def text(value: Dim, order: Sequence[str] = ()) -> str:
+    """``value`` as integer arithmetic that Python itself evaluates, in the user's sizes.
+
+    The first symbol of ``order`` (the batch) is factored out: ``(N*(a*H*W + b) + c)//1024``.
+    Operators: ``+ - * ** //``, ``Max()`` and ``Min()``.
+    """
+    terms, denominator = _over_common_denominator(value)
+    body = _grouped(terms, order)
+    return body if denominator == 1 else f"({body})//{denominator}"
+
+
+def relation_text(value: Dim, sign: str, order: Sequence[str] = ()) -> str:
+    """The comparison ``value sign 0`` in the user's sizes, its constant on the right."""
+    terms, _ = _over_common_denominator(value)
+    constant = terms.pop((), 0)
+    common = gcd(*terms.values())
+    if constant % common == 0:
+        terms = {m: c // common for m, c in terms.items()}
+        constant //= common
+    negative = {m: -c for m, c in terms.items() if c < 0}
+    positive = {m: c for m, c in terms.items() if c > 0}
+    left = _grouped(positive, order) if positive else "0"
+    if negative:
+        right = _grouped(negative, order)
+        right += f" {'-' if constant > 0 else '+'} {abs(constant)}" if constant else ""
+        return f"{left} {sign} {right}"
+    return f"{left} {sign} {-constant}"
+
+
+def to_sympy(value: Dim, order: Sequence[str] = ()) -> sympy.Expr:
+    """``value`` as a sympy expression in positive integer symbols named as the user's sizes.
+
+    Collected in the first symbol of ``order``.
+    """
+    import sympy
+
+    def of(value: Dim) -> sympy.Expr:
+        if isinstance(value, int):
+            return sympy.Integer(value)
+        products = (
+            sympy.Mul(c, *(of_atom(atom) ** power for atom, power in m))
+            for m, c in value.terms.items()
+        )
+        return sympy.Add(*products)
+
+    def of_atom(atom: Atom) -> sympy.Expr:
+        if isinstance(atom, Symbol):
+            return sympy.Symbol(atom.name, integer=True, positive=True) / atom.multiple
+        if isinstance(atom, Floor):
+            return sympy.floor(of(atom.numerator) / of(atom.denominator))
+        assert isinstance(atom, Extremum)
+        choose = sympy.Max if atom.name == "max" else sympy.Min
+        return choose(of(atom.left), of(atom.right))
+
+    expression = of(value)
+    if order and len(order) > 1:
+        batch = sympy.Symbol(order[0], integer=True, positive=True)
+        expression = sympy.collect(expression, batch)
+    return expression
+
+
+def evaluate_many(value: Dim, sizes: Mapping[Symbol, NDArray[Any]]) -> NDArray[Any]:
+    """``value`` at many sizes at once, exactly.
+
+    ``sizes[symbol]`` are arrays of the symbol's values (H / 32 for ``H%32``), which broadcast.
+    Gives int64 where no intermediate result can leave it, an array of Python integers otherwise.
+    """
+    import numpy as np
+
+    shape = np.broadcast_shapes(*(array.shape for array in sizes.values()))
+    if isinstance(value, int):
+        dtype = np.int64 if abs(value) <= INT64_MAX else object
+        return np.full(shape, value, dtype=dtype)
+    largest = {symbol: int(array.max(initial=0)) for symbol, array in sizes.items()}
+    dtype = np.int64 if magnitude(value, largest) <= INT64_MAX else object
+    arrays = {symbol: _exactly(array, dtype) for symbol, array in sizes.items()}
+    result = evaluate(value, arrays, maximum=np.maximum, minimum=np.minimum)
+    return np.broadcast_to(np.asarray(result, dtype=dtype), shape)
+
+
+def _exactly(array: NDArray[Any], dtype: type) -> NDArray[Any]:
+    """The same integers in ``dtype``; as Python integers where that is ``object``."""
+    import numpy as np
+
+    return array.astype(dtype) if dtype is np.int64 else np.array(array.tolist(), dtype=object)
+
+
+def _over_common_denominator(value: Dim) -> tuple[dict[Monomial, int], int]:
+    """``value`` = sum of coefficient * monomial / denominator, the symbols now the user's sizes."""
+    rational = {
+        monomial: Fraction(c, prod(a.multiple**p for a, p in monomial if isinstance(a, Symbol)))
+        for monomial, c in terms_of(value).items()
+    }
+    denominator = lcm(*(c.denominator for c in rational.values()))
+    return {m: int(c * denominator) for m, c in rational.items()}, denominator
+
+
+def _grouped(terms: Mapping[Monomial, int], order: Sequence[str]) -> str:
+    """The sum of ``terms``, the powers of the first symbol of ``order`` factored out."""
+    if len(order) < 2:
+        return _sum(terms)
+    by_power: dict[int, dict[Monomial, int]] = {}
+    for monomial, c in terms.items():
+        power = next((p for a, p in monomial if a.key == order[0]), 0)
+        rest = tuple((a, p) for a, p in monomial if a.key != order[0])
+        by_power.setdefault(power, {})[rest] = c
+    texts = []
+    for power in sorted(by_power, reverse=True):
+        inner = by_power[power]
+        batch = [order[0] if power == 1 else f"{order[0]}**{power}"] if power else []
+        if batch and len(inner) > 1:
+            texts.append(f"{batch[0]}*({_sum(inner)})")
+        else:
+            texts += [_product(c, batch, m) for m, c in _ordered(inner)]
+    return _joined(texts)
+
+
+def _sum(terms: Mapping[Monomial, int]) -> str:
+    return _joined([_product(c, [], m) for m, c in _ordered(terms)])
+
+
+def _ordered(terms: Mapping[Monomial, int]) -> list[tuple[Monomial, int]]:
+    """From the highest degree to the constant."""
+    return sorted(terms.items(), key=lambda item: (-degree(item[0]), [a.key for a, _ in item[0]]))
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return " + ".join(texts).replace("+ -", "- ") or "0"
+
+
+def _product(coefficient: int, before: Sequence[str], monomial: Monomial) -> str:
+    factors = [*before, *(_atom(a) + (f"**{p}" if p > 1 else "") for a, p in monomial)]
+    if not factors:
+        return str(coefficient)
+    return "*".join(factors if coefficient == 1 else [str(coefficient), *factors])
+
+
+def _atom(atom: Atom) -> str:
+    if isinstance(atom, Symbol):
+        return atom.name
+    if isinstance(atom, Floor):
+        above, scale_above = _over_common_denominator(atom.numerator)
+        below, scale_below = _over_common_denominator(atom.denominator)
+        above = {m: c * scale_below for m, c in above.items()}
+        below = {m: c * scale_above for m, c in below.items()}
+        common = gcd(*above.values(), *below.values())
+        numerator = _sum({m: c // common for m, c in above.items()})
+        denominator = _sum({m: c // common for m, c in below.items()})
+        if len(below) > 1 or () not in below:
+            denominator = f"({denominator})"
+        return f"(({numerator})//{denominator})"
+    assert isinstance(atom, Extremum)
+    return f"{atom.name.capitalize()}({text(atom.left)}, {text(atom.right)})"

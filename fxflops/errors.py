@@ -1,0 +1,46 @@
+"""Everything a user can do wrong, as one tree.
+
+    FxflopsError
+    ├── ModelError            no such model, or it cannot be built
+    ├── SpecError             an input spec, a size or an option that cannot be read
+    ├── DomainError           sizes at which the formula does not hold
+    ├── CaptureError          the model cannot be written down as a graph
+    │   └── SpecialisedError  ... because it fixes a size that the user left free
+    ├── FormulaError          a formula registered for an operator it does not fit
+    └── UnsizedError          a count that has no closed form in the symbols
+
+A message says what happened, where, and what to do next, in one line. Mistakes of our own are
+``assert``ions and never appear here.
+"""
+
+
+class FxflopsError(Exception):
+    """Base of every error that the user can put right."""
+
+
+class ModelError(FxflopsError):
+    """The model's name is unknown, or the model cannot be built."""
+
+
+class SpecError(FxflopsError):
+    """An input spec, a size or an option cannot be read, or contradicts another one."""
+
+
+class DomainError(FxflopsError):
+    """The formula does not hold at the sizes asked for."""
+
+
+class CaptureError(FxflopsError):
+    """The model cannot be captured as a graph."""
+
+
+class SpecialisedError(CaptureError):
+    """The model turns a size that the user left free into a constant."""
+
+
+class FormulaError(FxflopsError):
+    """A formula was registered for an operator whose schema it does not fit, or twice."""
+
+
+class UnsizedError(FxflopsError):
+    """A count depends on a size that has no closed form."""

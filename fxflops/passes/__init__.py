@@ -1,0 +1,1 @@
+"""Graph in, record out: each file is one pass, and no pass changes what it is given."""

@@ -1,0 +1,130 @@
+"""The pass that gives every operator call its cost."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.fx
+from torch import Tensor
+from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
+
+from fxflops import formulas
+from fxflops.capture import Capture
+from fxflops.dims import SizeReader, numel, shares_memory
+from fxflops.records import Cost, NodeCost
+from fxflops.registry import cost_of, reason_free, torch_cost_of
+from fxflops.symbolic import Dim
+
+INTEGER_WORK = "integer and boolean work"
+OWN, TORCH = "fxflops", "torch.utils.flop_counter"
+
+
+def count(capture: Capture) -> tuple[tuple[NodeCost, ...], torch.fx.Graph]:
+    """Every operator call's cost, and a copy of the graph that carries them.
+
+    Requires what `Capture` ensures. Ensures one `NodeCost` per operator call, in the graph's
+    order, and ``meta["cost"]`` on the nodes of the copy whose cost is known.
+    """
+    formulas.load()
+    graph = torch.fx.Graph()
+    graph.graph_copy(capture.graph, {}, return_output_node=True)
+    nodes = []
+    for node, original in zip(graph.nodes, capture.graph.nodes, strict=False):
+        node.meta = dict(original.meta)
+        if node.meta["kind"] == "operator" and node.target is not operator.getitem:
+            costed = _node_cost(original, capture.read)
+            nodes.append(costed)
+            if costed.cost is not None:
+                node.meta["cost"] = costed.cost
+    return tuple(nodes), graph
+
+
+def _node_cost(node: torch.fx.Node, read: SizeReader) -> NodeCost:
+    op, result = node.target, node.meta["val"]
+    counters: Cost | None = None
+    reason, source = None, OWN
+    if isinstance(op, OpOverload):
+        arguments = bind(op, _values(node.args), _values(node.kwargs))
+        tensors = [*_tensors(list(arguments.values())), *_tensors(result)]
+        reason = reason_free(op)
+        if reason is None and tensors and not any(map(_is_real, tensors)):
+            reason = INTEGER_WORK
+        if reason is not None:
+            counters = Cost.zero()
+        else:
+            shapes = {name: shaped(value, read) for name, value in arguments.items()}
+            counters = cost_of(op, shapes, shaped(result, read))
+            if counters is None:
+                source = TORCH
+                counters = torch_cost_of(op, shapes, shaped(result, read))
+    return NodeCost(
+        name=node.name,
+        op=op,
+        path=node.meta["path"],
+        where=node.meta["where"],
+        cost=None if counters is None else counters + _moved(node, read),
+        free=reason,
+        source=source,
+    )
+
+
+def bind(op: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by the names of the operator's schema, defaults filled in."""
+    bound = {}
+    for position, argument in enumerate(op._schema.arguments):
+        if position < len(args):
+            bound[argument.name] = args[position]
+        elif argument.name in kwargs:
+            bound[argument.name] = kwargs[argument.name]
+        else:
+            bound[argument.name] = argument.default_value
+    return bound
+
+
+def shaped(value: Any, read: SizeReader) -> Any:
+    """``value`` with every tensor replaced by its shape and every size by its dim."""
+    if isinstance(value, Tensor):
+        return tuple(read(size) for size in value.shape)
+    if isinstance(value, torch.SymInt):
+        return read(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(shaped(item, read) for item in value)
+    return value
+
+
+def _values(arguments: Any) -> Any:
+    """The arguments of a graph node with the tensors and sizes that its inputs compute."""
+    return torch.fx.node.map_arg(arguments, lambda node: node.meta["val"])
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return [tensor for item in value for tensor in _tensors(item)]
+    return []
+
+
+def _is_real(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def _moved(node: torch.fx.Node, read: SizeReader) -> Cost:
+    """The bytes that the call reads and writes; none where its results are views of its inputs."""
+    inputs = [t for source in node.all_input_nodes for t in _tensors(source.meta.get("val"))]
+    outputs = _tensors(node.meta["val"])
+    if isinstance(node.target, OpOverload) and not node.target._schema.is_mutable:
+        outputs = [o for o in outputs if not any(shares_memory(o, i) for i in inputs)]
+        if not outputs:
+            return Cost.zero()
+    return Cost(
+        bytes_read=sum((_size_in_bytes(tensor, read) for tensor in inputs), 0),
+        bytes_written=sum((_size_in_bytes(tensor, read) for tensor in outputs), 0),
+    )
+
+
+def _size_in_bytes(tensor: Tensor, read: SizeReader) -> Dim:
+    return tensor.element_size() * numel(map(read, tensor.shape))

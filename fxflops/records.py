@@ -1,0 +1,221 @@
+"""What fxflops says of a model: costs that add up, one per node, and their analysis.
+
+Units are those of one call of the model: FLOP for ``contraction`` and ``elementwise`` (one
+multiply-add is two), calls for ``transcendental``, comparisons of real numbers for ``comparison``,
+bytes for ``bytes_read`` and ``bytes_written``. A count is a `Dim`: an integer, or a polynomial in
+the symbols of the input spec.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fxflops.closed_form import evaluate_many, to_sympy
+from fxflops.domain import Domain
+from fxflops.errors import SpecError
+from fxflops.inputs import InputSpec
+from fxflops.symbolic import Dim, Symbol, evaluate
+
+if TYPE_CHECKING:
+    import networkx
+    import sympy
+    import torch.fx
+    from numpy.typing import NDArray
+
+Operator: TypeAlias = Any
+"""An ``OpOverload``, or another callable that a graph node may call."""
+
+COUNTERS = ("contraction", "elementwise", "transcendental", "comparison")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """The four counters and the bytes of a node, a module or a model; costs add up."""
+
+    contraction: Dim = 0
+    elementwise: Dim = 0
+    transcendental: Dim = 0
+    comparison: Dim = 0
+    bytes_read: Dim = 0
+    bytes_written: Dim = 0
+
+    @classmethod
+    def zero(cls) -> Cost:
+        """The neutral element: ``sum(costs, Cost.zero())``."""
+        return cls()
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(**{name: getattr(self, name) + getattr(other, name) for name in QUANTITIES})
+
+    def __mul__(self, times: int) -> Cost:
+        return self.map(lambda count: count * times)
+
+    def map(self, change: Callable[[Dim], Dim]) -> Cost:
+        """The cost with ``change`` applied to every count."""
+        return Cost(**{name: change(getattr(self, name)) for name in QUANTITIES})
+
+    @property
+    def flops(self) -> Dim:
+        """``contraction + elementwise`` [FLOP]."""
+        return self.contraction + self.elementwise
+
+    @property
+    def macs(self) -> Dim:
+        """``contraction / 2`` [multiply-adds]; exact, since every contraction is even."""
+        return self.contraction // 2
+
+    @property
+    def bytes(self) -> Dim:
+        """``bytes_read + bytes_written``."""
+        return self.bytes_read + self.bytes_written
+
+    @property
+    def intensity(self) -> float:
+        """Arithmetic intensity [FLOP per byte]; not a number where nothing moves."""
+        if not isinstance(self.flops, int) or not isinstance(self.bytes, int):
+            raise SpecError("The arithmetic intensity needs sizes: use analysis.at(…).intensity.")
+        return self.flops / self.bytes if self.bytes else float("nan")
+
+
+QUANTITIES = tuple(f.name for f in fields(Cost))
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Their sum; equal counts are grouped before any algebra."""
+    columns = zip(*(astuple(cost) for cost in costs), strict=True)
+    sums = (
+        sum((count * times for count, times in Counter(column).items()), 0) for column in columns
+    )
+    return Cost(**dict(zip(QUANTITIES, sums, strict=False)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCost:
+    """One operator call of the graph: where it is, and what it costs.
+
+    ``cost`` is None when the operator is uncounted: neither a formula nor a place among the free
+    operators. ``free`` is the reason why a free operator costs no FLOP. ``path`` is the module in
+    which the operator is called, ``where`` the source line.
+    """
+
+    name: str
+    op: Operator
+    path: str
+    where: str
+    cost: Cost | None
+    free: str | None = None
+    source: str = "fxflops"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """The cost of a model: node by node, in total, and as formulas.
+
+    ``graph`` is an annotated copy of the captured graph: counted nodes carry ``meta["cost"]``.
+    ``domain`` says at which sizes the formulas hold; ``defaults`` are the sizes that stand in for
+    those not given; ``parameters`` is the number of parameters of the model.
+    """
+
+    model: str
+    inputs: InputSpec
+    domain: Domain
+    nodes: tuple[NodeCost, ...]
+    module_types: Mapping[str, str]
+    graph: torch.fx.Graph
+    frontend: str
+    parameters: int
+    defaults: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def total(self) -> Cost:
+        """The whole model's cost in symbols; a lower bound unless `complete`."""
+        return total(node.cost for node in self.nodes if node.cost)
+
+    @property
+    def uncounted(self) -> tuple[NodeCost, ...]:
+        """The nodes whose cost is not known."""
+        return tuple(node for node in self.nodes if node.cost is None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every node's cost is known."""
+        return not self.uncounted
+
+    def formula(self, quantity: str = "flops") -> sympy.Expr:
+        """The closed form of ``"flops"``, ``"macs"``, ``"contraction"``, … in the user's sizes.
+
+        Raises SpecError for an unknown quantity.
+        """
+        return to_sympy(self.count(quantity), self.domain.names)
+
+    def count(self, quantity: str) -> Dim:
+        """The total of one quantity, in symbols."""
+        if quantity not in (*QUANTITIES, "flops", "macs", "bytes"):
+            known = ", ".join(("flops", "macs", "bytes", *QUANTITIES))
+            raise SpecError(f"There is no quantity {quantity!r}. Known: {known}.")
+        value: Dim = getattr(self.total, quantity)
+        return value
+
+    def values(self, sizes: Mapping[str, int] | None = None) -> dict[Symbol, int]:
+        """The symbols' values at ``sizes``, with the defaults for those not given.
+
+        Raises SpecError and DomainError as `Domain.values` does.
+        """
+        return self.domain.values({**self.defaults, **(sizes or {})}, self.model)
+
+    def at(self, **sizes: int) -> Cost:
+        """The exact cost at these sizes, in integers; defaults stand in for sizes not given."""
+        values = self.values(sizes)
+        return self.total.map(lambda count: evaluate(count, values))
+
+    def evaluate(self, quantity: str, **sizes: Any) -> NDArray[Any]:
+        """One quantity at many sizes: integer arrays in, which broadcast; exact integers out.
+
+        The result is int64 where that holds every intermediate result, else Python integers.
+        """
+        arrays = self.domain.arrays({**self.defaults, **sizes}, self.model)
+        return evaluate_many(self.count(quantity), arrays)
+
+    def by_module(self, depth: int | None = None) -> dict[str, Cost]:
+        """Each module's cost, its children included, the root first under ``""``."""
+        costs: dict[str, list[Cost]] = {path: [] for path in self.module_types}
+        for node in self.nodes:
+            if node.cost is not None:
+                for path in prefixes(node.path):
+                    costs.setdefault(path, []).append(node.cost)
+        return {
+            path: total(of_path)
+            for path, of_path in costs.items()
+            if depth is None or len(prefixes(path)) <= depth + 1
+        }
+
+    def by_operator(self) -> dict[Operator, Cost]:
+        """Each operator's cost, summed over its calls, the dearest at the default sizes first."""
+        costs: dict[Operator, list[Cost]] = {}
+        for node in self.nodes:
+            if node.cost is not None and node.free is None:
+                costs.setdefault(node.op, []).append(node.cost)
+        return {op: total(of_op) for op, of_op in costs.items()}
+
+    def to_networkx(self) -> networkx.DiGraph[str]:
+        """The graph's data flow: nodes with ``op``, ``path`` and ``cost``, edges of tensors."""
+        from fxflops.dataflow import to_networkx
+
+        return to_networkx(self.graph)
+
+    def span(self, **sizes: int) -> int:
+        """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
+        from fxflops.dataflow import span
+
+        return span(self.to_networkx(), self.values(sizes))
+
+
+def prefixes(path: str) -> tuple[str, ...]:
+    """The modules around a module, the root ``""`` first, itself last."""
+    parts = path.split(".") if path else []
+    return tuple(".".join(parts[:end]) for end in range(len(parts) + 1))

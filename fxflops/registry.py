@@ -1,0 +1,161 @@
+"""Which operator costs what: the table of formulas and the table of free operators.
+
+    @formula(aten.relu.default, aten.relu6.default, counter="comparison")
+    def relu(*, out: Shape) -> Dim: ...
+
+A formula is a pure function of shapes. Its parameters are named as in the operator's schema: a
+tensor arrives as its `Shape`, an optional one that is absent as None, anything else as it is in
+the graph; the keyword ``out`` is the shape of the result (a tuple of shapes where there are
+several). It returns the count of its ``counter``, or a whole `Cost` where it names none.
+
+An operator may have one formula per counter. Operators that work in place or write to ``out=``
+cost what their functional form costs, and are not registered.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+import torch
+from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
+from torch.utils.flop_counter import flop_registry
+
+from fxflops.errors import FormulaError
+from fxflops.records import COUNTERS, Cost, total
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A registered function, the counter it gives (None: a whole cost), what it asks for."""
+
+    function: Callable[..., Any]
+    counter: str | None
+    asks_for: tuple[str, ...]
+
+    def __call__(self, arguments: Mapping[str, Any], out: Any) -> Cost:
+        """The cost of one call with these arguments, named as in the operator's schema."""
+        known = {**arguments, "out": out}
+        result = self.function(**{name: known[name] for name in self.asks_for})
+        if self.counter is None:
+            assert isinstance(result, Cost), f"{self.function.__name__} must return a Cost"
+            return result
+        return Cost(**{self.counter: result})
+
+
+FORMULAS: dict[OpOverload, tuple[Formula, ...]] = {}
+FREE: dict[OpOverload, str] = {}
+
+
+def formula(*operators: OpOverload, counter: str | None = None) -> Callable[[F], F]:
+    """Register the decorated function as the cost of ``operators``.
+
+    Raises FormulaError when it asks for an argument that a schema does not have, when the counter
+    is unknown, and when the operator has a cost for that counter already.
+    """
+    if counter is not None and counter not in COUNTERS:
+        raise FormulaError(f"There is no counter {counter!r}. Known: {', '.join(COUNTERS)}.")
+
+    def register(function: F) -> F:
+        asks_for = tuple(inspect.signature(function).parameters)
+        for operator in operators:
+            _require_schema(operator, function, asks_for)
+            _require_new(operator, counter)
+            new = Formula(function, counter, asks_for)
+            FORMULAS[operator] = (*FORMULAS.get(operator, ()), new)
+        return function
+
+    return register
+
+
+def free(reason: str, *operators: OpOverload) -> None:
+    """Register ``operators`` as costing no FLOP, with the reason that reports will give.
+
+    Raises FormulaError for an operator that has a place already.
+    """
+    for operator in operators:
+        _require_new(operator, None)
+        FREE[operator] = reason
+
+
+def cost_of(operator: OpOverload, arguments: Mapping[str, Any], out: Any) -> Cost | None:
+    """The counters of one call by the registered formulas; None where there is no formula."""
+    formulas = FORMULAS.get(functional(operator))
+    return formulas and total([f(arguments, out) for f in formulas])
+
+
+def torch_cost_of(operator: OpOverload, arguments: Mapping[str, Any], out: Any) -> Cost | None:
+    """The contraction by the formula that PyTorch's own registry has for ``operator``, if any.
+
+    People register their custom operators and Triton kernels there
+    (``torch.utils.flop_counter.register_flop_formula``).
+    """
+    known = flop_registry.get(operator.overloadpacket)
+    if known is None:
+        return None
+    positional = [arguments[a.name] for a in operator._schema.arguments if not a.kwarg_only]
+    keyword = {a.name: arguments[a.name] for a in operator._schema.arguments if a.kwarg_only}
+    return Cost(contraction=known(*positional, **keyword, out_val=out))
+
+
+def reason_free(operator: OpOverload) -> str | None:
+    """Why ``operator`` costs nothing, or None where it is not among the free ones."""
+    return FREE.get(functional(operator))
+
+
+@cache
+def functional(operator: OpOverload) -> OpOverload:
+    """The form of ``operator`` that neither works in place nor writes to ``out=``.
+
+    ``aten.relu_.default`` gives ``aten.relu.default``, ``aten.add.out`` gives
+    ``aten.add.Tensor``; an operator without such a form gives itself.
+    """
+    if operator in FORMULAS or operator in FREE or not operator._schema.is_mutable:
+        return operator
+    wanted = [_kind(a) for a in operator._schema.arguments if not a.is_out]
+    for packet in _packets(operator):
+        for overload in packet.overloads():
+            candidate = getattr(packet, overload)
+            schema = candidate._schema
+            if not schema.is_mutable and [_kind(a) for a in schema.arguments] == wanted:
+                return candidate  # type: ignore[no-any-return]
+    return operator
+
+
+def _packets(operator: OpOverload) -> Iterable[Any]:
+    namespace, name = operator._schema.name.split("::")
+    for candidate in (name, name.removesuffix("_")):
+        if hasattr(getattr(torch.ops, namespace), candidate):
+            yield getattr(getattr(torch.ops, namespace), candidate)
+
+
+def _kind(argument: torch.Argument) -> tuple[str, str]:
+    return argument.name, str(argument.type)
+
+
+def _require_schema(
+    operator: OpOverload, function: Callable[..., Any], asks_for: tuple[str, ...]
+) -> None:
+    if not isinstance(operator, OpOverload):
+        raise FormulaError(
+            f"{function.__name__} is registered for {operator!r}, which is no operator overload: "
+            "write torch.ops.aten.relu.default, not torch.ops.aten.relu or a name."
+        )
+    known = [argument.name for argument in operator._schema.arguments]
+    for name in asks_for:
+        if name != "out" and name not in known:
+            raise FormulaError(
+                f"{function.__name__} asks for {name!r}, which {operator} does not have. "
+                f"Its arguments: {', '.join(known)}."
+            )
+
+
+def _require_new(operator: OpOverload, counter: str | None) -> None:
+    taken = [f.counter for f in FORMULAS.get(operator, ())]
+    if operator in FREE or counter in taken or None in taken or (taken and counter is None):
+        raise FormulaError(f"{operator} has a cost already; a second one would hide it.")
