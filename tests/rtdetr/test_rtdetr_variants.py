@@ -1,0 +1,146 @@
+"""Names, shapes and counts against the released models; building; what importing costs."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import rtdetr
+from rtdetr.variants import ALIASES
+
+DATA = Path(__file__).parent / "data"
+
+# Parameters and state-dict entries of the released models, frozen stem included.
+RELEASED = [
+    ("rtdetr_r18", "rtdetr_r18vd_6x_coco", 20_184_464, 533),
+    ("rtdetr_r34", "rtdetr_r34vd_6x_coco", 31_441_668, 659),
+    ("rtdetr_r50_m", "rtdetr_r50vd_m_6x_coco", 36_593_772, 760),
+    ("rtdetr_r50", "rtdetr_r50vd_6x_coco", 42_891_372, 736),
+    ("rtdetr_r101", "rtdetr_r101vd_6x_coco", 76_556_268, 991),
+]
+STEM = 3 * 32 * 9 + 32 * 32 * 9 + 32 * 64 * 9
+
+
+def build_on_meta(name):
+    with torch.device("meta"):
+        return rtdetr.build(name)
+
+
+def released_shapes(checkpoint):
+    rows = (DATA / f"{checkpoint}.tsv").read_text().splitlines()
+    pairs = (row.split("\t") for row in rows)
+    return {name: tuple(map(int, shape.split("x"))) if shape else () for name, shape in pairs}
+
+
+def test_every_variant_is_checked_against_its_release():
+    assert [name for name, *_ in RELEASED] == list(rtdetr.VARIANTS)
+
+
+@pytest.mark.parametrize(("name", "checkpoint", "parameters", "entries"), RELEASED)
+def test_state_dict_and_parameters_are_the_released_ones(name, checkpoint, parameters, entries):
+    model = build_on_meta(name)
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+    assert shapes == released_shapes(checkpoint)
+    assert len(shapes) == entries
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
+
+
+@pytest.mark.parametrize("name", rtdetr.VARIANTS)
+def test_only_the_stem_of_the_larger_variants_is_frozen(name):
+    model = build_on_meta(name)
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    stem = {name for name, _ in model.named_parameters() if name.startswith("backbone.conv1.")}
+
+    assert frozen == (set() if name in ("rtdetr_r18", "rtdetr_r34") else stem)
+    weights = [tensor for name, tensor in model.named_parameters() if name.endswith("conv.weight")]
+    assert sum(weight.numel() for weight in weights[:3]) == STEM
+
+
+def test_freezing_reaches_as_many_stages_as_asked():
+    config = rtdetr.ResNetConfig(block="basic", depths=(1, 1, 1, 1), freeze_at=2)
+    from rtdetr.backbones import build_backbone
+
+    backbone = build_backbone(config)
+    trained = {part for part, p in backbone.named_parameters() if p.requires_grad}
+    assert trained
+    assert all(part.startswith(("res_layers.2.", "res_layers.3.")) for part in trained)
+
+
+def test_a_released_state_dict_loads_strictly():
+    name, checkpoint, *_ = RELEASED[0]
+    with torch.device("meta"):
+        state = {key: torch.empty(shape) for key, shape in released_shapes(checkpoint).items()}
+    result = build_on_meta(name).load_state_dict(state, strict=True, assign=True)
+    assert not result.missing_keys
+    assert not result.unexpected_keys
+
+
+@pytest.mark.parametrize("name", rtdetr.VARIANTS)
+def test_building_on_meta_is_quick_and_allocates_nothing(name):
+    build_on_meta(name)
+    start = time.process_time()
+    model = build_on_meta(name)
+    assert time.process_time() - start < 1
+    assert all(tensor.is_meta for tensor in model.state_dict().values())
+    assert not model.training
+
+
+def test_building_gives_usable_weights():
+    model = rtdetr.build("rtdetr_r18")
+    decoder = model.decoder
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+    torch.testing.assert_close(decoder.enc_score_head.bias.sigmoid(), torch.full((80,), 0.01))
+    assert decoder.denoising_class_embed.weight[:-1].std().item() == pytest.approx(1, abs=0.05)
+    assert not decoder.denoising_class_embed.weight[-1].any()
+    # Head 1 of 8 looks along the diagonal: its four points lie at (1, 1), (2, 2), (3, 3), (4, 4).
+    offsets = decoder.decoder.layers[0].cross_attn.sampling_offsets.bias.reshape(8, 3, 4, 2)
+    steps = torch.arange(1.0, 5.0)
+    torch.testing.assert_close(offsets[1, 2], torch.stack([steps, steps], dim=1))
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_an_alias_builds_its_variant(alias):
+    assert build_on_meta(alias).config is rtdetr.VARIANTS[alias.replace("vd", "")]
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"'rtdetr_r19'.*rtdetr_r18, .*rtdetr_r101vd"):
+        rtdetr.build("rtdetr_r19")
+
+
+def test_the_catalogue_builds_what_it_names():
+    catalogue = rtdetr.catalogue()
+    assert set(catalogue) == {*rtdetr.VARIANTS, *ALIASES}
+    for name, entry in catalogue.items():
+        assert set(entry) == {"build", "inputs", "defaults"}
+        assert entry["inputs"] == "image: N 3 H%32 W%32"
+        assert entry["defaults"] == {"N": 1, "H": 640, "W": 640}
+        with torch.device("meta"):
+            model = entry["build"]()
+        assert model.config is rtdetr.VARIANTS[ALIASES.get(name, name)]
+        assert not model.training
+
+
+def test_importing_and_listing_does_not_import_torch():
+    program = (
+        "import sys, rtdetr, rtdetr.config, rtdetr.variants\n"
+        "rtdetr.catalogue(), rtdetr.VARIANTS, rtdetr.CheckpointError, dir(rtdetr)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    root = Path(rtdetr.__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", rtdetr.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(rtdetr, name) is not None
+    assert name in dir(rtdetr)
+
+
+def test_another_name_is_not():
+    with pytest.raises(AttributeError, match="no attribute 'RTDETRv9'"):
+        _ = rtdetr.RTDETRv9
