@@ -1,1 +1,68 @@
-"""What a PyTorch model costs, as exact formulas of its input's symbolic sizes."""
+"""What a PyTorch model costs, as exact formulas of its input's symbolic sizes.
+
+    import fxflops
+    analysis = fxflops.analyze(model, inputs="image: N 3 H%32 W%32")
+    analysis.formula("flops")            # a sympy expression in N, H, W
+    analysis.at(N=1, H=640, W=640)       # integers
+
+Importing this package imports neither torch nor sympy; the first use of a name does.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fxflops.errors import (
+    CaptureError,
+    CheckError,
+    DomainError,
+    FormulaError,
+    FxflopsError,
+    ModelError,
+    SpecError,
+    SpecialisedError,
+    UnsizedError,
+)
+
+if TYPE_CHECKING:
+    from fxflops.pipeline import analyze
+    from fxflops.records import Analysis, Cost, NodeCost
+    from fxflops.registry import formula, free
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Analysis": "records",
+    "Cost": "records",
+    "NodeCost": "records",
+    "analyze": "pipeline",
+    "formula": "registry",
+    "free": "registry",
+}
+
+__all__ = [
+    "Analysis",
+    "CaptureError",
+    "CheckError",
+    "Cost",
+    "DomainError",
+    "FormulaError",
+    "FxflopsError",
+    "ModelError",
+    "NodeCost",
+    "SpecError",
+    "SpecialisedError",
+    "UnsizedError",
+    "analyze",
+    "formula",
+    "free",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

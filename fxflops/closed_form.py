@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INT64_MAX = 2**63 - 1
+BLOCK = 2**15  # sizes evaluated at a time: few enough that what is computed stays in the cache
 
 
 def text(value: Dim, order: Sequence[str] = ()) -> str:
@@ -42,22 +43,32 @@ def text(value: Dim, order: Sequence[str] = ()) -> str:
     return body if denominator == 1 else f"({body})//{denominator}"
 
 
+def coefficients(value: Dim, order: Sequence[str] = ()) -> dict[str, str]:
+    """Each monomial in the user's sizes with its rational coefficient, as people read them.
+
+    ``{"N*H**2*W**2": "3/512", "N*H*W": "4077/2", "N": "160"}``; a constant is under ``"1"``.
+    """
+    terms, denominator = _over_common_denominator(value)
+    rank = {name: position for position, name in enumerate(order)}
+
+    def in_order(monomial: Monomial) -> Monomial:
+        return tuple(sorted(monomial, key=lambda item: rank.get(item[0].key, len(rank))))
+
+    return {
+        _product(1, [], in_order(monomial)): str(Fraction(c, denominator))
+        for monomial, c in _ordered(terms)
+    }
+
+
 def relation_text(value: Dim, sign: str, order: Sequence[str] = ()) -> str:
-    """The comparison ``value sign 0`` in the user's sizes, its constant on the right."""
+    """The comparison ``value sign 0`` in the user's sizes, each term on the side where it is
+    positive: ``21*H*W >= 307200``.
+    """
     terms, _ = _over_common_denominator(value)
-    constant = terms.pop((), 0)
     common = gcd(*terms.values())
-    if constant % common == 0:
-        terms = {m: c // common for m, c in terms.items()}
-        constant //= common
-    negative = {m: -c for m, c in terms.items() if c < 0}
-    positive = {m: c for m, c in terms.items() if c > 0}
-    left = _grouped(positive, order) if positive else "0"
-    if negative:
-        right = _grouped(negative, order)
-        right += f" {'-' if constant > 0 else '+'} {abs(constant)}" if constant else ""
-        return f"{left} {sign} {right}"
-    return f"{left} {sign} {-constant}"
+    left = {m: c // common for m, c in terms.items() if c > 0}
+    right = {m: -c // common for m, c in terms.items() if c < 0}
+    return f"{_grouped(left, order)} {sign} {_grouped(right, order)}"
 
 
 def to_sympy(value: Dim, order: Sequence[str] = ()) -> sympy.Expr:
@@ -92,30 +103,42 @@ def to_sympy(value: Dim, order: Sequence[str] = ()) -> sympy.Expr:
     return expression
 
 
+def to_latex(value: Dim, order: Sequence[str] = ()) -> str:
+    """`to_sympy` in LaTeX, without delimiters."""
+    import sympy
+
+    latex: str = sympy.latex(to_sympy(value, order), fold_short_frac=False)
+    return latex
+
+
 def evaluate_many(value: Dim, sizes: Mapping[Symbol, NDArray[Any]]) -> NDArray[Any]:
     """``value`` at many sizes at once, exactly.
 
-    ``sizes[symbol]`` are arrays of the symbol's values (H / 32 for ``H%32``), which broadcast.
-    Gives int64 where no intermediate result can leave it, an array of Python integers otherwise.
+    ``sizes[symbol]`` are arrays of the symbol's values (H / 32 for ``H%32``), natural numbers in
+    any integer dtype or Python integers; they broadcast. Gives int64 where no intermediate result
+    can leave it, an array of Python integers otherwise. Raises FloatingPointError or
+    ZeroDivisionError for a division by zero.
     """
     import numpy as np
 
-    shape = np.broadcast_shapes(*(array.shape for array in sizes.values()))
-    if isinstance(value, int):
-        dtype = np.int64 if abs(value) <= INT64_MAX else object
-        return np.full(shape, value, dtype=dtype)
     largest = {symbol: int(array.max(initial=0)) for symbol, array in sizes.items()}
     dtype = np.int64 if magnitude(value, largest) <= INT64_MAX else object
-    arrays = {symbol: _exactly(array, dtype) for symbol, array in sizes.items()}
-    result = evaluate(value, arrays, maximum=np.maximum, minimum=np.minimum)
-    return np.broadcast_to(np.asarray(result, dtype=dtype), shape)
-
-
-def _exactly(array: NDArray[Any], dtype: type) -> NDArray[Any]:
-    """The same integers in ``dtype``; as Python integers where that is ``object``."""
-    import numpy as np
-
-    return array.astype(dtype) if dtype is np.int64 else np.array(array.tolist(), dtype=object)
+    if isinstance(value, int):
+        shape = np.broadcast_shapes(*(array.shape for array in sizes.values()))
+        return np.full(shape, value, dtype=dtype)
+    blocks = np.nditer(
+        [*sizes.values(), None],
+        flags=["buffered", "external_loop", "refs_ok", "zerosize_ok"],
+        op_dtypes=[dtype] * (len(sizes) + 1),
+        casting="unsafe",  # uint64 to int64, which `magnitude` has shown to be safe
+        buffersize=BLOCK,
+    )
+    with blocks, np.errstate(divide="raise"):
+        for *arrays, out in blocks:
+            known = dict(zip(sizes, arrays, strict=True))
+            out[...] = evaluate(value, known, maximum=np.maximum, minimum=np.minimum)
+        result: NDArray[Any] = blocks.operands[-1]
+    return result
 
 
 def _over_common_denominator(value: Dim) -> tuple[dict[Monomial, int], int]:
@@ -154,7 +177,13 @@ def _sum(terms: Mapping[Monomial, int]) -> str:
 
 def _ordered(terms: Mapping[Monomial, int]) -> list[tuple[Monomial, int]]:
     """From the highest degree to the constant."""
-    return sorted(terms.items(), key=lambda item: (-degree(item[0]), [a.key for a, _ in item[0]]))
+    return sorted(terms.items(), key=_degree_then_names)
+
+
+def _degree_then_names(item: tuple[Monomial, int]) -> tuple[int, list[tuple[str, int]]]:
+    """A sort key; of equal degree, the higher power of the earlier name comes first."""
+    monomial, _ = item
+    return -degree(monomial), [(atom.key, -power) for atom, power in monomial]
 
 
 def _joined(texts: Sequence[str]) -> str:
@@ -165,7 +194,9 @@ def _product(coefficient: int, before: Sequence[str], monomial: Monomial) -> str
     factors = [*before, *(_atom(a) + (f"**{p}" if p > 1 else "") for a, p in monomial)]
     if not factors:
         return str(coefficient)
-    return "*".join(factors if coefficient == 1 else [str(coefficient), *factors])
+    if abs(coefficient) == 1:
+        return ("-" if coefficient < 0 else "") + "*".join(factors)
+    return "*".join([str(coefficient), *factors])
 
 
 def _atom(atom: Atom) -> str:

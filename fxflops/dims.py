@@ -29,6 +29,15 @@ def numel(shape: Iterable[Dim]) -> Dim:
     return prod(shape)
 
 
+def lines(shape: Shape, dim: int) -> tuple[Dim, Dim]:
+    """How many lines along ``dim`` a tensor has, and their length; a scalar is one line of one."""
+    if not shape:
+        return 1, 1
+    rest = list(shape)
+    length = rest.pop(dim)
+    return numel(rest), length
+
+
 def broadcast(*shapes: Sequence[Dim]) -> Shape:
     """The shape that ``shapes`` broadcast to; sizes that differ are 1 or equal in the domain."""
     rank = max(map(len, shapes))
@@ -42,6 +51,12 @@ def shares_memory(left: torch.Tensor, right: torch.Tensor) -> bool:
     """Whether one tensor is a view of the other, or both are of a third; also on meta."""
     # Private: _cdata identifies a storage that, on the meta device, has no address.
     return bool(left.untyped_storage()._cdata == right.untyped_storage()._cdata)
+
+
+def own_reader(size: int | torch.SymInt) -> Dim:
+    """Reads a size whose node is one of ours (`fxflops.symbolic.node`)."""
+    value: Dim = size if isinstance(size, int) else size.node.value
+    return value
 
 
 def shape_env_reader(symbols: Mapping[sympy.Symbol, Dim]) -> SizeReader:

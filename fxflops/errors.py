@@ -6,6 +6,7 @@
     ├── DomainError           sizes at which the formula does not hold
     ├── CaptureError          the model cannot be written down as a graph
     │   └── SpecialisedError  ... because it fixes a size that the user left free
+    ├── CheckError            a measurement that nothing can be held against
     ├── FormulaError          a formula registered for an operator it does not fit
     └── UnsizedError          a count that has no closed form in the symbols
 
@@ -36,6 +37,10 @@ class CaptureError(FxflopsError):
 
 class SpecialisedError(CaptureError):
     """The model turns a size that the user left free into a constant."""
+
+
+class CheckError(FxflopsError):
+    """A measurement failed, or there is nothing exact to hold against it."""
 
 
 class FormulaError(FxflopsError):

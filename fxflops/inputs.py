@@ -1,7 +1,7 @@
 """Input specs: ``"image: N 3 H%32 W%32"``, the sizes that a model takes, some of them free.
 
     spec    = tensor (";" tensor)*
-    tensor  = [name ":"] axis+ [dtype]
+    tensor  = [name ":"] axis+ [dtype]  |  [name ":"] dtype
     axis    = integer | symbol ["%" multiple] [">=" minimum]
 
 An integer is a fixed size; a symbol is a free one; the same symbol twice is the same size.
@@ -9,6 +9,7 @@ An integer is a fixed size; a symbol is a free one; the same symbol twice is the
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +21,9 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 DTYPES = (*FLOATS, "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128")
 EXAMPLE = '"image: N 3 H%32 W%32"'
 
-_AXIS = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:%(?P<multiple>\d+))?(?:>=(?P<minimum>\d+))?")
+_NAME = r"[A-Za-z_][A-Za-z_0-9]*"
+_SIZE = r"[0-9]{1,18}"  # below 2**63: no tensor has a longer axis
+_AXIS = re.compile(rf"(?P<name>{_NAME})(?:%(?P<multiple>{_SIZE}))?(?:>=(?P<minimum>{_SIZE}))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +82,10 @@ def parse(text: str) -> InputSpec:
 
     Raises SpecError that quotes the part that cannot be read.
     """
-    parts = [part.strip() for part in text.split(";")]
-    if not text.strip():
+    parts = [part.strip() for part in text.split(";") if part.strip()]
+    if not parts:
         raise SpecError(f"The input spec is empty. Give one like {EXAMPLE}.")
-    tensors = [_tensor(part, index) for index, part in enumerate(parts) if part]
+    tensors = [_tensor(part, index) for index, part in enumerate(parts)]
     names = [tensor.name for tensor in tensors]
     for name in names:
         if names.count(name) > 1:
@@ -93,7 +96,7 @@ def parse(text: str) -> InputSpec:
 def _tensor(text: str, index: int) -> TensorInput:
     name, colon, body = text.rpartition(":")
     name = name.strip() if colon else f"input{index}"
-    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+    if not re.fullmatch(_NAME, name):
         raise SpecError(f"{name!r} in the input spec is no name. Write it like {EXAMPLE}.")
     tokens = body.split()
     dtype = tokens.pop() if tokens and tokens[-1] in DTYPES else None
@@ -103,15 +106,20 @@ def _tensor(text: str, index: int) -> TensorInput:
 
 
 def _axis(token: str, tensor: str) -> int | Axis:
-    if token.isdecimal():
+    if re.fullmatch(_SIZE, token):
         if int(token) == 0:
             raise SpecError(f"Axis 0 in {tensor!r}: a size is at least 1.")
         return int(token)
     match = _AXIS.fullmatch(token)
-    if match is None:
+    if match is None or match["name"] in DTYPES:
         raise SpecError(
             f"Cannot read the axis {token!r} in {tensor!r}: an axis is an integer (fixed) or a "
             f"symbol like H, H%32 or H%32>=128, and a dtype comes last ({', '.join(DTYPES)})."
+        )
+    if keyword.iskeyword(match["name"]) or match["name"] in ("Max", "Min"):
+        raise SpecError(
+            f"Axis {token!r} in {tensor!r}: {match['name']!r} means something else in a formula. "
+            f"Give the size another name."
         )
     multiple = int(match["multiple"] or 1)
     if multiple == 0:

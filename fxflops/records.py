@@ -51,7 +51,7 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         return Cost(**{name: getattr(self, name) + getattr(other, name) for name in QUANTITIES})
 
-    def __mul__(self, times: int) -> Cost:
+    def __mul__(self, times: Dim) -> Cost:
         return self.map(lambda count: count * times)
 
     def map(self, change: Callable[[Dim], Dim]) -> Cost:
@@ -127,6 +127,7 @@ class Analysis:
     module_types: Mapping[str, str]
     graph: torch.fx.Graph
     frontend: str
+    dtype: str
     parameters: int
     defaults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

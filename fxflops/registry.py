@@ -25,7 +25,7 @@ from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.de
 from torch.utils.flop_counter import flop_registry
 
 from fxflops.errors import FormulaError
-from fxflops.records import COUNTERS, Cost, total
+from fxflops.records import COUNTERS, Cost, Operator, total
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,6 +101,12 @@ def torch_cost_of(operator: OpOverload, arguments: Mapping[str, Any], out: Any) 
     positional = [arguments[a.name] for a in operator._schema.arguments if not a.kwarg_only]
     keyword = {a.name: arguments[a.name] for a in operator._schema.arguments if a.kwarg_only}
     return Cost(contraction=known(*positional, **keyword, out_val=out))
+
+
+def family(operator: Operator) -> str | None:
+    """The file that has the operator's formula, such as ``conv`` or ``attention``, if any."""
+    formulas = FORMULAS.get(functional(operator)) if isinstance(operator, OpOverload) else None
+    return formulas[0].function.__module__.rpartition(".")[2] if formulas else None
 
 
 def reason_free(operator: OpOverload) -> str | None:

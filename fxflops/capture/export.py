@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves  # private: the nesting of a node's 
 from fxflops.capture.guards import conditions
 from fxflops.capture.prepare import (
     example_inputs,
-    first_line,
+    failure,
     floating_dtype,
     module_types,
     symbol_of,
@@ -51,7 +51,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         with torch.no_grad(), torch.device("meta"), _guards_name_the_model():
             exported = torch.export.export(model, tensors, dynamic_shapes=free, strict=False)
     except Exception as error:
-        raise CaptureError(f"torch.export cannot capture the model: {first_line(error)}") from error
+        raise CaptureError(f"torch.export cannot capture the model: {failure(error)}") from error
 
     graph = exported.graph
     arguments = _arguments(exported)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from fxflops.capture.source import raised_at
 from fxflops.errors import CaptureError
 from fxflops.inputs import Axis, InputSpec
 from fxflops.symbolic import Symbol
@@ -118,7 +119,9 @@ def module_types(model: nn.Module) -> dict[str, str]:
     return {path: type(module).__name__ for path, module in named}
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message that says something."""
+def failure(error: BaseException) -> str:
+    """What an error of the model says, in one line, and the line of the model that raised it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    message = lines[0].rstrip(".") if lines else type(error).__name__
+    where = raised_at(error)
+    return f"{message} ({where})." if where else f"{message}."

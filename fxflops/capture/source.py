@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 
@@ -36,6 +37,16 @@ def model_line() -> str:
     """`model_frame` as ``file.py:12 in forward``; empty where no line of a model is running."""
     frame = model_frame()
     return located(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) if frame else ""
+
+
+def raised_at(error: BaseException) -> str:
+    """The innermost line outside torch and fxflops that an error passed through."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((TORCH, OURS, "<"))
+    ]
+    return located(frames[-1].filename, frames[-1].lineno, frames[-1].name) if frames else ""
 
 
 def located(file: str, line: int | None, function: str) -> str:

@@ -51,17 +51,15 @@ def _without_a_floor(value: Polynomial) -> tuple[Dim, int] | None:
     """``(scaled, scale)`` with scale * value >= scaled and one floor atom fewer in ``scaled``."""
     from fxflops.symbolic.quotient import Floor
 
-    floor = next(
-        (
-            atom
-            for monomial in value.terms
-            for atom, _ in monomial
-            if isinstance(atom, Floor) and isinstance(atom.denominator, int)
-        ),
-        None,
-    )
-    if floor is None:
+    floors = {
+        atom
+        for monomial in value.terms
+        for atom, _ in monomial
+        if isinstance(atom, Floor) and isinstance(atom.denominator, int)
+    }
+    if not floors:
         return None
+    floor = min(floors, key=lambda floor: floor.key)
     denominator = floor.denominator
     assert isinstance(denominator, int)
     scaled: Dim = 0

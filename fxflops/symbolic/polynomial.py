@@ -100,7 +100,7 @@ class Polynomial:
         return self + -other if is_dim(other) else NotImplemented
 
     def __rsub__(self, other: int) -> Dim:
-        return -self + other
+        return -self + other if is_dim(other) else NotImplemented
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -122,13 +122,13 @@ class Polynomial:
     def __rfloordiv__(self, other: int) -> Dim:
         from fxflops.symbolic.quotient import floor_divide
 
-        return floor_divide(other, self)
+        return floor_divide(other, self) if is_dim(other) else NotImplemented
 
     def __mod__(self, other: Dim) -> Dim:
         return self - other * (self // other) if is_dim(other) else NotImplemented
 
     def __rmod__(self, other: int) -> Dim:
-        return other - self * (other // self)
+        return other - self * (other // self) if is_dim(other) else NotImplemented
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Polynomial) and self.terms == other.terms)

@@ -1,0 +1,200 @@
+"""The front end that records: the operators a model calls, at sizes that are symbols of our own.
+
+The model runs once on meta tensors under a dispatch mode that writes each call into an fx graph.
+The sizes of these tensors are polynomials inside ``torch.SymInt`` (`fxflops.symbolic.node`), which
+PyTorch's own kernels propagate. In inference mode composite operators (linear, convolution,
+attention) arrive whole, as they do in ``torch.export``, so both front ends give the same graph.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.fx
+from torch import Tensor, nn
+from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
+from torch.utils._pytree import tree_leaves, tree_map  # private: the nesting of arguments
+
+from fxflops.capture.guards import conditions
+from fxflops.capture.prepare import (
+    example_inputs,
+    failure,
+    floating_dtype,
+    module_types,
+    symbol_of,
+)
+from fxflops.capture.result import Capture
+from fxflops.capture.source import model_line
+from fxflops.dims import own_reader
+from fxflops.domain import Domain, Relation
+from fxflops.errors import CaptureError
+from fxflops.inputs import InputSpec
+from fxflops.symbolic.node import SizeSpace
+
+
+def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Capture:
+    """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
+
+    ``hints`` are the sizes at which the model's own decisions are taken and recorded.
+
+    Raises CaptureError when the model does not run, and SpecialisedError, with the source line,
+    when it fixes an axis that the spec leaves free.
+    """
+    symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
+    assumed: list[Relation] = []
+    space = SizeSpace(
+        {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()},
+        lambda value, sign: assumed.append(Relation(value, sign, model_line())),
+    )
+    sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
+    recorder = Recorder()
+    try:
+        with torch.inference_mode(), torch.device("meta"), _symbolic(bool(symbols)):
+            tensors = example_inputs(inputs, sizes, floating_dtype(model))
+            for tensor, described in zip(tensors, inputs.tensors, strict=True):
+                recorder.add_input(described.name, tensor)
+            with _module_paths(model, recorder.paths), recorder:
+                result = model(*tensors)
+    except Exception as error:
+        raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
+    recorder.add_output(result)
+    return Capture(
+        graph=recorder.graph,
+        read=own_reader,
+        domain=Domain(tuple(symbols.values()), conditions(assumed)),
+        module_types=module_types(model),
+        frontend="trace",
+    )
+
+
+@contextmanager
+def _symbolic(some: bool) -> Iterator[None]:
+    """What symbolic sizes need of PyTorch: kernels in Python, and tensors made from sizes."""
+    if not some:
+        yield
+        return
+    with enable_python_dispatcher(), TensorsOfSizes():
+        yield
+
+
+class TensorsOfSizes(TorchFunctionMode):
+    """Lets ``torch.tensor([height, width])`` of symbolic sizes make a tensor of that shape.
+
+    Its values are lost, which on the meta device all values are.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in (torch.tensor, torch.as_tensor) and any(map(_is_symbolic, tree_leaves(args[:1]))):
+            leaf, shape = args[0], []
+            while isinstance(leaf, (list, tuple)):
+                shape.append(len(leaf))
+                leaf = leaf[0]
+            usual = torch.int64 if isinstance(leaf, (int, torch.SymInt)) else None
+            return torch.empty(shape, dtype=kwargs.get("dtype") or usual, device="meta")
+        return func(*args, **kwargs)
+
+
+def _is_symbolic(value: object) -> bool:
+    return isinstance(value, (torch.SymInt, torch.SymFloat))
+
+
+class Recorder(TorchDispatchMode):
+    """Writes every operator call into ``graph``; ``paths`` is the stack of modules running."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.graph = torch.fx.Graph()
+        self.paths = [""]
+        self._nodes: dict[int, torch.fx.Node] = {}
+        self._alive: list[Tensor] = []  # an id stays taken only as long as its tensor lives
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        node = self.graph.call_function(
+            func, tree_map(self._argument, args), tree_map(self._argument, kwargs or {})
+        )
+        self._describe(node, result)
+        if isinstance(result, Tensor):
+            self._own(result, node)
+        elif isinstance(result, (tuple, list)):
+            for index, item in enumerate(result):
+                if isinstance(item, Tensor):
+                    part = self.graph.call_function(operator.getitem, (node, index))
+                    self._describe(part, item)
+                    self._own(item, part)
+        return result
+
+    def add_input(self, name: str, tensor: Tensor) -> None:
+        """Make ``tensor`` the graph's next input."""
+        self._own(tensor, self._describe(self.graph.placeholder(name), tensor, "input"))
+
+    def add_output(self, result: object) -> None:
+        """End the graph with what the model returned."""
+        self._describe(self.graph.output(tree_map(self._argument, result)), result, "output")
+
+    def _describe(
+        self, node: torch.fx.Node, result: object, kind: str = "operator"
+    ) -> torch.fx.Node:
+        node.meta |= {"kind": kind, "val": result}
+        if kind == "operator":
+            node.meta |= {"path": self.paths[-1], "where": model_line()}
+        return node
+
+    def _argument(self, value: object) -> object:
+        """The node that computes ``value``, where that is a tensor."""
+        if not isinstance(value, Tensor):
+            return value
+        if id(value) not in self._nodes:
+            with self.graph.inserting_before(None):
+                node = self.graph.placeholder("parameter")
+            self._own(value, self._describe(node, value, "parameter"))
+        return self._nodes[id(value)]
+
+    def _own(self, tensor: Tensor, node: torch.fx.Node) -> None:
+        self._nodes[id(tensor)] = node
+        self._alive.append(tensor)
+
+
+@contextmanager
+def _module_paths(model: nn.Module, paths: list[str]) -> Iterator[None]:
+    """Keep the path of the module that runs on top of ``paths``.
+
+    A module that has several parents is named after the one that calls it.
+    """
+    anywhere = {id(module): path for path, module in model.named_modules()}
+    running: list[nn.Module] = []
+    below: dict[int, dict[int, str]] = {}
+
+    def enter(module: nn.Module, _: object) -> None:
+        path = anywhere[id(module)]
+        if running:
+            caller = running[-1]
+            if id(caller) not in below:
+                below[id(caller)] = {id(m): name for name, m in caller.named_modules()}
+            if id(module) in below[id(caller)]:
+                path = ".".join(filter(None, (paths[-1], below[id(caller)][id(module)])))
+        running.append(module)
+        paths.append(path)
+
+    def leave(module: nn.Module, *_: object) -> None:
+        running.pop()
+        paths.pop()
+
+    handles = []
+    for module in model.modules():
+        handles.append(module.register_forward_pre_hook(enter))
+        handles.append(module.register_forward_hook(leave, always_call=True))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

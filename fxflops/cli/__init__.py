@@ -1,0 +1,61 @@
+"""The command line: ``fxflops [count] MODEL …`` and ``fxflops check MODEL …``.
+
+One file per command, each with ``HELP``, ``add_arguments(parser)`` and ``run(arguments) -> int``.
+Exit status: 0 done, 1 the answer is no, 2 the user's input is at fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from fxflops.errors import FxflopsError
+
+COMMANDS = ("count", "check")
+INPUT_AT_FAULT = 2
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(INPUT_AT_FAULT, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    named = bool(words) and words[0] in COMMANDS
+    command = words[0] if named else "count"
+    module = import_module(f"fxflops.cli.{command}")
+    parser = Parser(
+        prog=f"fxflops {command}" if named else "fxflops",
+        description=module.HELP,
+        epilog=None if named else "Commands: count (the default), check. See fxflops check --help.",
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    arguments = parser.parse_args(words[1:] if named else words)
+    try:
+        status: int = module.run(arguments)
+    except FxflopsError as error:
+        message = " ".join(str(error).split())
+        print(f"fxflops: {message}", file=sys.stderr)
+        return INPUT_AT_FAULT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of stdout has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def script() -> NoReturn:
+    """Entry point of the console script."""
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""``fxflops check MODEL``: static against measured."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from fxflops.cli.options import (
+    add_model,
+    add_output,
+    deliver,
+    positive,
+    progress,
+    require_writable,
+    sizes,
+)
+
+HELP = "Run a model under torch.profiler and hold its FLOPs against the formula, as integers."
+FORMATS = ("table", "markdown", "json")
+MISMATCH = 1
+# The profiler's C++ library writes its own news to stderr unless it is told not to.
+QUIET_PROFILER = {"KINETO_LOG_LEVEL": "99"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``check``."""
+    add_model(parser)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    parser.add_argument("--repetitions", metavar="R", default="3", help="default: 3")
+    add_output(parser, FORMATS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, compare, print; return 1 if any number differs without being explained."""
+    at = sizes(arguments)
+    repetitions = positive(arguments.repetitions, "--repetitions")
+    require_writable(arguments.output)
+    for variable, value in QUIET_PROFILER.items():
+        os.environ.setdefault(variable, value)
+
+    with progress(f"Capturing and measuring {arguments.model} …"):
+        from fxflops.crosscheck.run import check
+        from fxflops.reports import checked
+
+        outcome = check(
+            arguments.model,
+            arguments.input,
+            sizes=at,
+            device=arguments.device,
+            dtype=arguments.dtype,
+            repetitions=repetitions,
+        )
+    deliver(checked.render(outcome, arguments.format), arguments.output)
+    for failure in outcome.failures:
+        print(f"fxflops: {failure}", file=sys.stderr)
+    return 0 if outcome.passed else MISMATCH

@@ -1,0 +1,71 @@
+"""``fxflops [count] MODEL``: what one call of a model costs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fxflops.cli.options import (
+    add_model,
+    add_output,
+    deliver,
+    progress,
+    require_writable,
+    sizes,
+)
+from fxflops.errors import SpecError
+
+HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
+FORMATS = ("table", "markdown", "json", "csv", "latex")
+READ_BY_PEOPLE = ("table", "markdown")
+NEED_NO_SIZES = ("json", "csv", "latex")
+USUAL_DEPTH = 2
+UNCOUNTED_WORK = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``count``."""
+    add_model(parser)
+    parser.add_argument("--symbolic", action="store_true", help="the formulas and their domain")
+    parser.add_argument("--depth", metavar="D", help="levels of modules to show")
+    parser.add_argument("--strict", action="store_true", help="exit 1 if an operator is uncounted")
+    add_output(parser, FORMATS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Count, print, and return 1 if ``--strict`` finds uncounted work."""
+    at = sizes(arguments)
+    depth = _depth(arguments)
+    require_writable(arguments.output)
+
+    with progress(f"Capturing {arguments.model} …"):
+        from fxflops.pipeline import analyze
+        from fxflops.reports import render
+        from fxflops.summary import summarize
+
+        analysis = analyze(
+            arguments.model, arguments.input, defaults=at, dtype=arguments.dtype
+        )
+        formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
+        known = analysis.defaults.keys() >= set(analysis.domain.names)
+        summary = summarize(
+            analysis,
+            None if formulas_suffice and not known else at,
+            depth=depth,
+            symbolic=arguments.symbolic,
+            latex=arguments.format == "latex",
+        )
+    deliver(render(summary, arguments.format), arguments.output)
+    if arguments.strict and not summary.complete:
+        calls = sum(item.calls for item in summary.uncounted)
+        print(f"fxflops: {calls} operator calls are uncounted (--strict).", file=sys.stderr)
+        return UNCOUNTED_WORK
+    return 0
+
+
+def _depth(arguments: argparse.Namespace) -> int | None:
+    if arguments.depth is None:
+        return USUAL_DEPTH if arguments.format in READ_BY_PEOPLE else None
+    if not arguments.depth.isdecimal():
+        raise SpecError(f"--depth {arguments.depth} is no number of levels: give 0, 1, 2, …")
+    return int(arguments.depth)
