@@ -24,7 +24,6 @@ from fxflops.symbolic import (
 from fxflops.symbolic.polynomial import Atom, Monomial, degree, terms_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import sympy
     from numpy.typing import NDArray
 
@@ -40,7 +39,7 @@ def text(value: Dim, order: Sequence[str] = ()) -> str:
     """
     terms, denominator = _over_common_denominator(value)
     body = _grouped(terms, order)
-    return body if denominator == 1 else f"({body})//{denominator}"
+    return body if denominator == 1 else f"{_bracketed(body)}//{denominator}"
 
 
 def coefficients(value: Dim, order: Sequence[str] = ()) -> dict[str, str]:
@@ -61,11 +60,14 @@ def coefficients(value: Dim, order: Sequence[str] = ()) -> dict[str, str]:
 
 
 def relation_text(value: Dim, sign: str, order: Sequence[str] = ()) -> str:
-    """The comparison ``value sign 0`` in the user's sizes, each term on the side where it is
-    positive: ``21*H*W >= 307200``.
+    """The comparison ``value sign 0`` in the user's sizes: ``21*H*W >= 307200``.
+
+    Each term is on the side where its coefficient is positive.
     """
     terms, _ = _over_common_denominator(value)
-    common = gcd(*terms.values())
+    common = gcd(*(c for m, c in terms.items() if m)) or 1
+    if terms.get((), 0) % common:
+        common = 1
     left = {m: c // common for m, c in terms.items() if c > 0}
     right = {m: -c // common for m, c in terms.items() if c < 0}
     return f"{_grouped(left, order)} {sign} {_grouped(right, order)}"
@@ -94,7 +96,8 @@ def to_sympy(value: Dim, order: Sequence[str] = ()) -> sympy.Expr:
             return sympy.floor(of(atom.numerator) / of(atom.denominator))
         assert isinstance(atom, Extremum)
         choose = sympy.Max if atom.name == "max" else sympy.Min
-        return choose(of(atom.left), of(atom.right))
+        # Unevaluated, because sympy 1.14 takes 7/(N*W) >= 1 for true and would drop the 1.
+        return choose(of(atom.left), of(atom.right), evaluate=False)
 
     expression = of(value)
     if order and len(order) > 1:
@@ -186,6 +189,10 @@ def _degree_then_names(item: tuple[Monomial, int]) -> tuple[int, list[tuple[str,
     return -degree(monomial), [(atom.key, -power) for atom, power in monomial]
 
 
+def _bracketed(text: str) -> str:
+    return text if text.isidentifier() or text.isdecimal() else f"({text})"
+
+
 def _joined(texts: Sequence[str]) -> str:
     return " + ".join(texts).replace("+ -", "- ") or "0"
 
@@ -208,10 +215,8 @@ def _atom(atom: Atom) -> str:
         above = {m: c * scale_below for m, c in above.items()}
         below = {m: c * scale_above for m, c in below.items()}
         common = gcd(*above.values(), *below.values())
-        numerator = _sum({m: c // common for m, c in above.items()})
-        denominator = _sum({m: c // common for m, c in below.items()})
-        if len(below) > 1 or () not in below:
-            denominator = f"({denominator})"
-        return f"(({numerator})//{denominator})"
+        numerator = _bracketed(_sum({m: c // common for m, c in above.items()}))
+        denominator = _bracketed(_sum({m: c // common for m, c in below.items()}))
+        return f"({numerator}//{denominator})"
     assert isinstance(atom, Extremum)
     return f"{atom.name.capitalize()}({text(atom.left)}, {text(atom.right)})"

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from fxflops.closed_form import evaluate_many, relation_text
+from fxflops.closed_form import INT64_MAX, evaluate_many, relation_text
 from fxflops.errors import DomainError, SpecError
-from fxflops.symbolic import Dim, Symbol, evaluate
+from fxflops.symbolic import Dim, Symbol, evaluate, symbols_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Sign = Literal["==", "!=", ">="]
+
+WALK = 20_000  # sizes tried in search of the nearest inside, before the conditions are quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Domain:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The symbols' names, in order."""
         return tuple(symbol.name for symbol in self.symbols)
 
     def texts(self) -> tuple[str, ...]:
@@ -63,44 +66,66 @@ class Domain:
         DomainError, with the nearest sizes inside, for sizes at which ``what`` has no formula.
         """
         self._require_names(sizes)
-        for symbol in self.symbols:
-            problem = self._problem(symbol, sizes[symbol.name])
-            if problem:
-                raise DomainError(f"Cannot count {what} at {_written(sizes)}: {problem}")
+        for name in self.names:
+            if type(sizes[name]) is not int or sizes[name] < 1:
+                raise SpecError(f"The size {name} must be a positive integer, not {sizes[name]!r}.")
+        in_order = {name: sizes[name] for name in self.names}
+        at = f"Cannot count {what} at {_written(in_order)}"
         values = {s: sizes[s.name] // s.multiple for s in self.symbols}
+        for symbol in self.symbols:
+            size, least = sizes[symbol.name], self._least(symbol) * symbol.multiple
+            if size % symbol.multiple:
+                problem = f"{symbol.name} must be a multiple of {symbol.multiple}"
+            elif size < least:
+                problem = f"{symbol.name} must be at least {least}"
+            else:
+                continue
+            raise DomainError(f"{at}: {problem}. {self._nearest(symbol, values)}")
         for relation in self.relations:
             if not relation.holds(values):
                 condition = relation_text(relation.value, relation.sign, self.names)
+                where = f" ({relation.where})" if relation.where else ""
                 raise DomainError(
-                    f"Cannot count {what} at {_written(sizes)}: {condition} does not hold"
-                    f"{f' ({relation.where})' if relation.where else ''}. {self._advice(values)}"
+                    f"{at}: {condition} does not hold{where}. {self._nearest_inside(values)}"
                 )
         return values
 
     def arrays(self, sizes: Mapping[str, NDArray[Any]], what: str) -> dict[Symbol, NDArray[Any]]:
-        """`values` for arrays of sizes; the error is that of the first sizes outside."""
+        """`values` for arrays of sizes, which broadcast; the error is for one of those outside."""
         import numpy as np
 
         self._require_names(sizes)
-        given = dict(zip(sizes, np.broadcast_arrays(*map(np.asarray, sizes.values())), strict=True))
-        for name, array in given.items():
-            if array.dtype.kind not in "iu" and array.dtype != object:
-                raise SpecError(f"The sizes {name} are {array.dtype}, not integers.")
-        inside = np.ones(next(iter(given.values())).shape, dtype=bool) if given else np.True_
+        given = {name: _integers(name, array) for name, array in sizes.items()}
+        try:
+            shape = np.broadcast_shapes(*(array.shape for array in given.values()))
+        except ValueError as error:
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in given.items())
+            raise SpecError(f"The sizes do not broadcast: {shapes}.") from error
+        values = {
+            s: np.asarray(given[s.name] // s.multiple, dtype=given[s.name].dtype)
+            for s in self.symbols
+        }
+
+        def require(inside: NDArray[Any]) -> None:
+            if not np.all(inside):
+                first = np.argmin(np.broadcast_to(inside, shape))
+                every = {name: np.broadcast_to(array, shape) for name, array in given.items()}
+                self.values({name: int(array.flat[first]) for name, array in every.items()}, what)
+
         for s in self.symbols:
-            size = given[s.name]
-            inside = inside & (size % s.multiple == 0) & (size >= self._least(s) * s.multiple)
-        values = {s: given[s.name] // s.multiple for s in self.symbols}
+            require((values[s] * s.multiple == given[s.name]) & (values[s] >= self._least(s)))
         for relation in self.relations:
             result = evaluate_many(relation.value, values)
-            inside = inside & {"==": result == 0, "!=": result != 0, ">=": result >= 0}[relation.sign]
-        if not np.all(inside):
-            first = np.unravel_index(np.argmin(inside), inside.shape)
-            self.values({name: int(array[first]) for name, array in given.items()}, what)
+            require({"==": result == 0, "!=": result != 0, ">=": result >= 0}[relation.sign])
         return values
 
     def _least(self, symbol: Symbol) -> int:
         return self.least.get(symbol.name, symbol.minimum)
+
+    def _holds(self, values: Mapping[Symbol, int]) -> bool:
+        return all(values[s] >= self._least(s) for s in self.symbols) and all(
+            relation.holds(values) for relation in self.relations
+        )
 
     def _require_names(self, sizes: Mapping[str, object]) -> None:
         missing = [name for name in self.names if name not in sizes]
@@ -112,37 +137,61 @@ class Domain:
             free = f"the free sizes are {', '.join(self.names)}" if self.names else "none is free"
             raise SpecError(f"There is no size {', '.join(unknown)} to set: {free}.")
 
-    def _problem(self, symbol: Symbol, size: int) -> str | None:
-        name, multiple, least = symbol.name, symbol.multiple, self._least(symbol)
-        if type(size) is not int or size < 1:
-            return f"{name} must be a positive integer."
-        if size % multiple:
-            below, above = size // multiple * multiple, -(-size // multiple) * multiple
-            nearest = [str(n) for n in (below, above) if n >= least * multiple]
-            return f"{name} must be a multiple of {multiple}. Nearest: {', '.join(nearest)}."
-        if size < least * multiple:
-            return f"{name} must be at least {least * multiple}."
-        return None
+    def _nearest(self, symbol: Symbol, values: Mapping[Symbol, int]) -> str:
+        """The sizes next to that of ``symbol``; ``values`` are rounded down and may be too low."""
+        possible = {s: max(value, self._least(s)) for s, value in values.items()}
+        around = {max(n, self._least(symbol)) for n in (values[symbol], values[symbol] + 1)}
+        inside = sorted(n for n in around if self._holds({**possible, symbol: n}))
+        if not inside:
+            return self._nearest_inside(possible)
+        return f"Nearest: {', '.join(str(n * symbol.multiple) for n in inside)}."
 
-    def _advice(self, values: Mapping[Symbol, int]) -> str:
-        """The nearest sizes inside, if a walk of a few thousand steps finds them."""
-        for candidate in itertools.islice(_around(self.symbols, values), 20_000):
-            if all(candidate[s] >= self._least(s) for s in self.symbols) and all(
-                r.holds(candidate) for r in self.relations
-            ):
+    def _nearest_inside(self, values: Mapping[Symbol, int]) -> str:
+        """The nearest sizes inside, by steps of the sizes in the relations that do not hold."""
+        violated = [relation.value for relation in self.relations if not relation.holds(values)]
+        moved = [s for s in self.symbols if any(s in symbols_of(value) for value in violated)]
+        for candidate in itertools.islice(_around(moved, values), WALK):
+            if self._holds(candidate):
                 sizes = {s.name: candidate[s] * s.multiple for s in self.symbols}
                 return f"Nearest inside: {_written(sizes)}."
         return f"The formula holds where {' and '.join(self.texts())}."
 
 
-def _around(
-    symbols: Sequence[Symbol], values: Mapping[Symbol, int]
-) -> Iterator[dict[Symbol, int]]:
-    """Values in growing distance, the steps counted in each symbol's own multiple."""
+def _around(moved: Sequence[Symbol], values: Mapping[Symbol, int]) -> Iterator[dict[Symbol, int]]:
+    """``values`` with those of ``moved`` changed, by ever more steps of each symbol's multiple."""
     for distance in itertools.count(1):
-        for steps in itertools.product(range(-distance, distance + 1), repeat=len(symbols)):
-            if sum(map(abs, steps)) == distance:
-                yield {s: values[s] + step for s, step in zip(symbols, steps, strict=True)}
+        for steps in sorted(_steps(len(moved), distance), key=lambda steps: max(map(abs, steps))):
+            stepped = {s: values[s] + step for s, step in zip(moved, steps, strict=True)}
+            yield {**values, **stepped}
+
+
+def _steps(count: int, distance: int) -> Iterator[tuple[int, ...]]:
+    """All tuples of ``count`` integers whose absolute values sum to ``distance``."""
+    if count == 1:
+        yield from dict.fromkeys([(distance,), (-distance,)])
+        return
+    for first in range(-distance, distance + 1):
+        for others in _steps(count - 1, distance - abs(first)):
+            yield (first, *others)
+
+
+def _integers(name: str, given: NDArray[Any]) -> NDArray[Any]:
+    """``given`` as int64, or as Python integers where int64 is too narrow."""
+    import numpy as np
+
+    array = np.asarray(given)
+    if array.dtype.kind == "f" and not isinstance(given, np.ndarray):
+        array = np.asarray(given, dtype=object)  # numpy makes floats of [2**63, 1]
+    if array.size == 0 or array.dtype.kind == "i":
+        return array.astype(np.int64, copy=False)
+    if array.dtype.kind == "u":
+        return array.astype(np.int64 if array.max() <= INT64_MAX else object)
+    if array.dtype != object:
+        raise SpecError(f"The sizes {name} are {array.dtype}, not integers.")
+    strange = [size for size in array.flat if type(size) is not int]
+    if strange:
+        raise SpecError(f"The sizes {name} must be positive integers, not {strange[0]!r}.")
+    return array
 
 
 def _written(sizes: Mapping[str, int]) -> str:

@@ -5,22 +5,27 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from fxflops import models
 from fxflops.capture import Capture, export, trace
+from fxflops.capture.guards import all_implied
 from fxflops.capture.prepare import floating_dtype, hints, on_meta, symbol_of
-from fxflops.domain import Domain
-from fxflops.errors import CaptureError, SpecError
+from fxflops.domain import Domain, Relation
+from fxflops.errors import CaptureError, SpecError, SpecialisedError
 from fxflops.inputs import EXAMPLE, FLOATS, InputSpec, TensorInput, parse
+from fxflops.passes.annotate import annotate
+from fxflops.passes.at_one import extend_to_one
 from fxflops.passes.count import count
-from fxflops.records import Analysis, Cost, total
-from fxflops.symbolic import evaluate
+from fxflops.records import Analysis, Cost, NodeCost, total
+from fxflops.symbolic import evaluate, substitute
+from fxflops.symbolic.polynomial import from_atom
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
+Frontend = Literal["auto", "trace", "export"]
 
 
 def analyze(
@@ -29,6 +34,7 @@ def analyze(
     *,
     defaults: Mapping[str, int] | None = None,
     dtype: str | None = None,
+    frontend: Frontend = "auto",
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -37,6 +43,8 @@ def analyze(
     model brings its own. ``defaults`` are sizes to trace with and to stand in for those not given
     later. ``dtype`` (``"float32"``, ``"float16"``, ``"bfloat16"``, …) is that of the weights and
     inputs, the model's own by default. The graph is that of inference, in eval mode.
+    ``frontend`` chooses what captures it: ``"trace"``, ``"export"``, or ``"auto"``, which is the
+    first with the second where that fails.
 
     Raises ModelError, SpecError, CaptureError.
     """
@@ -49,16 +57,16 @@ def analyze(
     name = named.name if named else type(model).__name__
     _require_axes(spec, known, name)
     module = on_meta(models.build_empty(named) if named else model, dtype)
-    captured = _capture(module, spec, hints(spec, known))
-    nodes, graph = count(captured)
-    least = _proven_at_one(module, spec, captured.domain, total(n.cost for n in nodes if n.cost))
+    sizes = hints(spec, known)
+    captured = _capture(module, spec, sizes, frontend)
+    nodes, domain = _proven_at_one(module, spec, captured, sizes)
     return Analysis(
         model=name,
         inputs=spec,
-        domain=replace(captured.domain, least=least),
+        domain=domain,
         nodes=nodes,
         module_types=captured.module_types,
-        graph=graph,
+        graph=annotate(captured.graph, nodes),
         frontend=captured.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
@@ -71,7 +79,7 @@ def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Co
 
     Raises CaptureError where the model does not run at them.
     """
-    nodes, _ = count(trace.capture(model, inputs.fixed(sizes), {}))
+    nodes = count(trace.capture(model, inputs.fixed(sizes), {}))
     return total(node.cost for node in nodes if node.cost)
 
 
@@ -104,38 +112,59 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
     Domain(tuple(map(symbol_of, axes)), least=least).values(sizes, name)
 
 
-def _capture(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Capture:
-    """The graph; recorded where no size is free."""
-    front_end = export if spec.axes else trace
-    return front_end.capture(module, spec, sizes)
+def _capture(
+    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], frontend: Frontend
+) -> Capture:
+    if frontend == "export":
+        return export.capture(module, spec, sizes)
+    try:
+        return trace.capture(module, spec, sizes)
+    except SpecialisedError:
+        raise
+    except CaptureError:
+        if frontend == "trace":
+            raise
+        return export.capture(module, spec, sizes)
 
 
 def _proven_at_one(
-    module: nn.Module, spec: InputSpec, domain: Domain, formula: Cost
-) -> dict[str, int]:
-    """The least value of each symbol for which the formula is proven.
+    module: nn.Module, spec: InputSpec, captured: Capture, sizes: Mapping[str, int]
+) -> tuple[tuple[NodeCost, ...], Domain]:
+    """The costs of the nodes, and where they hold, sizes of 1 included where that is proven.
 
-    A capture assumes sizes of at least 2. A symbol may be 1 when counting there gives what the
-    formula gives, in every counter: for each symbol alone, and for all of them together.
+    A capture assumes sizes of at least 2. For each symbol, another capture with that size at its
+    least gives what holds there; it must assume nothing more of the other sizes. For two symbols
+    at their least together, a count at such sizes must agree, or they stay outside the domain.
     """
-    usual = hints(spec, {})
-
-    def at_one(names: Sequence[str]) -> dict[str, int]:
-        ones = {symbol.name: symbol.multiple for symbol in domain.symbols if symbol.name in names}
-        return {**usual, **ones}
-
-    def agrees(sizes: Mapping[str, int]) -> bool:
-        values = {symbol: sizes[symbol.name] // symbol.multiple for symbol in domain.symbols}
-        if not all(relation.holds(values) for relation in domain.relations):
-            return True  # outside the domain anyway
+    nodes = count(captured)
+    domain, symbols = captured.domain, captured.domain.symbols
+    least = {symbol.name: symbol.minimum for symbol in symbols}
+    for symbol, axis in zip(symbols, spec.axes, strict=True):
+        if axis.minimum > axis.multiple:
+            continue
         try:
-            counted = recount(module, spec, sizes)
+            at_one = trace.capture(module, spec.fixed({axis.name: axis.multiple}), sizes)
         except CaptureError:
-            return False
-        return counted == formula.map(lambda count: evaluate(count, values))
+            continue
+        known = [replace(r, value=substitute(r.value, {symbol: 1})) for r in domain.relations]
+        extended = extend_to_one(nodes, count(at_one), symbol)
+        if extended is not None and all_implied(at_one.domain.relations, known):
+            nodes = extended
+            least[symbol.name] = 1
+    formula = total(node.cost for node in nodes if node.cost)
+    apart = []
+    at_least_one = [symbol for symbol in symbols if least[symbol.name] == 1]
+    for pair in itertools.combinations(at_least_one, 2):
+        there = {**sizes, **{symbol.name: symbol.multiple for symbol in pair}}
+        values = {symbol: there[symbol.name] // symbol.multiple for symbol in symbols}
+        inside = all(relation.holds(values) for relation in domain.relations)
+        if inside and not _agrees(module, spec, there, formula.map(lambda c: evaluate(c, values))):
+            apart.append(Relation(sum(from_atom(symbol) for symbol in pair) - 3, ">="))
+    return nodes, replace(domain, least=least, relations=(*domain.relations, *apart))
 
-    may_be_one = [axis.name for axis in spec.axes if axis.minimum <= axis.multiple]
-    proven = [name for name in may_be_one if agrees(at_one([name]))]
-    if len(proven) > 1 and not agrees(at_one(proven)):
-        proven = proven[:1]
-    return {s.name: 1 if s.name in proven else s.minimum for s in domain.symbols}
+
+def _agrees(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], cost: Cost) -> bool:
+    try:
+        return recount(module, spec, sizes) == cost
+    except CaptureError:
+        return False

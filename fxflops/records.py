@@ -8,9 +8,10 @@ the symbols of the input spec.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -48,15 +49,25 @@ class Cost:
         """The neutral element: ``sum(costs, Cost.zero())``."""
         return cls()
 
+    @classmethod
+    def of(cls, counts: Iterable[Dim]) -> Cost:
+        """The cost with these counts, in the order of `counts`."""
+        return cls(**dict(zip(QUANTITIES, counts, strict=True)))
+
+    @property
+    def counts(self) -> tuple[Dim, ...]:
+        """The counters and the bytes, in the order of the fields."""
+        return tuple(getattr(self, name) for name in QUANTITIES)
+
     def __add__(self, other: Cost) -> Cost:
-        return Cost(**{name: getattr(self, name) + getattr(other, name) for name in QUANTITIES})
+        return Cost.of(map(operator.add, self.counts, other.counts))
 
     def __mul__(self, times: Dim) -> Cost:
         return self.map(lambda count: count * times)
 
     def map(self, change: Callable[[Dim], Dim]) -> Cost:
         """The cost with ``change`` applied to every count."""
-        return Cost(**{name: change(getattr(self, name)) for name in QUANTITIES})
+        return Cost.of(map(change, self.counts))
 
     @property
     def flops(self) -> Dim:
@@ -86,11 +97,12 @@ QUANTITIES = tuple(f.name for f in fields(Cost))
 
 def total(costs: Iterable[Cost]) -> Cost:
     """Their sum; equal counts are grouped before any algebra."""
-    columns = zip(*(astuple(cost) for cost in costs), strict=True)
-    sums = (
+    columns = list(zip(*(cost.counts for cost in costs), strict=True))
+    if not columns:
+        return Cost.zero()
+    return Cost.of(
         sum((count * times for count, times in Counter(column).items()), 0) for column in columns
     )
-    return Cost(**dict(zip(QUANTITIES, sums, strict=False)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,12 @@
 A formula is a pure function of shapes. Its parameters are named as in the operator's schema: a
 tensor arrives as its `Shape`, an optional one that is absent as None, anything else as it is in
 the graph; the keyword ``out`` is the shape of the result (a tuple of shapes where there are
-several). It returns the count of its ``counter``, or a whole `Cost` where it names none.
+several). It returns the count of its ``counter``, or a whole `Cost` where it names none; or None
+where this call's cost depends on data: then the call is uncounted.
 
-An operator may have one formula per counter. Operators that work in place or write to ``out=``
-cost what their functional form costs, and are not registered.
+An operator may have one formula per counter, and others for calls with complex numbers, which
+``numbers="complex"`` registers. Operators that work in place or write to ``out=`` cost what their
+functional form costs, and are not registered.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
@@ -38,10 +40,12 @@ class Formula:
     counter: str | None
     asks_for: tuple[str, ...]
 
-    def __call__(self, arguments: Mapping[str, Any], out: Any) -> Cost:
+    def __call__(self, arguments: Mapping[str, Any], out: Any) -> Cost | None:
         """The cost of one call with these arguments, named as in the operator's schema."""
         known = {**arguments, "out": out}
         result = self.function(**{name: known[name] for name in self.asks_for})
+        if result is None:
+            return None
         if self.counter is None:
             assert isinstance(result, Cost), f"{self.function.__name__} must return a Cost"
             return result
@@ -49,10 +53,16 @@ class Formula:
 
 
 FORMULAS: dict[OpOverload, tuple[Formula, ...]] = {}
+COMPLEX: dict[OpOverload, tuple[Formula, ...]] = {}
+"""The formulas of calls in which a tensor is complex; there an operator without one is unknown."""
 FREE: dict[OpOverload, str] = {}
 
 
-def formula(*operators: OpOverload, counter: str | None = None) -> Callable[[F], F]:
+def formula(
+    *operators: OpOverload,
+    counter: str | None = None,
+    numbers: Literal["real", "complex"] = "real",
+) -> Callable[[F], F]:
     """Register the decorated function as the cost of ``operators``.
 
     Raises FormulaError when it asks for an argument that a schema does not have, when the counter
@@ -61,13 +71,15 @@ def formula(*operators: OpOverload, counter: str | None = None) -> Callable[[F],
     if counter is not None and counter not in COUNTERS:
         raise FormulaError(f"There is no counter {counter!r}. Known: {', '.join(COUNTERS)}.")
 
+    table = COMPLEX if numbers == "complex" else FORMULAS
+
     def register(function: F) -> F:
         asks_for = tuple(inspect.signature(function).parameters)
         for operator in operators:
             _require_schema(operator, function, asks_for)
-            _require_new(operator, counter)
+            _require_new(operator, counter, table)
             new = Formula(function, counter, asks_for)
-            FORMULAS[operator] = (*FORMULAS.get(operator, ()), new)
+            table[operator] = (*table.get(operator, ()), new)
         return function
 
     return register
@@ -79,14 +91,18 @@ def free(reason: str, *operators: OpOverload) -> None:
     Raises FormulaError for an operator that has a place already.
     """
     for operator in operators:
-        _require_new(operator, None)
+        _require_new(operator, None, FORMULAS)
         FREE[operator] = reason
 
 
-def cost_of(operator: OpOverload, arguments: Mapping[str, Any], out: Any) -> Cost | None:
-    """The counters of one call by the registered formulas; None where there is no formula."""
-    formulas = FORMULAS.get(functional(operator))
-    return formulas and total([f(arguments, out) for f in formulas])
+def cost_of(
+    operator: OpOverload, arguments: Mapping[str, Any], out: Any, *, is_complex: bool = False
+) -> Cost | None:
+    """The counters of one call by the registered formulas; None where they do not know it."""
+    table = COMPLEX if is_complex else FORMULAS
+    costs = [f(arguments, out) for f in table.get(functional(operator), ())]
+    known = [cost for cost in costs if cost is not None]
+    return total(known) if known and len(known) == len(costs) else None
 
 
 def torch_cost_of(operator: OpOverload, arguments: Mapping[str, Any], out: Any) -> Cost | None:
@@ -96,7 +112,8 @@ def torch_cost_of(operator: OpOverload, arguments: Mapping[str, Any], out: Any) 
     (``torch.utils.flop_counter.register_flop_formula``).
     """
     known = flop_registry.get(operator.overloadpacket)
-    if known is None:
+    # Torch wraps a formula that takes shapes; one that is not wrapped wants the tensors.
+    if known is None or not hasattr(known, "__wrapped__"):
         return None
     positional = [arguments[a.name] for a in operator._schema.arguments if not a.kwarg_only]
     keyword = {a.name: arguments[a.name] for a in operator._schema.arguments if a.kwarg_only}
@@ -109,9 +126,10 @@ def family(operator: Operator) -> str | None:
     return formulas[0].function.__module__.rpartition(".")[2] if formulas else None
 
 
-def reason_free(operator: OpOverload) -> str | None:
+def reason_free(operator: OpOverload, *, is_complex: bool = False) -> str | None:
     """Why ``operator`` costs nothing, or None where it is not among the free ones."""
-    return FREE.get(functional(operator))
+    known = functional(operator)
+    return None if is_complex and known in COMPLEX else FREE.get(known)
 
 
 @cache
@@ -161,7 +179,10 @@ def _require_schema(
             )
 
 
-def _require_new(operator: OpOverload, counter: str | None) -> None:
-    taken = [f.counter for f in FORMULAS.get(operator, ())]
-    if operator in FREE or counter in taken or None in taken or (taken and counter is None):
+def _require_new(
+    operator: OpOverload, counter: str | None, table: Mapping[OpOverload, tuple[Formula, ...]]
+) -> None:
+    taken = [f.counter for f in table.get(operator, ())]
+    is_free = operator in FREE and table is FORMULAS
+    if is_free or counter in taken or None in taken or (taken and counter is None):
         raise FormulaError(f"{operator} has a cost already; a second one would hide it.")

@@ -32,6 +32,15 @@ def conditions(relations: Iterable[Relation]) -> tuple[Relation, ...]:
     return tuple(kept)
 
 
+def all_implied(relations: Iterable[Relation], known: Iterable[Relation]) -> bool:
+    """Whether each of ``relations`` always holds where all of ``known`` do."""
+    given = tuple(known)
+    return all(
+        _always(relation) or any(_implies(other, relation) for other in given)
+        for relation in relations
+    )
+
+
 def _always(relation: Relation) -> bool:
     value = relation.value
     if isinstance(value, int):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -49,6 +50,7 @@ def raised_at(error: BaseException) -> str:
     return located(frames[-1].filename, frames[-1].lineno, frames[-1].name) if frames else ""
 
 
+@cache
 def located(file: str, line: int | None, function: str) -> str:
     """A source line as people read it: the path below the package's folder or the directory."""
     path = Path(file)

@@ -30,6 +30,7 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.capture.result import Capture
+from fxflops.capture.shapes import result_of
 from fxflops.capture.source import model_line
 from fxflops.dims import own_reader
 from fxflops.domain import Domain, Relation
@@ -115,10 +116,17 @@ class Recorder(TorchDispatchMode):
         self._nodes: dict[int, torch.fx.Node] = {}
         self._alive: list[Tensor] = []  # an id stays taken only as long as its tensor lives
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Private: otherwise torch wraps the method below in what imports the whole of Dynamo."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
+        result = result_of(func, args, kwargs or {})
+        if result is None:
+            result = func(*args, **(kwargs or {}))
         node = self.graph.call_function(
             func, tree_map(self._argument, args), tree_map(self._argument, kwargs or {})
         )
@@ -150,7 +158,9 @@ class Recorder(TorchDispatchMode):
         return node
 
     def _argument(self, value: object) -> object:
-        """The node that computes ``value``, where that is a tensor."""
+        """The node that computes ``value``, where that is a tensor or a symbolic size."""
+        if isinstance(value, torch.SymInt):
+            return self._size(value)
         if not isinstance(value, Tensor):
             return value
         if id(value) not in self._nodes:
@@ -159,9 +169,23 @@ class Recorder(TorchDispatchMode):
             self._own(value, self._describe(node, value, "parameter"))
         return self._nodes[id(value)]
 
+    def _size(self, value: torch.SymInt) -> torch.fx.Node:
+        """One node for each size that is an argument somewhere."""
+        node = self._nodes.get(id(value.node))
+        if node is None:
+            with self.graph.inserting_before(None):
+                node = self.graph.call_function(size_of, (str(value),))
+            self._nodes[id(value.node)] = self._describe(node, value, "size")
+        return node
+
     def _own(self, tensor: Tensor, node: torch.fx.Node) -> None:
         self._nodes[id(tensor)] = node
         self._alive.append(tensor)
+
+
+def size_of(formula: str) -> int:
+    """The target of the nodes that stand for symbolic sizes; the graph is not to be run."""
+    raise NotImplementedError(formula)
 
 
 @contextmanager

@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--symbolic", action="store_true", help="the formulas and their domain")
     parser.add_argument("--depth", metavar="D", help="levels of modules to show")
+    parser.add_argument(
+        "--frontend",
+        choices=("auto", "trace", "export"),
+        default="auto",
+        help="what captures the graph (default: auto, trace and else export)",
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 if an operator is uncounted")
     add_output(parser, FORMATS)
 
@@ -44,7 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
         from fxflops.summary import summarize
 
         analysis = analyze(
-            arguments.model, arguments.input, defaults=at, dtype=arguments.dtype
+            arguments.model,
+            arguments.input,
+            defaults=at,
+            dtype=arguments.dtype,
+            frontend=arguments.frontend,
         )
         formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
         known = analysis.defaults.keys() >= set(analysis.domain.names)

@@ -22,24 +22,17 @@ INTEGER_WORK = "integer and boolean work"
 OWN, TORCH = "fxflops", "torch.utils.flop_counter"
 
 
-def count(capture: Capture) -> tuple[tuple[NodeCost, ...], torch.fx.Graph]:
-    """Every operator call's cost, and a copy of the graph that carries them.
+def count(capture: Capture) -> tuple[NodeCost, ...]:
+    """Every operator call's cost.
 
-    Requires what `Capture` ensures. Ensures one `NodeCost` per operator call, in the graph's
-    order, and ``meta["cost"]`` on the nodes of the copy whose cost is known.
+    Requires what `Capture` ensures. Ensures one `NodeCost` per operator call, in the graph's order.
     """
     formulas.load()
-    graph = torch.fx.Graph()
-    graph.graph_copy(capture.graph, {}, return_output_node=True)
-    nodes = []
-    for node, original in zip(graph.nodes, capture.graph.nodes, strict=False):
-        node.meta = dict(original.meta)
-        if node.meta["kind"] == "operator" and node.target is not operator.getitem:
-            costed = _node_cost(original, capture.read)
-            nodes.append(costed)
-            if costed.cost is not None:
-                node.meta["cost"] = costed.cost
-    return tuple(nodes), graph
+    return tuple(
+        _node_cost(node, capture.read)
+        for node in capture.graph.nodes
+        if node.meta["kind"] == "operator" and node.target is not operator.getitem
+    )
 
 
 def _node_cost(node: torch.fx.Node, read: SizeReader) -> NodeCost:
@@ -49,14 +42,15 @@ def _node_cost(node: torch.fx.Node, read: SizeReader) -> NodeCost:
     if isinstance(op, OpOverload):
         arguments = bind(op, _values(node.args), _values(node.kwargs))
         tensors = [*_tensors(list(arguments.values())), *_tensors(result)]
-        reason = reason_free(op)
+        is_complex = any(tensor.is_complex() for tensor in tensors)
+        reason = reason_free(op, is_complex=is_complex)
         if reason is None and tensors and not any(map(_is_real, tensors)):
             reason = INTEGER_WORK
         if reason is not None:
             counters = Cost.zero()
         else:
             shapes = {name: shaped(value, read) for name, value in arguments.items()}
-            counters = cost_of(op, shapes, shaped(result, read))
+            counters = cost_of(op, shapes, shaped(result, read), is_complex=is_complex)
             if counters is None:
                 source = TORCH
                 counters = torch_cost_of(op, shapes, shaped(result, read))

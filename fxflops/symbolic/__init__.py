@@ -1,10 +1,10 @@
 """Exact integer arithmetic on sizes that are not known yet; knows nothing of PyTorch."""
 
 from fxflops.symbolic.bounds import lower_bound
+from fxflops.symbolic.evaluate import evaluate, magnitude, substitute, symbols_of
+from fxflops.symbolic.extremum import Extremum, is_one, maximum, minimum
 from fxflops.symbolic.polynomial import Dim, Polynomial, Symbol
 from fxflops.symbolic.quotient import Floor, floor_divide
-from fxflops.symbolic.extremum import Extremum, maximum, minimum
-from fxflops.symbolic.evaluate import evaluate, magnitude, symbols_of
 
 __all__ = [
     "Dim",
@@ -14,9 +14,11 @@ __all__ = [
     "Symbol",
     "evaluate",
     "floor_divide",
+    "is_one",
     "lower_bound",
     "magnitude",
     "maximum",
     "minimum",
+    "substitute",
     "symbols_of",
 ]

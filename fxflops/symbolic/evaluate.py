@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fxflops.symbolic.extremum import Extremum
-from fxflops.symbolic.polynomial import Atom, Dim, Symbol
+from fxflops.symbolic.extremum import maximum as symbolic_maximum
+from fxflops.symbolic.extremum import minimum as symbolic_minimum
+from fxflops.symbolic.polynomial import Atom, Dim, Symbol, from_atom
 from fxflops.symbolic.quotient import Floor
 
 
@@ -52,6 +54,15 @@ def evaluate(
         raise KeyError(atom)
 
     return of(value)
+
+
+def substitute(value: Dim, values: Mapping[Symbol, Dim]) -> Dim:
+    """``value`` with dims in the place of some of its symbols, simplified again."""
+    rest = {symbol: from_atom(symbol) for symbol in symbols_of(value)}
+    result: Dim = evaluate(
+        value, {**rest, **values}, maximum=symbolic_maximum, minimum=symbolic_minimum
+    )
+    return result
 
 
 def magnitude(value: Dim, values: Mapping[Symbol, int]) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fxflops.symbolic.bounds import lower_bound
-from fxflops.symbolic.polynomial import Dim, from_atom, key_of
+from fxflops.symbolic.polynomial import Dim, Symbol, from_atom, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +58,12 @@ def _is_at_least(left: Dim, right: Dim) -> bool:
 def _atom(name: Literal["max", "min"], left: Dim, right: Dim) -> Dim:
     first, second = sorted((left, right), key=key_of)
     return from_atom(Extremum(name, first, second))
+
+
+def is_one(symbol: Symbol) -> Dim:
+    """1 where the symbol is 1 and 0 above: ``max(0, 2 - symbol)``.
+
+    An atom even where the symbol is known to be at least 2, since it serves to say what holds
+    below that.
+    """
+    return _atom("max", 0, 2 - from_atom(symbol))

@@ -47,10 +47,12 @@ class Symbol:
 
     @property
     def key(self) -> str:
+        """Its name."""
         return self.name
 
     @property
     def lower(self) -> int:
+        """Its minimum."""
         return self.minimum
 
     @property

@@ -6,7 +6,7 @@ integers p, a, r, c, any d > 0, q > 0 and k != 0:
     (q*a + r) // q      =  a + r // q                 whole multiples come out
     (k*p) // (k*q)      =  p // q                     common factors go
     (p // d + c) // q   =  (p + c*d) // (d*q)         nested floors are one floor
-    r // q              =  0    where 0 <= r < q
+    r // q              =  0    where 0 <= r < q, and -1 where -q <= r < 0
 
 What is left is an atom `Floor` with every coefficient of its numerator in 0 … q-1.
 """
@@ -103,8 +103,9 @@ def _by_polynomial(dividend: Dim, divisor: Polynomial) -> Dim:
     rest, reduced = _without_common_factor(rest, divisor)
     if isinstance(reduced, int):
         return whole + floor_divide(rest, reduced)
-    if _is_below(rest, reduced):
-        return whole
+    for fraction in (0, -1):
+        if _is_below(rest - fraction * reduced, reduced):
+            return whole + fraction
     return whole + from_atom(Floor(rest, reduced))
 
 

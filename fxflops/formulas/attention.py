@@ -1,0 +1,182 @@
+"""Attention: softmax(Q K^T / sqrt(E) + mask) V, whole, whichever kernel computes it.
+
+With a = B * heads * L * S scores, keys of width E and values of width Ev: 2a(E + Ev) contraction,
+a for the scale, a for a mask, a in training for the dropout's scale, and `softmax_cost` of the rows
+of scores. A causal mask is a selection by index, and so free; what it hides is charged in full, as
+PyTorch does. Source: arXiv:1706.03762, eq. 1.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from fxflops.dims import Shape, numel
+from fxflops.formulas.activation import gelu
+from fxflops.formulas.norm import layer_norm
+from fxflops.formulas.pointwise import COMPARISON
+from fxflops.formulas.softmax import softmax_cost
+from fxflops.records import Cost
+from fxflops.registry import formula
+from fxflops.symbolic import Dim
+
+aten = torch.ops.aten
+
+
+def attention(rows: Dim, keys: Dim, widths: Dim, mask: Shape | None, dropout_p: float = 0) -> Cost:
+    """``rows`` queries of all heads against ``keys``; ``widths`` is E + Ev."""
+    scores = rows * keys
+    passes = 1 + (mask is not None) + (dropout_p > 0)
+    return softmax_cost(rows, keys) + Cost(
+        contraction=2 * scores * widths, elementwise=passes * scores
+    )
+
+
+@formula(aten.scaled_dot_product_attention.default)
+def scaled_dot_product_attention(
+    query: Shape,
+    value: Shape,
+    attn_mask: Shape | None,
+    dropout_p: float,
+    *,
+    out: Shape,
+) -> Cost:
+    """`attention`; the heads of keys and values may be fewer: grouped queries share them."""
+    *_, keys, width = value
+    return attention(numel(out[:-1]), keys, query[-1] + width, attn_mask, dropout_p)
+
+
+@formula(
+    aten._scaled_dot_product_attention_math.default,
+    aten._scaled_dot_product_flash_attention_for_cpu.default,
+)
+def attention_with_mask(
+    query: Shape,
+    value: Shape,
+    attn_mask: Shape | None,
+    dropout_p: float,
+    *,
+    out: tuple[Shape, ...],
+) -> Cost:
+    """`scaled_dot_product_attention`; further results are what its backward will need."""
+    return scaled_dot_product_attention(query, value, attn_mask, dropout_p, out=out[0])
+
+
+@formula(
+    aten._scaled_dot_product_efficient_attention.default,
+    aten._scaled_dot_product_cudnn_attention.default,
+    aten._scaled_dot_product_fused_attention_overrideable.default,
+)
+def attention_with_bias(
+    query: Shape,
+    value: Shape,
+    attn_bias: Shape | None,
+    dropout_p: float,
+    *,
+    out: tuple[Shape, ...],
+) -> Cost:
+    """`scaled_dot_product_attention`."""
+    return scaled_dot_product_attention(query, value, attn_bias, dropout_p, out=out[0])
+
+
+@formula(aten._scaled_dot_product_flash_attention.default)
+def flash_attention(
+    query: Shape, value: Shape, dropout_p: float, *, out: tuple[Shape, ...]
+) -> Cost:
+    """`scaled_dot_product_attention` without a mask."""
+    return scaled_dot_product_attention(query, value, None, dropout_p, out=out[0])
+
+
+@formula(aten._flash_attention_forward.default)
+def flash_attention_forward(
+    query: Shape, key: Shape, value: Shape, cum_seq_q: Shape | None, dropout_p: float
+) -> Cost | None:
+    """`attention` with the heads after the sequence: (B, L, heads, E).
+
+    Not known for packed sequences, whose lengths are data.
+    """
+    if cum_seq_q is not None:
+        return None
+    return attention(numel(query[:-1]), key[1], query[-1] + value[-1], None, dropout_p)
+
+
+@formula(aten._efficient_attention_forward.default)
+def efficient_attention_forward(
+    query: Shape,
+    key: Shape,
+    value: Shape,
+    bias: Shape | None,
+    cu_seqlens_q: Shape | None,
+    dropout_p: float,
+) -> Cost | None:
+    """`flash_attention_forward`, with a bias."""
+    if cu_seqlens_q is not None:
+        return None
+    return attention(numel(query[:-1]), key[1], query[-1] + value[-1], bias, dropout_p)
+
+
+def multi_head_attention(query: Shape, keys: Dim, heads: int, mask: Shape | None) -> Cost:
+    """Four projections with bias, and `attention` in ``heads`` heads of D / heads each.
+
+    ``query`` is (B, L, D). Each of B * L rows meets D * D weights in four projections: 8D^2, 4D for
+    the bias  [FLOP]; keys and values have as many rows as queries, or fewer where they are shared.
+    """
+    batch, length, width = query
+    projected = 2 * batch * (length + keys)
+    return attention(batch * heads * length, keys, 2 * width // heads, mask) + Cost(
+        contraction=2 * projected * width * width, elementwise=projected * width
+    )
+
+
+@formula(aten._native_multi_head_attention.default)
+def native_multi_head_attention(
+    query: Shape,
+    key: Shape,
+    num_head: int,
+    mask: Shape | None,
+    need_weights: bool,
+    average_attn_weights: bool,
+) -> Cost:
+    """`multi_head_attention`; the mean over the heads' weights where they are asked for."""
+    batch, length, _ = query
+    keys = key[1]
+    averaged = need_weights and average_attn_weights
+    scores = batch * num_head * length * keys if averaged else 0
+    return multi_head_attention(query, keys, num_head, mask) + Cost(elementwise=scores)
+
+
+@formula(aten._transformer_encoder_layer_fwd.default)
+def transformer_encoder_layer(
+    src: Shape,
+    num_heads: int,
+    use_gelu: bool,
+    norm_weight_1: Shape,
+    norm_bias_1: Shape,
+    norm_weight_2: Shape,
+    norm_bias_2: Shape,
+    ffn_weight_1: Shape,
+    mask: Shape | None,
+) -> Cost:
+    """Attention, two linear layers with an activation, two residuals, two layer norms.
+
+    PyTorch's counter has no formula for it: it gives 0. Source: arXiv:1706.03762, sec. 3.
+    """
+    batch, length, width = src
+    rows, elements = batch * length, numel(src)
+    hidden, _ = ffn_weight_1
+    inner = (*src[:-1], hidden)
+    feed_forward = Cost(
+        contraction=2 * 2 * rows * width * hidden, elementwise=rows * (hidden + width)
+    )
+    activation = gelu("none", out=inner) if use_gelu else COMPARISON * numel(inner)
+    norms = layer_norm(src, (width,), norm_weight_1, norm_bias_1) + layer_norm(
+        src, (width,), norm_weight_2, norm_bias_2
+    )
+    residuals = Cost(elementwise=2 * elements)
+    attended = multi_head_attention(src, length, num_heads, mask)
+    return attended + feed_forward + activation + norms + residuals
+
+
+@formula(aten._transform_bias_rescale_qkv.default, counter="elementwise")
+def transform_bias_rescale_qkv(*, out: tuple[Shape, ...]) -> Dim:
+    """4n for n elements of the queries: a bias for all three, the scale of the queries  [FLOP]."""
+    return 4 * numel(out[0])

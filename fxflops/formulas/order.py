@@ -1,0 +1,113 @@
+"""Selecting and sorting by value: the unit is a comparison of two real numbers."""
+
+from __future__ import annotations
+
+import torch
+
+from fxflops.dims import Shape, lines, numel
+from fxflops.errors import UnsizedError
+from fxflops.records import Cost
+from fxflops.registry import formula
+from fxflops.symbolic import Dim
+
+aten = torch.ops.aten
+
+
+def ceil_log2(length: Dim, what: str) -> int:
+    """The smallest k with 2^k >= length. Raises UnsizedError for a length that is not known."""
+    if not isinstance(length, int):
+        raise UnsizedError(
+            f"{what} depends on the logarithm of a length that is a symbol, which has no closed "
+            "form: give the axis a number in the input spec."
+        )
+    return max(length - 1, 0).bit_length()
+
+
+def sorting(count: Dim, length: Dim) -> Dim:
+    """M * S * ceil(log2 S) comparisons for M lines of S, as a merge sort's upper bound."""
+    return count * length * ceil_log2(length, "The cost of sorting")
+
+
+@formula(
+    aten.topk.default,
+    aten.kthvalue.default,
+    aten.median.dim,
+    aten.nanmedian.dim,
+    counter="comparison",
+)
+def select(self: Shape) -> Dim:
+    """M * S comparisons for M lines of S: selection is linear (Hoare's FIND, CACM 4(7), 1961)."""
+    return numel(self)
+
+
+@formula(aten.median.default, aten.nanmedian.default, counter="comparison")
+def median(self: Shape) -> Dim:
+    """One comparison per element: selection is linear."""
+    return select(self)
+
+
+@formula(
+    aten.sort.default,
+    aten.sort.stable,
+    aten.argsort.default,
+    aten.argsort.stable,
+    counter="comparison",
+)
+def sort(self: Shape, dim: int) -> Dim:
+    """M * S * ceil(log2 S) comparisons for M lines of S. Knuth, TAOCP 3, sec. 5.2.4."""
+    return sorting(*lines(self, dim))
+
+
+@formula(aten.msort.default, counter="comparison")
+def msort(self: Shape) -> Dim:
+    """`sort` along the first axis."""
+    return sort(self, 0)
+
+
+@formula(aten._unique.default, aten._unique2.default, counter="comparison")
+def unique(self: Shape) -> Dim:
+    """Sort all S elements, then compare neighbours: S * ceil(log2 S) + S - 1 comparisons."""
+    return sorting(1, numel(self)) + numel(self) - 1
+
+
+@formula(aten.unique_consecutive.default, counter="comparison")
+def unique_consecutive(self: Shape, dim: int | None) -> Dim:
+    """Compare neighbours: S - 1 comparisons, or those of the slices along ``dim``."""
+    if dim is None:
+        return numel(self) - 1
+    count, length = lines(self, dim)
+    return count * (length - 1)
+
+
+@formula(aten.searchsorted.Tensor, aten.searchsorted.Scalar, counter="comparison")
+def searchsorted(sorted_sequence: Shape, *, out: Shape) -> Dim:
+    """ceil(log2(S + 1)) comparisons per value: binary search in S boundaries."""
+    return numel(out) * ceil_log2(sorted_sequence[-1] + 1, "The cost of a binary search")
+
+
+@formula(aten.bucketize.Tensor, aten.bucketize.Scalar, counter="comparison")
+def bucketize(boundaries: Shape, *, out: Shape) -> Dim:
+    """`searchsorted` in the same boundaries for all values."""
+    return searchsorted(boundaries, out=out)
+
+
+@formula(aten.quantile.default, aten.quantile.scalar)
+def quantile(self: Shape, dim: int | None, *, out: Shape) -> Cost:
+    """`sort`, then interpolate between neighbours a + w * (b - a): 3n  [FLOP].
+
+    The rank q * (S - 1) is left out.
+    """
+    count, length = (1, numel(self)) if dim is None else lines(self, dim)
+    return Cost(elementwise=3 * numel(out), comparison=sorting(count, length))
+
+
+@formula(aten.nonzero.default, aten.count_nonzero.default, counter="comparison")
+def nonzero(self: Shape) -> Dim:
+    """One test ``x != 0`` per element; counting and listing them is integer work."""
+    return numel(self)
+
+
+@formula(aten.count_nonzero.dim_IntList, counter="comparison")
+def count_nonzero(self: Shape) -> Dim:
+    """`nonzero`."""
+    return numel(self)

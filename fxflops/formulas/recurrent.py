@@ -1,0 +1,100 @@
+"""Recurrent layers and cells: RNN, LSTM (also with projections) and GRU.
+
+Every gate is W x + b + U h + c, whose two products are the contraction. A layer's ``params`` hold
+for each layer and direction the weights and, with ``has_biases``, the biases; a step is one element
+of the batch at one time. Packed sequences, whose steps are data, are not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from fxflops.dims import Shape, numel
+from fxflops.records import Cost
+from fxflops.registry import formula
+from fxflops.symbolic import Dim
+
+aten = torch.ops.aten
+
+# Per unit of the hidden state, its gates' sums W x + U h included, their biases not.
+RNN_TANH = Cost(elementwise=1, transcendental=1)  # tanh(a)
+RNN_RELU = Cost(elementwise=1, comparison=1)  # max(a, 0)
+# r, z = sigmoid(a); n = tanh(a_n + r * b_n), whose sum is the candidate's W x + U h;
+# h = (1 - z) * n + z * h: sums 3, sigmoids 2 * 2, r * b 1, update 4. arXiv:1406.1078, eq. 5-8.
+GRU = Cost(elementwise=12, transcendental=3)
+# i, f, o = sigmoid(a), g = tanh(a), c = f * c + i * g, h = o * tanh(c): sums 4, sigmoids 3 * 2,
+# cell 3, output 1. arXiv:1402.1128, eq. 1-6.
+LSTM = Cost(elementwise=14, transcendental=5)
+
+
+def cell(steps: Dim, hidden: Dim, per_unit: Cost, *parameters: Shape) -> Cost:
+    """``steps`` steps of one cell: every weight is met once, every bias added once."""
+    weights = sum((numel(shape) for shape in parameters if len(shape) == 2), 0)
+    biases = sum((numel(shape) for shape in parameters if len(shape) == 1), 0)
+    return (per_unit * hidden + Cost(contraction=2 * weights, elementwise=biases)) * steps
+
+
+def layers(per_unit: Cost) -> Callable[..., Cost]:
+    """2 * steps * weights contraction, and the ``per_unit`` work and the biases  [FLOP].
+
+    In training, dropout scales every layer's result but the last's.
+    """
+
+    def count(
+        input: Shape,
+        params: tuple[Shape, ...],
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+        *,
+        out: tuple[Shape, ...],
+    ) -> Cost:
+        steps = numel(input[:-1])
+        directions = 2 if bidirectional else 1
+        each = len(params) // (num_layers * directions)
+        cost = Cost.zero()
+        for first in range(0, len(params), each):
+            _, recurrent, *_ = own = params[first : first + each]
+            cost = cost + cell(steps, recurrent[0] // GATES[per_unit], per_unit, *own)
+        if train and dropout > 0:
+            cost = cost + Cost(elementwise=(num_layers - 1) * numel(out[0]))
+        return cost
+
+    return count
+
+
+GATES = {RNN_TANH: 1, RNN_RELU: 1, GRU: 3, LSTM: 4}
+
+for _operator, _per_unit in (
+    (aten.rnn_tanh.input, RNN_TANH),
+    (aten.rnn_relu.input, RNN_RELU),
+    (aten.gru.input, GRU),
+    (aten.lstm.input, LSTM),
+):
+    formula(_operator)(layers(_per_unit))
+
+
+def single(per_unit: Cost) -> Callable[..., Cost]:
+    """One step of a `cell` for each row of ``input``."""
+
+    def count(
+        input: Shape, w_ih: Shape, w_hh: Shape, b_ih: Shape | None, b_hh: Shape | None
+    ) -> Cost:
+        biases: list[Any] = [bias for bias in (b_ih, b_hh) if bias is not None]
+        return cell(numel(input[:-1]), w_hh[-1], per_unit, w_ih, w_hh, *biases)
+
+    return count
+
+
+for _operator, _per_unit in (
+    (aten.rnn_tanh_cell.default, RNN_TANH),
+    (aten.rnn_relu_cell.default, RNN_RELU),
+    (aten.gru_cell.default, GRU),
+    (aten.lstm_cell.default, LSTM),
+):
+    formula(_operator)(single(_per_unit))

@@ -1,0 +1,90 @@
+"""The operators of torchvision: deformable convolution, regions of interest, suppression."""
+
+from __future__ import annotations
+
+import torch
+
+from fxflops.dims import Shape, numel
+from fxflops.formulas.order import sorting
+from fxflops.formulas.sampling import linear_weights, weighted_sum
+from fxflops.records import Cost
+from fxflops.registry import formula
+from fxflops.symbolic import Dim
+
+vision = torch.ops.torchvision
+
+
+@formula(vision.deform_conv2d.default)
+def deform_conv2d(
+    input: Shape,
+    weight: Shape,
+    offset: Shape,
+    offset_groups: int,
+    use_mask: bool,
+    *,
+    out: Shape,
+) -> Cost:
+    """2 * prod(out) * C_in/groups * prod(kernel), as `conv`, of bilinear samples.
+
+    For P points, each shared by C_in / offset_groups channels: 2P to add the offsets, 8P for the
+    weights; 7 per sample, 1 more for its modulation by a mask; the bias. Sources: arXiv:1703.06211,
+    eq. 2-4; arXiv:1811.11168, eq. 1.
+    """
+    _, *macs_per_output = weight
+    points = numel(offset) // 2
+    samples = points * input[1] // offset_groups
+    of_sample = weighted_sum(4) + (1 if use_mask else 0)
+    return Cost(
+        contraction=2 * numel(out) * numel(macs_per_output),
+        elementwise=(2 + linear_weights(2)) * points + of_sample * samples + numel(out),
+    )
+
+
+def averaged_samples(out: Shape, ratio: int, of_region: int) -> Cost:
+    """The mean of ratio * ratio bilinear samples in each of K * C bins.
+
+    A region has ``of_region`` FLOPs of its own, and 2 for the distance of its samples; each of its
+    rows and columns of samples has a coordinate, 4, two distances, and 3 comparisons with the
+    border; each point four weights; each sample 7, and 1 in the mean.
+    """
+    regions, channels, height, width = out
+    lines = regions * ratio * (height + width)
+    points = regions * ratio * height * ratio * width
+    return Cost(
+        elementwise=(of_region + 2) * regions
+        + (4 + 2) * lines
+        + 4 * points
+        + (weighted_sum(4) + 1) * points * channels,
+        comparison=3 * lines,
+    )
+
+
+@formula(vision.roi_align.default)
+def roi_align(sampling_ratio: int, aligned: bool, *, out: Shape) -> Cost | None:
+    """`averaged_samples`. A region: four scales, 4 for ``aligned``, two extents, two bin sizes.
+
+    Not known where the samples per bin depend on the regions: ``sampling_ratio`` 0. Source:
+    arXiv:1703.06870, sec. 3.
+    """
+    if sampling_ratio <= 0:
+        return None
+    cost = averaged_samples(out, sampling_ratio, 12 if aligned else 8)
+    return cost if aligned else cost + Cost(comparison=2 * out[0])
+
+
+@formula(vision.ps_roi_align.default)
+def ps_roi_align(sampling_ratio: int, *, out: tuple[Shape, ...]) -> Cost | None:
+    """`roi_align`, aligned, each bin of channels of its own. Source: arXiv:1605.06409, eq. 1."""
+    return roi_align(sampling_ratio, True, out=out[0])
+
+
+@formula(vision.nms.default)
+def nms(dets: Shape) -> Cost:
+    """The worst case, in which no box suppresses another: all N(N - 1)/2 pairs.
+
+    Areas 3N; a pair's intersection 3, union 2, quotient 1  [FLOP]; four bounds, two clamps and the
+    threshold: 7 comparisons. The scores are sorted first.
+    """
+    boxes = dets[0]
+    pairs: Dim = boxes * (boxes - 1) // 2
+    return Cost(elementwise=3 * boxes + 6 * pairs, comparison=7 * pairs + sorting(1, boxes))

@@ -1,0 +1,182 @@
+import torch
+
+from tests.formulas.harness import Case
+
+aten = torch.ops.aten
+
+X = (2, 3, 5)  # 30 elements
+
+CASES = (
+    Case(
+        "one bound",
+        aten.relu.default,
+        (X,),
+        comparison=30,
+    ),
+    Case("x where x > 1, else 7", aten.threshold.default, (X, 1, 7), comparison=30),
+    Case(
+        "two bounds",
+        aten.relu6.default,
+        (X,),
+        aliases=(aten.hardtanh.default, aten.hardshrink.default),
+        comparison=2 * 30,
+    ),
+    Case("softshrink", aten.softshrink.default, (X,), elementwise=30, comparison=2 * 30),
+    Case(
+        "x where x > 0, else slope * x",
+        aten.leaky_relu.default,
+        (X,),
+        aliases=(aten.rrelu.default,),
+        elementwise=30,
+        comparison=30,
+    ),
+    Case(
+        "a slope for each channel",
+        aten.prelu.default,
+        (X, (3,)),
+        elementwise=30,
+        comparison=30,
+    ),
+    Case(
+        "a slope that is broadcast",
+        aten._prelu_kernel.default,
+        (X, (1, 3, 1)),
+        elementwise=30,
+        comparison=30,
+    ),
+    Case(
+        "1 / (1 + exp(-x))",
+        aten.sigmoid.default,
+        (X,),
+        aliases=(aten.special_expit.default,),
+        elementwise=2 * 30,
+        transcendental=30,
+    ),
+    Case("x * sigmoid(x)", aten.silu.default, (X,), elementwise=3 * 30, transcendental=30),
+    Case(
+        "a * sigmoid(b)",
+        aten.glu.default,
+        ((2, 3, 10),),
+        elementwise=3 * (2 * 3 * 5),
+        transcendental=2 * 3 * 5,
+    ),
+    Case(
+        "log sigmoid: -log(1 + exp(-x))",
+        aten.log_sigmoid.default,
+        (X,),
+        aliases=(aten.log_sigmoid_forward.default,),
+        elementwise=30,
+        transcendental=2 * 30,
+    ),
+    Case(
+        "log(1 + exp(x))", aten.softplus.default, (X,), elementwise=30, transcendental=2 * 30
+    ),
+    Case(
+        "log(1 + exp(7 * x)) / 7",
+        aten.softplus.default,
+        (X, 7),
+        elementwise=3 * 30,
+        transcendental=2 * 30,
+    ),
+    Case(
+        "x * tanh(log(1 + exp(x)))",
+        aten.mish.default,
+        (X,),
+        elementwise=2 * 30,
+        transcendental=3 * 30,
+    ),
+    Case(
+        "min(max(x + 3, 0), 6) / 6",
+        aten.hardsigmoid.default,
+        (X,),
+        elementwise=2 * 30,
+        comparison=2 * 30,
+    ),
+    Case(
+        "x * min(max(x + 3, 0), 6) / 6",
+        aten.hardswish.default,
+        (X,),
+        elementwise=3 * 30,
+        comparison=2 * 30,
+    ),
+    Case(
+        "x where x > 0, else alpha * (exp(x) - 1)",
+        aten.elu.default,
+        (X,),
+        elementwise=2 * 30,
+        transcendental=30,
+        comparison=30,
+    ),
+    Case(
+        "elu with two scales",
+        aten.elu.default,
+        (X, 1, 7, 2),
+        elementwise=4 * 30,
+        transcendental=30,
+        comparison=30,
+    ),
+    Case(
+        "elu with one scale",
+        aten.selu.default,
+        (X,),
+        aliases=(aten.celu.default,),
+        elementwise=3 * 30,
+        transcendental=30,
+        comparison=30,
+    ),
+    Case(
+        "x/2 * (1 + erf(x / sqrt(2)))",
+        aten.gelu.default,
+        (X,),
+        elementwise=4 * 30,
+        transcendental=30,
+    ),
+    Case(
+        "x/2 * (1 + tanh(a * (x + b * x * x * x)))",
+        aten.gelu.default,
+        (X,),
+        {"approximate": "tanh"},
+        elementwise=8 * 30,
+        transcendental=30,
+    ),
+    Case(
+        "log(x / (1 - x))",
+        aten.logit.default,
+        (X,),
+        aliases=(aten.special_logit.default,),
+        elementwise=2 * 30,
+        transcendental=30,
+    ),
+    Case(
+        "log(x / (1 - x)) between two bounds",
+        aten.logit.default,
+        (X, 0.1),
+        elementwise=2 * 30,
+        transcendental=30,
+        comparison=2 * 30,
+    ),
+    Case(
+        "dropout in eval",
+        aten.dropout.default,
+        (X, 0.5, False),
+        aliases=(
+            aten.feature_dropout.default,
+            aten.alpha_dropout.default,
+            aten.feature_alpha_dropout.default,
+        ),
+    ),
+    Case(
+        "dropout in training",
+        aten.dropout.default,
+        (X, 0.5, True),
+        aliases=(aten.feature_dropout.default, aten.native_dropout.default),
+        elementwise=30,
+    ),
+    Case(
+        "dropout that keeps mean and variance",
+        aten.alpha_dropout.default,
+        (X, 0.5, True),
+        aliases=(aten.feature_alpha_dropout.default,),
+        elementwise=2 * 30,
+    ),
+)

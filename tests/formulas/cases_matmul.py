@@ -1,0 +1,220 @@
+import torch
+
+from tests.formulas.harness import Case
+
+aten = torch.ops.aten
+
+CASES = (
+    Case("mm", aten.mm.default, ((3, 5), (5, 7)), contraction=2 * 3 * 7 * 5),
+    Case("bmm", aten.bmm.default, ((2, 3, 5), (2, 5, 7)), contraction=2 * 2 * 3 * 7 * 5),
+    Case(
+        "mm to another type",
+        aten.mm.dtype,
+        ((3, 5), (5, 7), torch.float64),
+        out=(3, 7),
+        contraction=2 * 3 * 7 * 5,
+    ),
+    Case(
+        "bmm to another type",
+        aten.bmm.dtype,
+        ((2, 3, 5), (2, 5, 7), torch.float64),
+        out=(2, 3, 7),
+        contraction=2 * 2 * 3 * 7 * 5,
+    ),
+    # PyTorch's counter has no formula for a product with a vector.
+    Case("matrix, vector", aten.mv.default, ((3, 5), (5,)), contraction=2 * 3 * 5, torch=0),
+    Case(
+        "two vectors",
+        aten.dot.default,
+        ((5,), (5,)),
+        aliases=(aten.vdot.default,),
+        contraction=2 * 5,
+        torch=0,
+    ),
+    Case("inner", aten.inner.default, ((2, 3, 5), (7, 5)), contraction=2 * 2 * 3 * 7 * 5),
+    Case(
+        "matmul of matrices",
+        aten.matmul.default,
+        ((3, 5), (5, 7)),
+        aliases=(aten.linalg_matmul.default,),
+        contraction=2 * 3 * 7 * 5,
+    ),
+    Case("matmul, batched", aten.matmul.default, ((2, 3, 5), (5, 7)), contraction=2 * 6 * 7 * 5),
+    Case(
+        "matmul, both batches broadcast",
+        aten.matmul.default,
+        ((2, 1, 3, 5), (4, 5, 7)),
+        contraction=2 * (2 * 4 * 3 * 7) * 5,
+    ),
+    Case("matmul, vector first", aten.matmul.default, ((5,), (2, 5, 7)), contraction=2 * 14 * 5),
+    Case(
+        "matmul, vector last",
+        aten.matmul.default,
+        ((2, 3, 5), (5,)),
+        contraction=2 * 6 * 5,
+        torch=0,  # a product with a vector, again
+    ),
+    Case(
+        "matmul of vectors",
+        aten.matmul.default,
+        ((5,), (5,)),
+        contraction=2 * 5,
+        torch=0,  # and again
+    ),
+    Case(
+        "linear",
+        aten.linear.default,
+        ((2, 3, 5), (7, 5), (7,)),
+        contraction=2 * (2 * 3 * 7) * 5,
+        elementwise=2 * 3 * 7,
+    ),
+    Case(
+        "linear without bias",
+        aten.linear.default,
+        ((2, 3, 5), (7, 5)),
+        contraction=2 * (2 * 3 * 7) * 5,
+    ),
+    Case(
+        "addmm",
+        aten.addmm.default,
+        ((7,), (3, 5), (5, 7)),
+        contraction=2 * 3 * 7 * 5,
+        elementwise=3 * 7,
+    ),
+    Case(
+        "addmm with two factors",
+        aten.addmm.default,
+        ((7,), (3, 5), (5, 7)),
+        {"beta": 2, "alpha": 3},
+        contraction=2 * 3 * 7 * 5,
+        elementwise=3 * 7 + 3 * 7 + 7,
+    ),
+    Case(
+        "addmm that adds nothing",
+        aten.addmm.default,
+        ((7,), (3, 5), (5, 7)),
+        {"beta": 0},
+        contraction=2 * 3 * 7 * 5,
+    ),
+    Case(
+        "addmm to another type",
+        aten.addmm.dtype,
+        ((7,), (3, 5), (5, 7), torch.float64),
+        out=(3, 7),
+        contraction=2 * 3 * 7 * 5,
+        elementwise=3 * 7,
+    ),
+    Case(
+        "addmm and relu",
+        aten._addmm_activation.default,
+        ((7,), (3, 5), (5, 7)),
+        contraction=2 * 3 * 7 * 5,
+        elementwise=3 * 7,
+        comparison=3 * 7,
+        torch=0,  # no formula for the fused operator
+    ),
+    Case(
+        "addmm and gelu",
+        aten._addmm_activation.default,
+        ((7,), (3, 5), (5, 7)),
+        {"use_gelu": True},
+        contraction=2 * 3 * 7 * 5,
+        elementwise=3 * 7 + 8 * 3 * 7,
+        transcendental=3 * 7,
+        torch=0,
+    ),
+    Case(
+        "addmv",
+        aten.addmv.default,
+        ((3,), (3, 5), (5,)),
+        contraction=2 * 3 * 5,
+        elementwise=3,
+        torch=0,
+    ),
+    Case(
+        "baddbmm",
+        aten.baddbmm.default,
+        ((2, 3, 7), (2, 3, 5), (2, 5, 7)),
+        contraction=2 * 2 * 3 * 7 * 5,
+        elementwise=2 * 3 * 7,
+    ),
+    Case(
+        "baddbmm to another type",
+        aten.baddbmm.dtype,
+        ((2, 3, 7), (2, 3, 5), (2, 5, 7), torch.float64),
+        out=(2, 3, 7),
+        contraction=2 * 2 * 3 * 7 * 5,
+        elementwise=2 * 3 * 7,
+    ),
+    Case(
+        "addbmm",
+        aten.addbmm.default,
+        ((3, 7), (2, 3, 5), (2, 5, 7)),
+        contraction=2 * 2 * 3 * 7 * 5,
+        elementwise=3 * 7,
+        torch=0,  # no formula
+    ),
+    Case(
+        "addr",
+        aten.addr.default,
+        ((3, 7), (3,), (7,)),
+        elementwise=2 * 3 * 7,
+    ),
+    Case(
+        "outer",
+        aten.outer.default,
+        ((3,), (7,)),
+        aliases=(aten.ger.default,),
+        elementwise=3 * 7,
+    ),
+    Case("kron", aten.kron.default, ((2, 3), (5, 7)), elementwise=(2 * 5) * (3 * 7)),
+    Case(
+        "vecdot",
+        aten.linalg_vecdot.default,
+        ((2, 3, 5), (3, 5)),
+        contraction=2 * (2 * 3) * 5,
+        torch=0,  # products, then a sum
+    ),
+    Case(
+        "eight-bit floats with scales",
+        aten._scaled_mm.default,
+        ((3, 5), (5, 7), (), (), (7,)),
+        out=(3, 7),
+        contraction=2 * 3 * 7 * 5,
+        elementwise=3 * 3 * 7,
+    ),
+    Case(
+        "tensordot",
+        aten.tensordot.default,
+        ((2, 3, 5), (5, 3, 7), [1, 2], [1, 0]),
+        contraction=2 * (2 * 7) * (3 * 5),
+    ),
+    Case(
+        "bilinear",
+        aten.bilinear.default,
+        ((2, 3), (2, 5), (7, 3, 5), (7,)),
+        contraction=2 * (2 * 7) * (3 * 5 + 5),
+        elementwise=2 * 7,
+        torch=0,  # products, then sums
+    ),
+    Case(
+        "chain of two",
+        aten.linalg_multi_dot.default,
+        ([(3, 5), (5, 7)],),
+        aliases=(aten.chain_matmul.default,),
+        contraction=2 * 3 * 5 * 7,
+    ),
+    Case(
+        "chain of four: ((A B) C) D",
+        aten.linalg_multi_dot.default,
+        ([(2, 11), (11, 3), (3, 7), (7, 5)],),
+        aliases=(aten.chain_matmul.default,),
+        contraction=2 * (2 * 11 * 3 + 2 * 3 * 7 + 2 * 7 * 5),
+    ),
+    Case(
+        "chain from a vector to a vector",
+        aten.linalg_multi_dot.default,
+        ([(11,), (11, 3), (3,)],),
+        contraction=2 * (11 * 3 + 3),
+    ),
+)
