@@ -15,7 +15,7 @@ from fxflops.capture import Capture, export, trace
 from fxflops.capture.guards import all_implied
 from fxflops.capture.prepare import floating_dtype, hints, on_meta, symbol_of
 from fxflops.domain import Domain, Relation
-from fxflops.errors import CaptureError, SpecError, SpecialisedError
+from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
 from fxflops.inputs import EXAMPLE, FLOATS, InputSpec, TensorInput, parse
 from fxflops.passes.annotate import annotate
 from fxflops.passes.at_one import extend_to_one
@@ -50,18 +50,18 @@ def analyze(
     """
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
-    named = models.find(model) if isinstance(model, str) else None
+    named = _named(model)
     spec = _spec(inputs, named)
-    known = {**(named.defaults if named else {}), **(defaults or {})}
+    known = {**named.defaults, **(defaults or {})}
+    _require_names(spec, defaults or {}, named.name)
     known = {axis.name: known[axis.name] for axis in spec.axes if axis.name in known}
-    name = named.name if named else type(model).__name__
-    _require_axes(spec, known, name)
-    module = on_meta(models.build_empty(named) if named else model, dtype)
+    _require_axes(spec, known, named.name)
+    module = on_meta(models.build_empty(named), dtype)
     sizes = hints(spec, known)
     captured = _capture(module, spec, sizes, frontend)
     nodes, domain = _proven_at_one(module, spec, captured, sizes)
     return Analysis(
-        model=name,
+        model=named.name,
         inputs=spec,
         domain=domain,
         nodes=nodes,
@@ -83,7 +83,16 @@ def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Co
     return total(node.cost for node in nodes if node.cost)
 
 
-def _spec(inputs: Inputs | None, named: models.NamedModel | None) -> InputSpec:
+def _named(model: str | nn.Module) -> models.NamedModel:
+    """The model under its name, which for a module is its type's."""
+    if isinstance(model, str):
+        return models.find(model)
+    if not isinstance(model, nn.Module):
+        raise ModelError(f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module.")
+    return models.NamedModel(name=type(model).__name__, build=lambda: model)
+
+
+def _spec(inputs: Inputs | None, named: models.NamedModel) -> InputSpec:
     """The input spec in whatever form it was given."""
     if isinstance(inputs, InputSpec):
         return inputs
@@ -94,15 +103,23 @@ def _spec(inputs: Inputs | None, named: models.NamedModel | None) -> InputSpec:
         if not all(isinstance(tensor, Tensor) for tensor in tensors):
             raise SpecError(f"The inputs are neither tensors nor a spec like {EXAMPLE}.")
         return InputSpec(tuple(map(_like, tensors, itertools.count())))
-    if named is None or named.inputs is None:
-        what = named.name if named else "The model"
-        raise SpecError(f"{what} says nothing of its input: give a spec like {EXAMPLE}.")
+    if named.inputs is None:
+        raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
     return named.inputs
 
 
 def _like(tensor: Tensor, index: int) -> TensorInput:
     dtype = str(tensor.dtype).removeprefix("torch.")
     return TensorInput(name=f"input{index}", axes=tuple(map(int, tensor.shape)), dtype=dtype)
+
+
+def _require_names(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
+    """Refuse a size that is no axis of the spec."""
+    names = [axis.name for axis in spec.axes]
+    for size in sizes:
+        if size not in names:
+            free = f"the free sizes are {', '.join(names)}" if names else "none is free"
+            raise SpecError(f"{name} has no size {size} to set: {free} in {str(spec)!r}.")
 
 
 def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
@@ -142,9 +159,8 @@ def _proven_at_one(
     for symbol, axis in zip(symbols, spec.axes, strict=True):
         if axis.minimum > axis.multiple:
             continue
-        try:
-            at_one = trace.capture(module, spec.fixed({axis.name: axis.multiple}), sizes)
-        except CaptureError:
+        at_one = _capture_at_least(module, spec.fixed({axis.name: axis.multiple}), sizes)
+        if at_one is None:
             continue
         known = [replace(r, value=substitute(r.value, {symbol: 1})) for r in domain.relations]
         extended = extend_to_one(nodes, count(at_one), symbol)
@@ -155,12 +171,29 @@ def _proven_at_one(
     apart = []
     at_least_one = [symbol for symbol in symbols if least[symbol.name] == 1]
     for pair in itertools.combinations(at_least_one, 2):
-        there = {**sizes, **{symbol.name: symbol.multiple for symbol in pair}}
+        there = {**_wide(sizes), **{symbol.name: symbol.multiple for symbol in pair}}
         values = {symbol: there[symbol.name] // symbol.multiple for symbol in symbols}
         inside = all(relation.holds(values) for relation in domain.relations)
-        if inside and not _agrees(module, spec, there, formula.map(lambda c: evaluate(c, values))):
-            apart.append(Relation(sum(from_atom(symbol) for symbol in pair) - 3, ">="))
+        if inside and not _agrees(module, spec, there, formula.at(values)):
+            first, second = map(from_atom, pair)
+            apart.append(Relation(first + second - 3, ">="))
     return nodes, replace(domain, least=least, relations=(*domain.relations, *apart))
+
+
+def _capture_at_least(
+    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]
+) -> Capture | None:
+    """The graph with one size fixed at its least, which often needs the others to be large."""
+    for attempt in (_wide(sizes), sizes):
+        try:
+            return trace.capture(module, spec, attempt)
+        except CaptureError:
+            continue
+    return None
+
+
+def _wide(sizes: Mapping[str, int]) -> dict[str, int]:
+    return {name: 8 * size for name, size in sizes.items()}
 
 
 def _agrees(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], cost: Cost) -> bool:

@@ -69,6 +69,10 @@ class Cost:
         """The cost with ``change`` applied to every count."""
         return Cost.of(map(change, self.counts))
 
+    def at(self, values: Mapping[Symbol, int]) -> Cost:
+        """The cost in integers, with these values of the symbols."""
+        return self.map(lambda count: evaluate(count, values))
+
     @property
     def flops(self) -> Dim:
         """``contraction + elementwise`` [FLOP]."""
@@ -184,14 +188,15 @@ class Analysis:
     def at(self, **sizes: int) -> Cost:
         """The exact cost at these sizes, in integers; defaults stand in for sizes not given."""
         values = self.values(sizes)
-        return self.total.map(lambda count: evaluate(count, values))
+        return self.total.at(values)
 
     def evaluate(self, quantity: str, **sizes: Any) -> NDArray[Any]:
         """One quantity at many sizes: integer arrays in, which broadcast; exact integers out.
 
         The result is int64 where that holds every intermediate result, else Python integers.
         """
-        arrays = self.domain.arrays({**self.defaults, **sizes}, self.model)
+        given: dict[str, Any] = {**self.defaults, **sizes}
+        arrays = self.domain.arrays(given, self.model)
         return evaluate_many(self.count(quantity), arrays)
 
     def by_module(self, depth: int | None = None) -> dict[str, Cost]:

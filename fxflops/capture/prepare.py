@@ -59,11 +59,11 @@ def _emptied(tensor: Tensor) -> Tensor:
 
 
 def example_inputs(
-    inputs: InputSpec, sizes: Mapping[str, int], dtype: torch.dtype
+    inputs: InputSpec, sizes: Mapping[str, int | torch.SymInt], dtype: torch.dtype
 ) -> tuple[Tensor, ...]:
     """Meta tensors of the spec's shapes at ``sizes``; ``dtype`` where the spec names none."""
 
-    def size(axis: int | Axis) -> int:
+    def size(axis: int | Axis) -> int | torch.SymInt:
         return sizes[axis.name] if isinstance(axis, Axis) else axis
 
     return tuple(

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.ops import aten
 
 Sizes: TypeAlias = tuple[int | torch.SymInt, ...]
+
+aten = torch.ops.aten
 
 HARMLESS = {"alpha", "approximate", "enable_gqa", "rounding_mode", "scale"}
 """Keyword arguments that change neither shape nor type."""
@@ -34,12 +35,10 @@ class Rule(NamedTuple):
 
 def result_of(operator: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
     """The result of the call as a meta tensor, or None where no rule applies."""
-    rule = RULES.get(operator)
-    if rule is None:
-        return None
-    if rule.sizes is _arange:
+    if operator is aten.arange.default:
         return _arange(*args, **kwargs)
-    if kwargs.keys() - HARMLESS:
+    rule = RULES.get(operator)
+    if rule is None or kwargs.keys() - HARMLESS:
         return None
     tensors = [argument for argument in args if isinstance(argument, Tensor)]
     masked = operator in WHERE
@@ -63,7 +62,7 @@ def _broadcast(*args: Any) -> Sizes | None:
     for tensor in args:
         if not isinstance(tensor, Tensor):
             continue
-        sizes = list(tensor.shape)
+        sizes: list[int | torch.SymInt] = list(tensor.shape)
         if len(sizes) > len(result):
             result, sizes = sizes, result
         for axis, size in enumerate(sizes, start=len(result) - len(sizes)):
@@ -148,7 +147,6 @@ IN_PLACE = (
 COMPARISONS = (aten.gt.Scalar, aten.gt.Tensor, aten.lt.Scalar, aten.lt.Tensor)
 
 RULES: dict[object, Rule] = {
-    aten.arange.default: Rule(_arange),
     aten.batch_norm.default: Rule(_first),
     aten.grid_sampler.default: Rule(_grid_sampler, any_layout=True),
     aten.layer_norm.default: Rule(_first, any_layout=True),

@@ -11,10 +11,8 @@ from types import FrameType
 
 import torch
 
-import fxflops
-
 TORCH = os.path.dirname(torch.__file__) + os.sep
-OURS = os.path.dirname(fxflops.__file__) + os.sep
+OURS = str(Path(__file__).parents[1]) + os.sep
 LAYERS = os.path.join(TORCH, "nn", "modules") + os.sep
 
 

@@ -33,9 +33,10 @@ from fxflops.capture.result import Capture
 from fxflops.capture.shapes import result_of
 from fxflops.capture.source import model_line
 from fxflops.dims import own_reader
-from fxflops.domain import Domain, Relation
+from fxflops.domain import Domain, Relation, Sign
 from fxflops.errors import CaptureError
 from fxflops.inputs import InputSpec
+from fxflops.symbolic import Dim
 from fxflops.symbolic.node import SizeSpace
 
 
@@ -49,10 +50,12 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     """
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
     assumed: list[Relation] = []
-    space = SizeSpace(
-        {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()},
-        lambda value, sign: assumed.append(Relation(value, sign, model_line())),
-    )
+
+    def assume(value: Dim, sign: Sign) -> None:
+        assumed.append(Relation(value, sign, model_line()))
+
+    values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
+    space = SizeSpace(values, assume)
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
     recorder = Recorder()
     try:

@@ -103,10 +103,7 @@ def reconcile(
         ops = ", ".join(sorted({str(node.op) for node in analysis.uncounted}))
         raise CheckError(f"{analysis.model} has uncounted operators: {ops}. Give them a formula.")
     values = analysis.values(sizes)
-    costs = {
-        op: cost.map(lambda count: evaluate(count, values))
-        for op, cost in analysis.by_operator().items()
-    }
+    costs = {op: cost.at(values) for op, cost in analysis.by_operator().items()}
     seen = {op: events_of(op) for op in costs}
 
     def contraction(events: tuple[str, ...]) -> int:

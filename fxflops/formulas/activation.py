@@ -46,8 +46,6 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
     (FLOP * 3 + COMPARISON * 2, (aten.hardswish.default,)),
     # scale * (x where x > 0, else alpha * (exp(x) - 1))
     (FLOP * 3 + CALL + COMPARISON, (aten.selu.default,)),
-    # x where x > 0, else alpha * (exp(x / alpha) - 1)
-    (FLOP * 3 + CALL + COMPARISON, (aten.celu.default,)),
 )
 
 for _cost, _operators in PER_ELEMENT:
@@ -65,10 +63,16 @@ def gelu(approximate: str, *, out: Shape) -> Cost:
 
 
 @formula(aten.elu.default)
-def elu(scale: float, input_scale: float, *, out: Shape) -> Cost:
-    """Linear where x > 0, else alpha * (exp(x) - 1); a scale other than 1 multiplies once more."""
-    scales = (scale != 1) + (input_scale != 1)
-    return (FLOP * (2 + scales) + CALL + COMPARISON) * numel(out)
+def elu(alpha: float, scale: float, input_scale: float, *, out: Shape) -> Cost:
+    """Linear where x > 0, else alpha * (exp(x) - 1); every factor other than 1 is a product."""
+    products = (alpha != 1) + (scale != 1) + (input_scale != 1)
+    return (FLOP * (1 + products) + CALL + COMPARISON) * numel(out)
+
+
+@formula(aten.celu.default)
+def celu(alpha: float, *, out: Shape) -> Cost:
+    """Linear where x > 0, else alpha * (exp(x / alpha) - 1); 3n but for an alpha of 1  [FLOP]."""
+    return (FLOP * (1 if alpha == 1 else 3) + CALL + COMPARISON) * numel(out)
 
 
 @formula(aten.softplus.default)

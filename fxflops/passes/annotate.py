@@ -16,9 +16,9 @@ def annotate(graph: torch.fx.Graph, nodes: Iterable[NodeCost]) -> torch.fx.Graph
     """
     costs = {node.name: node.cost for node in nodes}
     copied = torch.fx.Graph()
-    output = copied.graph_copy(graph, {}, return_output_node=True)
-    if output is not None:
-        copied.output(output[0])
+    copies: dict[torch.fx.Node, torch.fx.Node] = {}
+    for node in graph.nodes:
+        copies[node] = copied.node_copy(node, copies.__getitem__)
     for node, original in zip(copied.nodes, graph.nodes, strict=True):
         cost = costs.get(original.name)
         node.meta = {**original.meta, **({"cost": cost} if cost is not None else {})}

@@ -26,7 +26,7 @@ def extend_to_one(
     one of the captures does not have must be free of any cost.
 
     Ensures costs that are unchanged for sizes of at least 2 and those of ``at_one`` for 1; gives
-    None where the calls cannot be matched.
+    None where the calls cannot be matched, or a formula has no value at 1.
     """
     waiting: dict[tuple[object, str, str], list[NodeCost]] = defaultdict(list)
     for node in at_one:
@@ -40,7 +40,10 @@ def extend_to_one(
         if (node.cost is None) != (there is None):
             return None
         if node.cost is not None and there is not None:
-            node = replace(node, cost=_extended(node.cost, there, symbol))
+            try:
+                node = replace(node, cost=_extended(node.cost, there, symbol))
+            except ZeroDivisionError:
+                return None
         extended.append(node)
     unmatched = [node for queue in waiting.values() for node in queue]
     if any(node.cost != Cost.zero() for node in unmatched):

@@ -107,5 +107,5 @@ def rendered(*parts: RenderableType) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=terminal, highlight=False)
     for part in parts:
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, (str, Text)))
     return stream.getvalue()

@@ -117,7 +117,5 @@ CASES = (
         aliases=(aten.count_nonzero.default,),
         comparison=2 * 13 * 5,
     ),
-    Case(
-        "how many are not zero", aten.count_nonzero.dim_IntList, (X, [1]), comparison=2 * 13 * 5
-    ),
+    Case("how many are not zero", aten.count_nonzero.dim_IntList, (X, [1]), comparison=2 * 13 * 5),
 )

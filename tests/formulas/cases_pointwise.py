@@ -170,9 +170,7 @@ CASES = (
     Case("a + (b - a) / 4", aten.lerp.Scalar, (*PAIR, 0.25), elementwise=3 * 30),
     Case("x + y * z", aten.addcmul.default, (X, *PAIR), elementwise=2 * 30),
     Case("x + 7 * y / z", aten.addcdiv.default, (X, *PAIR), {"value": 7}, elementwise=3 * 30),
-    Case(
-        "sqrt(x * x + y * y)", aten.hypot.default, PAIR, elementwise=3 * 30, transcendental=30
-    ),
+    Case("sqrt(x * x + y * y)", aten.hypot.default, PAIR, elementwise=3 * 30, transcendental=30),
     Case(
         "log(exp(x) + exp(y))",
         aten.logaddexp.default,

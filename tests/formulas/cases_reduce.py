@@ -49,6 +49,7 @@ CASES = (
         aten.aminmax.default,
         (X,),
         aliases=(aten._aminmax.default,),
+        device="cpu",
         comparison=2 * (30 - 1),
     ),
     Case(
@@ -62,6 +63,7 @@ CASES = (
         "smallest and largest along an axis, in a decomposed graph",
         aten._aminmax.dim,
         (X, 1),
+        device="cpu",
         comparison=2 * (30 - 10),
     ),
     Case(
@@ -202,6 +204,13 @@ CASES = (
         ((2, 3, 5), (2, 7, 5), 2.0, None),
         elementwise=42 * (5 + 5 + 4),
         transcendental=42,
+    ),
+    Case(
+        "between many rows, which PyTorch takes by a matrix product",
+        aten.cdist.default,
+        ((29, 5), (31, 5)),
+        elementwise=29 * 31 * (5 + 5 + 4),
+        transcendental=29 * 31,
     ),
     Case(
         "between all rows, sums of absolute values",

@@ -23,15 +23,9 @@ CASES = (
         {"reduce": "add"},
         elementwise=6,
     ),
-    Case(
-        "sum", aten.scatter_reduce.two, (TARGET, 0, INDEX, SOURCE, "sum"), elementwise=6
-    ),
-    Case(
-        "mean", aten.scatter_reduce.two, (TARGET, 0, INDEX, SOURCE, "mean"), elementwise=6 + 35
-    ),
-    Case(
-        "largest", aten.scatter_reduce.two, (TARGET, 0, INDEX, SOURCE, "amax"), comparison=6
-    ),
+    Case("sum", aten.scatter_reduce.two, (TARGET, 0, INDEX, SOURCE, "sum"), elementwise=6),
+    Case("mean", aten.scatter_reduce.two, (TARGET, 0, INDEX, SOURCE, "mean"), elementwise=6 + 35),
+    Case("largest", aten.scatter_reduce.two, (TARGET, 0, INDEX, SOURCE, "amax"), comparison=6),
     Case("add rows", aten.index_add.default, (TARGET, 0, ints(3), (3, 7)), elementwise=3 * 7),
     Case(
         "add scaled rows",

@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 import torch
+import torchvision  # it registers its operators, and so their family is loaded
 from torch._ops import OpOverload
 
 from fxflops import formulas
@@ -19,6 +20,8 @@ from fxflops.records import COUNTERS, Cost
 from fxflops.registry import cost_of
 from fxflops.symbolic import Symbol, evaluate
 
+assert torchvision
+vision = torch.ops.torchvision
 formulas.load()
 
 

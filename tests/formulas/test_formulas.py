@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch._ops import OpOverload
 from torch.utils.flop_counter import FlopCounterMode
 
 from fxflops.errors import UnsizedError
-from fxflops.records import Cost
 from fxflops.registry import COMPLEX, FORMULAS, FREE, functional
 from tests.formulas.harness import Case, every
 
@@ -54,16 +54,24 @@ def test_every_operator_has_a_row(table: str) -> None:
     assert set(registered) - rows == set()
 
 
-def mutable_forms(op: Any) -> list[Any]:
-    """The overloads that work in place or write to ``out=``."""
+def mutable_forms(op: OpOverload) -> list[OpOverload]:
+    """The forms that take the arguments of ``op``, but work in place or write to ``out=``."""
+    wanted = [(a.name, str(a.type)) for a in op._schema.arguments]
     name = op._schema.name.removeprefix("aten::")
     packets = [getattr(torch.ops.aten, n, None) for n in (name, name + "_")]
     forms = [getattr(p, overload) for p in packets if p for overload in p.overloads()]
-    return [form for form in forms if form._schema.is_mutable and form not in FORMULAS]
+    return [
+        form
+        for form in forms
+        if form._schema.is_mutable
+        and form not in FORMULAS
+        and form not in FREE
+        and [(a.name, str(a.type)) for a in form._schema.arguments if not a.is_out] == wanted
+    ]
 
 
-@pytest.mark.parametrize("op", [*FORMULAS, *FREE], ids=str)
-def test_a_mutable_form_costs_what_some_functional_form_costs(op: Any) -> None:
-    for form in mutable_forms(op):
-        found = functional(form)
-        assert not found._schema.is_mutable or found is form
+@pytest.mark.parametrize("table", [FORMULAS, COMPLEX, FREE], ids=["formulas", "complex", "free"])
+def test_a_mutable_form_costs_what_its_functional_form_costs(table: dict[OpOverload, Any]) -> None:
+    forms = [(form, op) for op in table if not op._schema.is_mutable for form in mutable_forms(op)]
+    assert forms
+    assert [(form, op) for form, op in forms if functional(form) is not op] == []
