@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
@@ -55,7 +55,7 @@ def shares_memory(left: torch.Tensor, right: torch.Tensor) -> bool:
 
 def own_reader(size: int | torch.SymInt) -> Dim:
     """Reads a size whose node is one of ours (`fxflops.symbolic.node`)."""
-    value: Dim = size if isinstance(size, int) else size.node.value
+    value: Dim = size if isinstance(size, int) else size.node.value  # type: ignore[attr-defined]
     return value
 
 

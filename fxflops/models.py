@@ -1,8 +1,8 @@
 """From a name to a model: the zoo, torchvision, and any callable.
 
-    rtdetr_r50                  a name that an installed package offers (group "fxflops.models")
-    torchvision:resnet50        a model of torchvision
-    package.module:callable     what the callable returns, or the module that it is
+rtdetr_r50                  a name that an installed package offers (group "fxflops.models")
+torchvision:resnet50        a model of torchvision
+package.module:callable     what the callable returns, or the module that it is
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def zoo() -> dict[str, Mapping[str, Any]]:
 
 
 def build(model: NamedModel) -> nn.Module:
-    """Build it with real weights, as its source initialises them, in eval mode.
+    """Build it with real weights, as its source initialises them.
 
     Raises ModelError when it raises, or returns something else than a module.
     """
@@ -75,7 +75,7 @@ def build(model: NamedModel) -> nn.Module:
         raise ModelError(f"Cannot build {model.name}: {message}") from error
     if not isinstance(module, nn.Module):
         raise ModelError(f"{model.name} gives a {type(module).__name__}, not a torch.nn.Module.")
-    return module.eval()
+    return module
 
 
 def build_empty(model: NamedModel) -> nn.Module:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from fxflops import models
@@ -21,7 +20,7 @@ from fxflops.passes.annotate import annotate
 from fxflops.passes.at_one import extend_to_one
 from fxflops.passes.count import count
 from fxflops.records import Analysis, Cost, NodeCost, total
-from fxflops.symbolic import evaluate, substitute
+from fxflops.symbolic import substitute
 from fxflops.symbolic.polynomial import from_atom
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
@@ -88,7 +87,9 @@ def _named(model: str | nn.Module) -> models.NamedModel:
     if isinstance(model, str):
         return models.find(model)
     if not isinstance(model, nn.Module):
-        raise ModelError(f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module.")
+        raise ModelError(
+            f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."
+        )
     return models.NamedModel(name=type(model).__name__, build=lambda: model)
 
 

@@ -141,12 +141,11 @@ def functional(operator: OpOverload) -> OpOverload:
     """
     if operator in FORMULAS or operator in FREE or not operator._schema.is_mutable:
         return operator
-    wanted = [_kind(a) for a in operator._schema.arguments if not a.is_out]
+    wanted = _asked(operator)
     for packet in _packets(operator):
         for overload in packet.overloads():
             candidate = getattr(packet, overload)
-            schema = candidate._schema
-            if not schema.is_mutable and [_kind(a) for a in schema.arguments] == wanted:
+            if not candidate._schema.is_mutable and _asked(candidate) == wanted:
                 return candidate  # type: ignore[no-any-return]
     return operator
 
@@ -158,8 +157,13 @@ def _packets(operator: OpOverload) -> Iterable[Any]:
             yield getattr(getattr(torch.ops, namespace), candidate)
 
 
-def _kind(argument: torch.Argument) -> tuple[str, str]:
-    return argument.name, str(argument.type)
+def _asked(operator: OpOverload) -> list[tuple[str, str]]:
+    """Names and types of the arguments, but for those that say what the result is made of."""
+    return [
+        (a.name, str(a.type))
+        for a in operator._schema.arguments
+        if not a.is_out and a.name not in ("dtype", "layout", "device", "pin_memory")
+    ]
 
 
 def _require_schema(

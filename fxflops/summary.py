@@ -120,7 +120,12 @@ def summarize(
 
     calls = Counter(node.op for node in analysis.nodes)
     modules = tuple(
-        Row(name=path, kind=analysis.module_types.get(path, ""), calls=1, quantities=quantities(cost))
+        Row(
+            name=path,
+            kind=analysis.module_types.get(path, ""),
+            calls=1,
+            quantities=quantities(cost),
+        )
         for path, cost in analysis.by_module(depth).items()
     )
     operators = tuple(
@@ -138,9 +143,7 @@ def summarize(
         at={} if values is None else {s.name: v * s.multiple for s, v in values.items()},
         symbolic=symbolic,
         totals=quantities(analysis.total),
-        coefficients={
-            name: coefficients(getattr(analysis.total, name), order) for name in SHOWN
-        },
+        coefficients={name: coefficients(getattr(analysis.total, name), order) for name in SHOWN},
         latex={name: to_latex(getattr(analysis.total, name), order) for name in SHOWN if latex},
         parameters=analysis.parameters,
         span=None if values is None else analysis.span(**_sizes(values)),

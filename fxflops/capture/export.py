@@ -89,11 +89,11 @@ def _guards_name_the_model() -> Iterator[None]:
     def user_frame(self: symbolic_shapes.ShapeEnv) -> FrameType | None:
         return model_frame() or original(self)
 
-    env._get_user_frame = user_frame
+    env._get_user_frame = user_frame  # type: ignore[method-assign]
     try:
         yield
     finally:
-        env._get_user_frame = original
+        env._get_user_frame = original  # type: ignore[method-assign]
 
 
 def _arguments(exported: torch.export.ExportedProgram) -> list[torch.fx.Node]:

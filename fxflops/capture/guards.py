@@ -55,9 +55,10 @@ def _always(relation: Relation) -> bool:
 
 
 def _implies(known: Relation, relation: Relation) -> bool:
-    if known.sign == relation.sign:
-        if known.value == relation.value or known.value == -relation.value:
-            return relation.sign != ">=" or known.value == relation.value
+    if known.sign == relation.sign and known.value == relation.value:
+        return True
+    if known.sign == relation.sign != ">=" and known.value == -relation.value:
+        return True
     if known.sign != ">=" or relation.sign == "==":
         return False
     excess = lower_bound(relation.value - known.value)
@@ -65,8 +66,10 @@ def _implies(known: Relation, relation: Relation) -> bool:
 
 
 def _fixes_a_size(relation: Relation) -> bool:
-    """Whether it is an equation that only finitely many sizes solve: terms of one sign, plus one
-    constant. ``H == W`` has infinitely many solutions and is a condition.
+    """Whether it is an equation that only finitely many sizes solve.
+
+    That is one with terms of one sign, plus one constant. ``H == W`` has infinitely many solutions
+    and is a condition.
     """
     value: Dim = relation.value
     if relation.sign != "==" or isinstance(value, int):

@@ -50,9 +50,7 @@ def _tensors(value: object) -> Iterator[Tensor]:
 
 def _emptied(tensor: Tensor) -> Tensor:
     """The same shape, strides, dtype and kind on the meta device."""
-    empty = torch.empty_strided(
-        tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta"
-    )
+    empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(empty, requires_grad=tensor.requires_grad)
     return empty

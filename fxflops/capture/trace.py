@@ -95,7 +95,9 @@ class TensorsOfSizes(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func in (torch.tensor, torch.as_tensor) and any(map(_is_symbolic, tree_leaves(args[:1]))):
+        if func in (torch.tensor, torch.as_tensor) and any(
+            map(_is_symbolic, tree_leaves(args[:1]))
+        ):
             leaf, shape = args[0], []
             while isinstance(leaf, (list, tuple)):
                 shape.append(len(leaf))
@@ -109,11 +111,11 @@ def _is_symbolic(value: object) -> bool:
     return isinstance(value, (torch.SymInt, torch.SymFloat))
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes every operator call into ``graph``; ``paths`` is the stack of modules running."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.graph = torch.fx.Graph()
         self.paths = [""]
         self._nodes: dict[int, torch.fx.Node] = {}
@@ -124,9 +126,7 @@ class Recorder(TorchDispatchMode):
         """Private: otherwise torch wraps the method below in what imports the whole of Dynamo."""
         return False
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = result_of(func, args, kwargs or {})
         if result is None:
             result = func(*args, **(kwargs or {}))

@@ -24,6 +24,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line."""
 
     def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line and exit with 2."""
         self.exit(INPUT_AT_FAULT, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 

@@ -79,7 +79,7 @@ def _flops(profiler: profile) -> tuple[dict[str, int], int]:
     """FLOPs by event name, and the number of fused attention kernels."""
     flops = Counter[str]()
     fused = 0
-    for event in profiler.events() or ():
+    for event in profiler.events() or ():  # type: ignore[no-untyped-call]
         flops[event.name] += event.flops or 0
         fused += bool(FUSED_ATTENTION.fullmatch(event.name))
     return dict(+flops), fused
@@ -107,6 +107,6 @@ def _require_finite(outputs: object) -> None:
     from torch.utils._pytree import tree_leaves  # private: the nesting of a model's outputs
 
     for output in tree_leaves(outputs):
-        if isinstance(output, Tensor) and output.is_floating_point():
-            if not bool(torch.isfinite(output).all()):
-                raise CheckError("The model's output is not finite; nothing measured on it counts.")
+        real = isinstance(output, Tensor) and output.is_floating_point()
+        if real and not bool(torch.isfinite(output).all()):
+            raise CheckError("The model's output is not finite; nothing measured on it counts.")

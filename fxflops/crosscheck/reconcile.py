@@ -158,8 +158,6 @@ def events_of(op: Operator) -> tuple[str, ...]:
     return ()
 
 
-
-
 def _integer(count: object) -> int:
     assert isinstance(count, int)
     return count

@@ -39,7 +39,7 @@ def check(
     values = analysis.values()
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
     torch.manual_seed(SEED)
-    module = models.build(models.find(model)).to(device)
+    module = models.build(models.find(model)).eval().to(device)
     if dtype is not None:
         module = module.to(getattr(torch, dtype))
     tensors = random_inputs(analysis.inputs, at, floating_dtype(module), device)

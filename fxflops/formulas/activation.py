@@ -96,7 +96,9 @@ def logit(eps: float | None, *, out: Shape) -> Cost:
 
 @formula(
     aten.dropout.default,
+    aten.dropout_.default,
     aten.feature_dropout.default,
+    aten.feature_dropout_.default,
     counter="elementwise",
 )
 def dropout(p: float, train: bool, *, out: Shape) -> Dim:
@@ -112,7 +114,9 @@ def native_dropout(p: float, train: bool | None, *, out: tuple[Shape, ...]) -> D
 
 @formula(
     aten.alpha_dropout.default,
+    aten.alpha_dropout_.default,
     aten.feature_alpha_dropout.default,
+    aten.feature_alpha_dropout_.default,
     counter="elementwise",
 )
 def alpha_dropout(p: float, train: bool, *, out: Shape) -> Dim:

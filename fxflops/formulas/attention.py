@@ -117,8 +117,8 @@ def efficient_attention_forward(
 def multi_head_attention(query: Shape, keys: Dim, heads: int, mask: Shape | None) -> Cost:
     """Four projections with bias, and `attention` in ``heads`` heads of D / heads each.
 
-    ``query`` is (B, L, D). Each of B * L rows meets D * D weights in four projections: 8D^2, 4D for
-    the bias  [FLOP]; keys and values have as many rows as queries, or fewer where they are shared.
+    ``query`` is (B, L, D). Queries and results are B * L rows, keys and values B * S: each row
+    meets D * D weights, 2D^2 contraction and D for the bias  [FLOP].
     """
     batch, length, width = query
     projected = 2 * batch * (length + keys)

@@ -121,6 +121,20 @@ def scaled_mm(self: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     return Cost(contraction=2 * numel(out) * self[-1], elementwise=scaled * numel(out))
 
 
+@formula(aten._grouped_mm.default)
+def grouped_mm(self: Shape, mat2: Shape, bias: Shape | None, *, out: Shape) -> Cost:
+    """One product per group; whichever axis the groups divide, they are taken to fill it.
+
+    2 * prod(out) * K, or 2 * M * N * K where the groups divide K: two matrices, a stack of results;
+    and the bias  [FLOP].
+    """
+    divides_sum = len(self) == len(mat2) == 2
+    return Cost(
+        contraction=2 * numel(self) * mat2[-1] if divides_sum else 2 * numel(out) * self[-1],
+        elementwise=0 if bias is None else numel(out),
+    )
+
+
 @formula(aten.tensordot.default, counter="contraction")
 def tensordot(self: Shape, dims_self: tuple[int, ...], *, out: Shape) -> Dim:
     """2 * prod(out) * prod(contracted axes)  [FLOP]."""

@@ -91,7 +91,12 @@ def bucketize(boundaries: Shape, *, out: Shape) -> Dim:
     return searchsorted(boundaries, out=out)
 
 
-@formula(aten.quantile.default, aten.quantile.scalar)
+@formula(
+    aten.quantile.default,
+    aten.quantile.scalar,
+    aten.nanquantile.default,
+    aten.nanquantile.scalar,
+)
 def quantile(self: Shape, dim: int | None, *, out: Shape) -> Cost:
     """`sort`, then interpolate between neighbours a + w * (b - a): 3n  [FLOP].
 
@@ -101,7 +106,13 @@ def quantile(self: Shape, dim: int | None, *, out: Shape) -> Cost:
     return Cost(elementwise=3 * numel(out), comparison=sorting(count, length))
 
 
-@formula(aten.nonzero.default, aten.count_nonzero.default, counter="comparison")
+@formula(
+    aten.nonzero.default,
+    aten.nonzero_numpy.default,
+    aten.nonzero_static.default,
+    aten.count_nonzero.default,
+    counter="comparison",
+)
 def nonzero(self: Shape) -> Dim:
     """One test ``x != 0`` per element; counting and listing them is integer work."""
     return numel(self)

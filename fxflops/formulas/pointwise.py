@@ -46,7 +46,7 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
     (CALL, (aten.special_erfcx.default, aten.special_ndtri.default)),
     (CALL, (aten.lgamma.default, aten.special_gammaln.default)),
     (CALL, (aten.digamma.default, aten.special_digamma.default, aten.special_psi.default)),
-    (CALL, (aten.polygamma.default, aten.special_polygamma.default)),
+    (CALL, (aten.polygamma.default, aten.polygamma_.default, aten.special_polygamma.default)),
     (CALL, (aten.igamma.default, aten.special_gammainc.default)),
     (CALL, (aten.igammac.default, aten.special_gammaincc.default)),
     (CALL, (aten.special_zeta.default,)),
@@ -66,6 +66,8 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
     (FLOP, (aten.deg2rad.default, aten.rad2deg.default)),
     # x - trunc(x)
     (FLOP, (aten.frac.default,)),
+    # round(x * 10^k) / 10^k
+    (FLOP * 2, (aten.round.decimals,)),
     # x - y * floor(x / y)
     (FLOP * 3, (aten.remainder.Tensor, aten.remainder.Scalar, aten.remainder.Scalar_Tensor)),
     # x - y * trunc(x / y)

@@ -33,8 +33,14 @@ def render(check: Check, format: str) -> str:
         ]
         return "\n\n".join(parts) + "\n"
     return rendered(
-        title(check), "", _table(COMPARED, compared, 2), "", _table(UNMEASURED, unmeasured, 1), "",
-        times(check), verdict(check),
+        title(check),
+        "",
+        _table(COMPARED, compared, 2),
+        "",
+        _table(UNMEASURED, unmeasured, 1),
+        "",
+        times(check),
+        verdict(check),
     )
 
 

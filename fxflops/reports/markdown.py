@@ -36,7 +36,10 @@ def _totals(summary: Summary) -> str:
 
 
 def _modules(summary: Summary) -> str:
-    rows = [[f"`{row.name or summary.model}`", row.kind, *cells(row, summary)] for row in summary.modules]
+    rows = [
+        [f"`{row.name or summary.model}`", row.kind, *cells(row, summary)]
+        for row in summary.modules
+    ]
     return markdown_table(["module", "type", "FLOPs", "share", *_headings()], rows)
 
 

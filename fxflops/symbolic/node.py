@@ -30,7 +30,7 @@ from fxflops.symbolic.extremum import maximum, minimum
 from fxflops.symbolic.polynomial import Dim, Symbol
 from fxflops.symbolic.quotient import floor_divide
 
-Observer = Callable[[Dim, str], None]
+Observer = Callable[[Dim, Any], None]
 """Told that ``value sign 0`` was assumed, with sign one of ``== != >=``."""
 
 
@@ -107,7 +107,7 @@ class Expression:
     def is_number(self) -> bool:
         return self.node.constant is not None
 
-    is_Number = is_number  # noqa: N815, the name that sympy has for it
+    is_Number = is_number
 
     def __int__(self) -> int:
         return int(self.node.constant)
@@ -420,7 +420,7 @@ class IntNode(Node):
         sizes: Sequence[IntNode],
         strides: Sequence[IntNode],
     ) -> BoolNode:
-        """torch's own test at the hints: it chooses a memory format, which changes no count."""
+        """PyTorch's own test at the hints: it chooses a memory format, which changes no count."""
         hints = [node.hint for node in sizes], [node.hint for node in strides]
         return self.space.truth(len(sizes) == rank and bool(test(*hints)))
 

@@ -183,14 +183,23 @@ CASES = (
         "dropout in training",
         aten.dropout.default,
         (X, 0.5, True),
-        aliases=(aten.feature_dropout.default, aten.native_dropout.default),
+        aliases=(
+            aten.dropout_.default,
+            aten.feature_dropout.default,
+            aten.feature_dropout_.default,
+            aten.native_dropout.default,
+        ),
         elementwise=30,
     ),
     Case(
         "dropout that keeps mean and variance",
         aten.alpha_dropout.default,
         (X, 0.5, True),
-        aliases=(aten.feature_alpha_dropout.default,),
+        aliases=(
+            aten.alpha_dropout_.default,
+            aten.feature_alpha_dropout.default,
+            aten.feature_alpha_dropout_.default,
+        ),
         elementwise=2 * 30,
     ),
 )

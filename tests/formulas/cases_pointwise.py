@@ -150,7 +150,9 @@ CASES = (
         aliases=(aten.special_polygamma.default, aten.special_zeta.self_scalar),
         transcendental=30,
     ),
+    Case("derivative of digamma, in place", aten.polygamma_.default, (X, 1), transcendental=30),
     Case("zeta with a fixed shift", aten.special_zeta.other_scalar, (X, 2), transcendental=30),
+    Case("to 2 decimals", aten.round.decimals, (X,), {"decimals": 2}, elementwise=2 * 30),
     Case(
         "x - y * floor(x / y)",
         aten.remainder.Tensor,

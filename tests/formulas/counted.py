@@ -29,7 +29,7 @@ class Number:
     __slots__ = ("value",)
 
     def __init__(self, value: float) -> None:
-        self.value = value
+        self.value = float(value)
 
     def __float__(self) -> float:
         return self.value

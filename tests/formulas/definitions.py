@@ -169,9 +169,7 @@ def conv_transpose2d(x: Array, weight: Array, bias: None, stride: list[int]) -> 
     """Every input spreads its kernels: the multiply-adds into a result that starts at 0."""
     images, _, height, width = x.shape
     _, c_out, kh, kw = weight.shape
-    result = np.zeros(
-        (images, c_out, (height - 1) * stride[0] + kh, (width - 1) * stride[1] + kw)
-    )
+    result = np.zeros((images, c_out, (height - 1) * stride[0] + kh, (width - 1) * stride[1] + kw))
     for image, channel, i, j in np.ndindex(*x.shape):
         for index in np.ndindex(c_out, kh, kw):
             target = (image, index[0], i * stride[0] + index[1], j * stride[1] + index[2])
@@ -245,9 +243,7 @@ def lstm_cell(
     return sigmoid(o) * np.tanh(cell), cell
 
 
-def gru_cell(
-    x: Array, hidden: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array
-) -> Array:
+def gru_cell(x: Array, hidden: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array) -> Array:
     of_input = np.split(linear(x, w_ih, b_ih), 3, axis=1)
     of_state = np.split(linear(hidden, w_hh, b_hh), 3, axis=1)
     reset = sigmoid(of_input[0] + of_state[0])
@@ -264,7 +260,8 @@ def rnn_tanh_cell(
 
 def bilinear(x: Array, y: Array, weight: Array, bias: Array) -> Array:
     inner = filled(
-        (x.shape[0], weight.shape[0], weight.shape[2]), lambda i: dot(x[i[0]], weight[i[1], :, i[2]])
+        (x.shape[0], weight.shape[0], weight.shape[2]),
+        lambda i: dot(x[i[0]], weight[i[1], :, i[2]]),
     )
     product = filled(inner.shape[:2], lambda i: dot(inner[i], y[i[0]]))
     return product + bias

@@ -63,7 +63,9 @@ PROOFS = (
     Proof(aten.lerp.Tensor, (X, X, X), lambda a, b, w: a + w * (b - a)),
     Proof(aten.logaddexp.default, (X, X), by.logaddexp),
     Proof(aten.pow.Tensor_Scalar, (X, 3), lambda x, _: x * x * x),
-    Proof(aten.addcmul.default, (X, X, X), lambda x, y, z, value: x + value * (y * z), {"value": 3}),
+    Proof(
+        aten.addcmul.default, (X, X, X), lambda x, y, z, value: x + value * (y * z), {"value": 3}
+    ),
     Proof(aten.hypot.default, (X, X), lambda x, y: np.sqrt(x * x + y * y)),
     Proof(aten.softmax.int, (X, 1), by.softmax),
     Proof(aten.log_softmax.int, (X, 1), by.log_softmax),
@@ -73,9 +75,7 @@ PROOFS = (
     Proof(aten.amax.default, (X, [1]), lambda x, axes: x.max(axis=1)),
     Proof(aten.cumsum.default, (X, 1), lambda x, axis: np.add.accumulate(x, axis=axis)),
     Proof(aten.var.dim, (X, [1]), lambda x, axes: by.variance(x, (1,), 1)),
-    Proof(
-        aten.linalg_vector_norm.default, (X,), lambda x: np.asarray(np.sqrt((x * x).sum()))
-    ),
+    Proof(aten.linalg_vector_norm.default, (X,), lambda x: np.asarray(np.sqrt((x * x).sum()))),
     Proof(aten.layer_norm.default, (X, [3, 5], (3, 5), (3, 5)), by.layer_norm),
     Proof(aten.rms_norm.default, (X, [5], (5,), 1e-5), by.rms_norm),
     Proof(aten.group_norm.default, (IMAGE, 2, (4,), (4,)), by.group_norm),
@@ -128,9 +128,7 @@ PROOFS = (
     ),
     Proof(aten.cdist.default, ((3, 5), (4, 5)), by.cdist),
     Proof(aten.mse_loss.default, (X, X), by.mse_loss),
-    Proof(
-        aten.binary_cross_entropy_with_logits.default, (X, X, None, None, 0), by.bce_with_logits
-    ),
+    Proof(aten.binary_cross_entropy_with_logits.default, (X, X, None, None, 0), by.bce_with_logits),
 )
 
 

@@ -1,0 +1,190 @@
+"""The formulas against PyTorch's own counter and against recounts, as integers."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import fxflops
+from fxflops import models
+from fxflops.capture.prepare import on_meta
+from fxflops.pipeline import recount
+from rtdetr.variants import build
+
+VARIANTS = ("rtdetr_r18", "rtdetr_r34", "rtdetr_r50_m", "rtdetr_r50", "rtdetr_r101")
+SIZES = [(n, h, w) for h, w in ((640, 640), (320, 416), (800, 1216)) for n in (1, 2, 5)]
+SPEC = "image: N 3 H%32 W%32"
+
+
+def meta(name):
+    with torch.device("meta"):
+        return build(name)
+
+
+def torch_counts(model, n, h, w):
+    """Convolution and matrix products as FlopCounterMode counts them on the meta device."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(torch.empty(n, 3, h, w, device="meta"))
+    counts = counter.get_flop_counts()["Global"]
+    convolution = sum(c for op, c in counts.items() if "convolution" in str(op))
+    return convolution, counter.get_total_flops() - convolution
+
+
+def our_counts(analysis, n, h, w):
+    values = analysis.values({"N": n, "H": h, "W": w})
+    costs = {str(op): cost.at(values) for op, cost in analysis.by_operator().items()}
+    convolution = sum(c.contraction for op, c in costs.items() if "conv" in op)
+    return convolution, sum(c.contraction for c in costs.values()) - convolution
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_contraction_is_what_torch_counts(name):
+    analysis = fxflops.analyze(name)
+    model = meta(name)
+    assert analysis.complete
+    sizes = SIZES if name == "rtdetr_r18" else SIZES[1::4]
+    for size in sizes:
+        assert our_counts(analysis, *size) == torch_counts(model, *size)
+        assert (
+            sum(our_counts(analysis, *size))
+            == analysis.at(**dict(zip("NHW", size, strict=True))).contraction
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIANTS)
+def test_contraction_is_what_torch_counts_at_every_size(name):
+    analysis, model = fxflops.analyze(name), meta(name)
+    for size in SIZES:
+        assert our_counts(analysis, *size) == torch_counts(model, *size)
+
+
+R18 = {}
+
+
+def r18():
+    if not R18:
+        R18["analysis"] = fxflops.analyze("rtdetr_r18")
+        R18["model"] = on_meta(meta("rtdetr_r18"))
+    return R18["analysis"], R18["model"]
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 40), st.integers(1, 40))
+def test_formula_is_the_recount(n, h, w):
+    analysis, model = r18()
+    sizes = {"N": n, "H": 32 * h, "W": 32 * w}
+    if 21 * h * w < 300:
+        with pytest.raises(fxflops.DomainError):
+            analysis.at(**sizes)
+        return
+    assert analysis.at(**sizes) == recount(model, analysis.inputs, sizes)
+
+
+def test_the_domain_is_what_the_graph_assumes():
+    analysis, _ = r18()
+    assert analysis.domain.texts() == ("H % 32 == 0", "W % 32 == 0", "21*H*W >= 307200")
+
+
+def assert_same(traced, exported):
+    assert traced.total == exported.total
+    assert traced.domain.texts() == exported.domain.texts()
+    counted = {op: c for op, c in exported.by_operator().items() if c != fxflops.Cost()}
+    assert {op: c for op, c in traced.by_operator().items() if c != fxflops.Cost()} == counted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIANTS)
+def test_both_front_ends_agree(name):
+    assert_same(fxflops.analyze(name, frontend="trace"), fxflops.analyze(name, frontend="export"))
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3, padding=1)
+        self.norm = nn.BatchNorm2d(5)
+        self.shared = nn.Linear(5, 5)
+
+    def forward(self, x):
+        x = self.norm(self.conv(x)).relu_().flatten(2).transpose(1, 2)
+        return self.shared(self.shared(x)).softmax(-1)
+
+
+def test_front_ends_agree_on_a_small_model_that_is_left_as_it_is():
+    model = Small().train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    traced = fxflops.analyze(model, "x: N 3 H W", frontend="trace")
+    assert_same(traced, fxflops.analyze(model, "x: N 3 H W", frontend="export"))
+    assert model.training
+    assert not model.conv._forward_hooks
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert traced.at(N=2, H=7, W=9).contraction == 2 * 2 * 7 * 9 * (5 * 3 * 9 + 2 * 5 * 5)
+    assert traced.by_module()["shared"].at(traced.values({"N": 2, "H": 7, "W": 9})).flops == (
+        2 * (2 * 2 * 7 * 9 * 5 * 5 + 2 * 7 * 9 * 5)
+    )
+
+
+class FixedAfterPooling(nn.Module):
+    def forward(self, x):
+        y = nn.functional.max_pool2d(x, 3, 2, 1)
+        return y + torch.arange(int(y.shape[-1]), device=x.device)
+
+
+class Fixed(nn.Module):
+    def forward(self, x):
+        return x + torch.zeros(int(x.shape[-1]), device=x.device)
+
+
+class FixedProduct(nn.Module):
+    def forward(self, x):
+        h, w = x.shape[-2:]
+        return x + 1 if h * w == 196 else x.permute(0, 1, 3, 2)
+
+
+@pytest.mark.parametrize("frontend", ["trace", "export"])
+@pytest.mark.parametrize(
+    ("model", "spec", "sizes", "names"),
+    [
+        (FixedAfterPooling(), SPEC, {"H": 320, "W": 608}, "W"),
+        (Fixed(), SPEC, {"H": 320, "W": 608}, "W"),
+        (FixedProduct(), "x: N 3 H W", {"H": 7, "W": 28}, "H and W"),
+    ],
+)
+def test_a_size_quietly_fixed_names_its_line(frontend, model, spec, sizes, names):
+    with pytest.raises(fxflops.SpecialisedError, match=rf"fixes {names} at .*test_pipeline.py:\d+"):
+        fxflops.analyze(model, spec, defaults=sizes, frontend=frontend)
+
+
+def test_evaluation_is_exact_at_huge_sizes():
+    import numpy as np
+
+    analysis, _ = r18()
+    n = np.array([1, 2**40])
+    h = np.array([640, 32 * 10**6])
+    expected = [analysis.at(N=int(a), H=int(b), W=640).flops for a, b in zip(n, h, strict=True)]
+    assert analysis.evaluate("flops", N=n, H=h, W=640).tolist() == expected
+
+
+def test_span_and_graph():
+    analysis, _ = r18()
+    sizes = {"N": 2, "H": 320, "W": 416}
+    flow = analysis.to_networkx()
+    assert 0 < analysis.span(**sizes) < analysis.at(**sizes).flops
+    assert sum(kind == "input" for _, kind in flow.nodes(data="kind")) == 1
+
+
+def test_example_tensors_fix_the_sizes():
+    analysis = fxflops.analyze(nn.Linear(3, 5), torch.empty(2, 3))
+    assert analysis.domain.names == ()
+    assert analysis.at().contraction == 2 * 2 * 3 * 5
+
+
+def test_a_model_that_cannot_be_built_says_so():
+    def broken():
+        raise ValueError("no weights")
+
+    with pytest.raises(fxflops.ModelError, match="Cannot build it: no weights"):
+        models.build_empty(models.NamedModel(name="it", build=broken))
