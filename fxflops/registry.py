@@ -141,11 +141,16 @@ def functional(operator: OpOverload) -> OpOverload:
     """
     if operator in FORMULAS or operator in FREE or not operator._schema.is_mutable:
         return operator
-    wanted = _asked(operator)
-    for packet in _packets(operator):
-        for overload in packet.overloads():
-            candidate = getattr(packet, overload)
-            if not candidate._schema.is_mutable and _asked(candidate) == wanted:
+    candidates = [
+        getattr(packet, overload)
+        for packet in _packets(operator)
+        for overload in packet.overloads()
+    ]
+    # With ``out=`` the type of the result is given, and the arguments that say it are absent.
+    for absent in ((), ("dtype", "layout", "device", "pin_memory")):
+        wanted = _asked(operator, absent)
+        for candidate in candidates:
+            if not candidate._schema.is_mutable and _asked(candidate, absent) == wanted:
                 return candidate  # type: ignore[no-any-return]
     return operator
 
@@ -157,13 +162,10 @@ def _packets(operator: OpOverload) -> Iterable[Any]:
             yield getattr(getattr(torch.ops, namespace), candidate)
 
 
-def _asked(operator: OpOverload) -> list[tuple[str, str]]:
-    """Names and types of the arguments, but for those that say what the result is made of."""
-    return [
-        (a.name, str(a.type))
-        for a in operator._schema.arguments
-        if not a.is_out and a.name not in ("dtype", "layout", "device", "pin_memory")
-    ]
+def _asked(operator: OpOverload, absent: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Names and types of the arguments, but for results and for those called ``absent``."""
+    arguments = operator._schema.arguments
+    return [(a.name, str(a.type)) for a in arguments if not a.is_out and a.name not in absent]
 
 
 def _require_schema(

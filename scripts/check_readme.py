@@ -1,4 +1,4 @@
-"""Fails when a link of the documents leads nowhere, or a Python block of the README does not run."""
+"""Fails when a link leads nowhere, or a Python block of the README does not run."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from fxflops.reports.wording import (
 from fxflops.summary import Summary
 
 WIDTH = 120
+UNLIMITED = 400  # where there is no terminal, nothing wraps
 
 
 def render(summary: Summary) -> str:
@@ -52,7 +53,7 @@ def _coefficients(summary: Summary) -> Table:
     monomials = list(dict.fromkeys(m for row in summary.coefficients.values() for m in row))
     table.add_column("")
     for monomial in monomials:
-        table.add_column(monomial, justify="right")
+        table.add_column(monomial, justify="right", no_wrap=True)
     for name in HEADLINE_FIRST:
         row = summary.coefficients[name]
         table.add_row(NAMES[name], *(row.get(monomial, "") for monomial in monomials))
@@ -103,7 +104,7 @@ def _with_quantities(first: str, second: str, summary: Summary) -> Table:
 def rendered(*parts: RenderableType) -> str:
     """One below the other, as text, with colours where the terminal shows them."""
     terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    width = shutil.get_terminal_size((WIDTH, 0)).columns if terminal else WIDTH
+    width = shutil.get_terminal_size((WIDTH, 0)).columns if terminal else UNLIMITED
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=terminal, highlight=False)
     for part in parts:

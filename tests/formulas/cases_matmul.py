@@ -1,6 +1,6 @@
 import torch
 
-from tests.formulas.harness import Case
+from tests.formulas.harness import Case, ints
 
 aten = torch.ops.aten
 
@@ -182,6 +182,29 @@ CASES = (
         out=(3, 7),
         contraction=2 * 3 * 7 * 5,
         elementwise=3 * 3 * 7,
+    ),
+    # 11 rows in 2 groups, one matrix each; a stack of 2; 5 columns in 2 groups.
+    Case(
+        "rows in groups",
+        aten._grouped_mm.default,
+        ((11, 5), (2, 5, 7), ints(2), (2, 7)),
+        out=(11, 7),
+        contraction=2 * 11 * 7 * 5,
+        elementwise=11 * 7,
+    ),
+    Case(
+        "groups of a stack",
+        aten._grouped_mm.default,
+        ((2, 3, 5), (2, 5, 7)),
+        out=(2, 3, 7),
+        contraction=2 * 2 * 3 * 7 * 5,
+    ),
+    Case(
+        "sums in groups",
+        aten._grouped_mm.default,
+        ((3, 5), (5, 7), ints(2)),
+        out=(2, 3, 7),
+        contraction=2 * 3 * 7 * 5,
     ),
     Case(
         "tensordot",
