@@ -19,6 +19,7 @@ from fxflops.inputs import EXAMPLE, FLOATS, InputSpec, TensorInput, parse
 from fxflops.passes.annotate import annotate
 from fxflops.passes.at_one import extend_to_one
 from fxflops.passes.count import count
+from fxflops.passes.notes import notes
 from fxflops.records import Analysis, Cost, NodeCost, total
 from fxflops.symbolic import substitute
 from fxflops.symbolic.polynomial import from_atom
@@ -70,6 +71,7 @@ def analyze(
         dtype=str(floating_dtype(module)).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         defaults=known,
+        notes=notes(captured),
     )
 
 

@@ -1,9 +1,9 @@
 """Einstein summation, operand by operand.
 
-Two operands at a time, from the left or along ``path``, become one batched matrix product: labels
-that both have and nobody else needs are contracted, labels that one has alone and nobody needs are
-summed beforehand, the others are kept. Where nothing is summed it is a product element by element.
-So does PyTorch (aten/src/ATen/native/Linear.cpp), and so does its flop counter count it.
+A label that one operand has alone, and the result has not, is summed beforehand. Then two operands
+at a time, from the left or along ``path``, become one: labels that nobody else needs are contracted
+by a batched matrix product; where there are none it is a product element by element. So does
+PyTorch (aten/src/ATen/native/Linear.cpp), and so its flop counter counts it.
 """
 
 from __future__ import annotations
@@ -41,39 +41,39 @@ def parse(equation: str, shapes: tuple[Shape, ...]) -> tuple[list[Operand], set[
     return operands, {label for label in letters if letters.count(label) == 1} | dots
 
 
-def contract(a: Operand, b: Operand, needed: Collection[str]) -> tuple[Operand, Cost]:
-    """The product of two operands, with the labels that nobody needs summed, and its cost."""
-    kept = {label: size for label, size in (a | b).items() if label in needed}
-    shared = [size for label, size in a.items() if label in b and label not in needed]
-    if kept.keys() == (a | b).keys():
-        return kept, Cost(elementwise=numel(kept.values()))
-    presummed = sum((_alone(one, other, needed) for one, other in ((a, b), (b, a))), 0)
-    return kept, Cost(contraction=2 * numel(kept.values()) * numel(shared), elementwise=presummed)
+def summed(operand: Operand, needed: Collection[str]) -> tuple[Operand, Dim]:
+    """The operand without the labels that nobody needs, and the additions to sum them."""
+    kept = {label: size for label, size in operand.items() if label in needed}
+    return kept, numel(operand.values()) - numel(kept.values())
 
 
-def _alone(one: Operand, other: Operand, needed: Collection[str]) -> Dim:
-    """The additions that sum the labels which ``one`` has alone and nobody needs."""
-    left = [size for label, size in one.items() if label in other or label in needed]
-    return numel(one.values()) - numel(left)
+def product(a: Operand, b: Operand, needed: Collection[str]) -> tuple[Operand, Cost]:
+    """Two operands as one, the labels that nobody else needs contracted, and the cost."""
+    both = a | b
+    kept = {label: size for label, size in both.items() if label in needed}
+    if len(kept) == len(both):
+        return kept, Cost(elementwise=numel(both.values()))
+    return kept, Cost(contraction=2 * numel(both.values()))
 
 
 @formula(aten.einsum.default)
 def einsum(equation: str, tensors: tuple[Shape, ...], path: tuple[int, ...] | None) -> Cost:
-    """2 * prod(kept labels) * prod(contracted labels) per pair of operands  [FLOP].
+    """2 * prod(labels of both) for each pair of operands that has labels to contract  [FLOP].
 
     Sums beforehand and products element by element are elementwise; a diagonal is a view.
     """
-    operands, result = parse(equation, tensors)
-    cost = Cost.zero()
-    if len(operands) == 1:
-        [only] = operands
-        return Cost(elementwise=_alone(only, {}, result))
+    labelled, result = parse(equation, tensors)
+    operands, cost = [], Cost.zero()
+    for i, operand in enumerate(labelled):
+        others = [other for j, other in enumerate(labelled) if j != i]
+        kept, sums = summed(operand, result.union(*others))
+        operands.append(kept)
+        cost = cost + Cost(elementwise=sums)
     for step in range(len(operands) - 1):
         i, j = sorted(path[2 * step : 2 * step + 2]) if path else (0, 1)
         b, a = operands.pop(j), operands.pop(i)
-        needed = result.union(*operands)
-        product, of_pair = contract(a, b, needed)
+        joined, of_pair = product(a, b, result.union(*operands))
         # PyTorch appends the product where a path is given, and goes on with it otherwise.
-        operands.insert(len(operands) if path else 0, product)
+        operands.insert(len(operands) if path else 0, joined)
         cost = cost + of_pair
     return cost

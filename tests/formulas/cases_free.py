@@ -158,7 +158,7 @@ OTHERS = (
     calls(X, ints(3), ops=(aten.take.default,)),
     calls(X, 1, ints(3), ops=(aten.index_select.default,)),
     calls(X, [ints(3)], ops=(aten.index.Tensor, aten._unsafe_index.Tensor)),
-    calls(X, booleans(3), [ints(3)], 0, ops=(aten._unsafe_masked_index.default,)),
+    calls(X, booleans(3), [ints(3), ints(3), ints(3)], 0, ops=(aten._unsafe_masked_index.default,)),
     calls(X, booleans(2, 6, 5), ops=(aten.masked_select.default,), device="cpu"),
     calls(VOLUME[:4], [2, 3], [1, 1], [0, 0], [1, 1], ops=(aten.im2col.default,)),
     calls(X, [1, 2], ops=(aten._pad_circular.default,)),

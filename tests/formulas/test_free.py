@@ -30,7 +30,7 @@ def test_a_free_operator_does_nothing_that_torch_counts(case: Case) -> None:
 
 @pytest.mark.parametrize("case", VIEW_CALLS, ids=str)
 def test_a_view_shares_the_memory_of_its_input(case: Case) -> None:
-    args, kwargs = case.operands(lambda t: tensor(t, "meta"))
+    args, kwargs = case.operands(lambda t: tensor(t, case.device))
     results = tree_leaves(case.op(*args, **kwargs))
     inputs = [leaf for leaf in tree_leaves(args) if isinstance(leaf, torch.Tensor)]
     assert all(any(shares_memory(r, i) for i in inputs) for r in results)
