@@ -68,6 +68,22 @@ class InputSpec:
         found = {a.name: a for t in self.tensors for a in t.axes if isinstance(a, Axis)}
         return tuple(found.values())
 
+    def with_multiple(self, multiple: int) -> InputSpec:
+        """The same spec with its free axes from the third on multiples of ``multiple``, too."""
+
+        def coarsen(axis: int | Axis, position: int) -> int | Axis:
+            if isinstance(axis, int) or position < 2:
+                return axis
+            step = lcm(axis.multiple, multiple)
+            return Axis(name=axis.name, multiple=step, minimum=-(-axis.minimum // step) * step)
+
+        return InputSpec(
+            tuple(
+                replace(t, axes=tuple(map(coarsen, t.axes, range(len(t.axes)))))
+                for t in self.tensors
+            )
+        )
+
     def fixed(self, sizes: Mapping[str, int]) -> InputSpec:
         """The same spec with each axis that ``sizes`` names fixed at its value."""
 

@@ -26,6 +26,7 @@ from fxflops.symbolic.polynomial import from_atom
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
 Frontend = Literal["auto", "trace", "export"]
+MULTIPLES = (2, 4, 8, 16, 32, 64)
 
 
 def analyze(
@@ -141,10 +142,27 @@ def _capture(
         return trace.capture(module, spec, sizes)
     except SpecialisedError:
         raise
-    except CaptureError:
+    except CaptureError as error:
+        _suggest_multiple(module, spec, error)
         if frontend == "trace":
             raise
         return export.capture(module, spec, sizes)
+
+
+def _suggest_multiple(module: nn.Module, spec: InputSpec, error: CaptureError) -> None:
+    """Raise CaptureError that names the multiple at which the model runs, if there is one."""
+    for multiple in MULTIPLES:
+        coarser = spec.with_multiple(multiple)
+        if coarser == spec:
+            continue
+        try:
+            trace.capture(module, coarser, hints(coarser, {}))
+        except CaptureError:
+            continue
+        raise CaptureError(
+            f"The model does not run at every size of {str(spec)!r}, but at multiples of "
+            f"{multiple}: give the input {str(coarser)!r}."
+        ) from error
 
 
 def _proven_at_one(

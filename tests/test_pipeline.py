@@ -127,6 +127,11 @@ def test_front_ends_agree_on_a_small_model_that_is_left_as_it_is():
     )
 
 
+def test_a_missing_multiple_is_named():
+    with pytest.raises(fxflops.CaptureError, match=r"multiples of 32: .*'image: N 3 H%32 W%32'"):
+        fxflops.analyze("rtdetr_r18", "image: N 3 H W")
+
+
 class FixedAfterPooling(nn.Module):
     def forward(self, x):
         y = nn.functional.max_pool2d(x, 3, 2, 1)
