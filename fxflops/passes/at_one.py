@@ -22,20 +22,20 @@ def extend_to_one(
     """``nodes`` with costs that hold where ``symbol`` is 1, too.
 
     Requires that ``nodes`` and ``at_one`` are of the same model, ``at_one`` captured with the
-    symbol fixed at 1. Calls are matched by operator, module and source line, in order; a call that
+    symbol fixed at 1. Calls are matched by operator and module, in order; a call that
     one of the captures does not have must be free of any cost.
 
     Ensures costs that are unchanged for sizes of at least 2 and those of ``at_one`` for 1; gives
     None where the calls cannot be matched, or a formula has no value at 1.
     """
-    waiting: dict[tuple[object, str, str], list[NodeCost]] = defaultdict(list)
+    waiting: dict[tuple[object, str], list[NodeCost]] = defaultdict(list)
     for node in at_one:
-        waiting[node.op, node.path, node.where].append(node)
+        waiting[node.op, node.path].append(node)
     for queue in waiting.values():
         queue.reverse()
     extended = []
     for node in nodes:
-        queue = waiting[node.op, node.path, node.where]
+        queue = waiting[node.op, node.path]
         there = queue.pop().cost if queue else Cost.zero()
         if (node.cost is None) != (there is None):
             return None
