@@ -15,6 +15,7 @@ import torch
 
 from fxflops.errors import CaptureError
 from fxflops.symbolic import Dim, maximum, minimum
+from fxflops.symbolic.node import is_binary
 
 if TYPE_CHECKING:
     import sympy
@@ -77,8 +78,8 @@ def shape_env_reader(symbols: Mapping[sympy.Symbol, Dim]) -> SizeReader:
 class ExpressionReader:
     """Reads a ``ShapeEnv`` expression: sums, products, floors, remainders, maxima.
 
-    Floating point enters sizes through scale factors; it is read as the exact ratio that the
-    factor's shortest decimal writes (0.7 is 7/10), and must be rounded to an integer again.
+    Floating point enters sizes through scale factors and must be rounded to an integer again; that
+    is exact, and accepted, where the factor is a fraction with a small power of two below.
     """
 
     def __init__(self, symbols: Mapping[sympy.Symbol, Dim]) -> None:
@@ -109,11 +110,21 @@ class ExpressionReader:
         if kind in _RATIONAL:
             return reduce(_RATIONAL[kind], ratios)
         if kind in _ROUNDED and len(ratios) == 1:
+            if not all(is_binary(Fraction(str(f)).denominator) for f in _floats(expression)):
+                raise CaptureError(
+                    f"The size {expression} is rounded after floating-point arithmetic, which is "
+                    "not exact. Fix the axis it comes from in the input spec."
+                )
             return _ROUNDED[kind](*ratios[0]), 1
         raise CaptureError(
             f"The size {expression} has no closed form: fxflops cannot read {kind} in it. "
             "Fix the axis it comes from in the input spec."
         )
+
+
+def _floats(expression: sympy.Basic) -> Iterable[sympy.Basic]:
+    """The floating-point constants in an expression."""
+    return (part for part in expression.atoms() if getattr(part, "is_Float", False))
 
 
 Ratio: TypeAlias = tuple[Dim, Dim]
@@ -152,4 +163,5 @@ _ROUNDED: dict[str, Callable[[Dim, Dim], Dim]] = {
     "FloorToInt": lambda n, d: n // d,
     "ceiling": lambda n, d: -(-n // d),
     "CeilToInt": lambda n, d: -(-n // d),
+    "TruncToInt": lambda n, d: n // d,  # sizes are not negative
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -21,7 +21,7 @@ from fxflops.passes.at_one import extend_to_one
 from fxflops.passes.count import count
 from fxflops.passes.notes import notes
 from fxflops.records import Analysis, Cost, NodeCost, total
-from fxflops.symbolic import substitute
+from fxflops.symbolic import Dim, Symbol, substitute
 from fxflops.symbolic.polynomial import from_atom
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
@@ -72,7 +72,7 @@ def analyze(
         dtype=str(floating_dtype(module)).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         defaults=known,
-        notes=notes(captured),
+        notes=notes(captured, nodes),
     )
 
 
@@ -171,8 +171,9 @@ def _proven_at_one(
     """The costs of the nodes, and where they hold, sizes of 1 included where that is proven.
 
     A capture assumes sizes of at least 2. For each symbol, another capture with that size at its
-    least gives what holds there; it must assume nothing more of the other sizes. For two symbols
-    at their least together, a count at such sizes must agree, or they stay outside the domain.
+    least gives what holds there; it must assume nothing more of the other sizes. For several
+    symbols at their least together, a count at such sizes must agree, or they stay outside the
+    domain.
     """
     nodes = count(captured)
     domain, symbols = captured.domain, captured.domain.symbols
@@ -190,14 +191,11 @@ def _proven_at_one(
             least[symbol.name] = 1
     formula = total(node.cost for node in nodes if node.cost)
     apart = []
-    at_least_one = [symbol for symbol in symbols if least[symbol.name] == 1]
-    for pair in itertools.combinations(at_least_one, 2):
-        there = {**_wide(sizes), **{symbol.name: symbol.multiple for symbol in pair}}
-        values = {symbol: there[symbol.name] // symbol.multiple for symbol in symbols}
-        inside = all(relation.holds(values) for relation in domain.relations)
-        if inside and not _agrees(module, spec, there, formula.at(values)):
-            first, second = map(from_atom, pair)
-            apart.append(Relation(first + second - 3, ">="))
+    proven = [symbol for symbol in symbols if least[symbol.name] == 1]
+    for together in _groups(proven):
+        if not _agrees_at_least(module, spec, domain, formula, together, sizes):
+            excess: Dim = sum(map(from_atom, together), -len(together) - 1)
+            apart.append(Relation(excess, ">="))
     return nodes, replace(domain, least=least, relations=(*domain.relations, *apart))
 
 
@@ -217,8 +215,36 @@ def _wide(sizes: Mapping[str, int]) -> dict[str, int]:
     return {name: 8 * size for name, size in sizes.items()}
 
 
-def _agrees(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], cost: Cost) -> bool:
-    try:
-        return recount(module, spec, sizes) == cost
-    except CaptureError:
-        return False
+def _groups(symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, ...]]:
+    """All subsets of two symbols and more, the small ones first."""
+    for number in range(2, len(symbols) + 1):
+        yield from itertools.combinations(symbols, number)
+
+
+def _agrees_at_least(
+    module: nn.Module,
+    spec: InputSpec,
+    domain: Domain,
+    formula: Cost,
+    together: Sequence[Symbol],
+    sizes: Mapping[str, int],
+) -> bool:
+    """Whether the formula is what a count gives where ``together`` are all at their least.
+
+    True where the domain excludes that whatever the other sizes are.
+    """
+    ones = dict.fromkeys(together, 1)
+    for relation in domain.relations:
+        there = substitute(relation.value, ones)
+        if isinstance(there, int) and not replace(relation, value=there).holds({}):
+            return True
+    for attempt in (_wide(sizes), sizes):
+        at = {**attempt, **{symbol.name: symbol.multiple for symbol in together}}
+        values = {symbol: at[symbol.name] // symbol.multiple for symbol in domain.symbols}
+        if not all(relation.holds(values) for relation in domain.relations):
+            continue
+        try:
+            return recount(module, spec, at) == formula.at(values)
+        except CaptureError:
+            continue
+    return False

@@ -213,7 +213,7 @@ class Analysis:
         }
 
     def by_operator(self) -> dict[Operator, Cost]:
-        """Each operator's cost, summed over its calls, the dearest at the default sizes first."""
+        """Each operator's cost, summed over its calls, in the order of the first ones."""
         costs: dict[Operator, list[Cost]] = {}
         for node in self.nodes:
             if node.cost is not None and node.free is None:

@@ -27,11 +27,11 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One module (``name`` is its path, ``kind`` its type) or one operator, with its calls."""
+    """One module (``name`` is its path, ``kind`` its type), or one operator with its calls."""
 
     name: str
     kind: str
-    calls: int
+    calls: int | None
     quantities: Mapping[str, Quantity]
 
 
@@ -123,7 +123,7 @@ def summarize(
         Row(
             name=path,
             kind=analysis.module_types.get(path, ""),
-            calls=1,
+            calls=None,
             quantities=quantities(cost),
         )
         for path, cost in analysis.by_module(depth).items()
@@ -160,7 +160,7 @@ def _sizes(values: Mapping[Symbol, int]) -> dict[str, int]:
 
 
 def _by_weight(row: Row) -> tuple[int, int]:
-    return row.quantities["flops"].value or 0, row.calls
+    return row.quantities["flops"].value or 0, row.calls or 0
 
 
 def _free(analysis: Analysis) -> tuple[Listed, ...]:

@@ -149,10 +149,16 @@ class FixedProduct(nn.Module):
         return x + 1 if h * w == 196 else x.permute(0, 1, 3, 2)
 
 
+class FixedHalf(nn.Module):
+    def forward(self, x):
+        return x.sum(-1) + torch.zeros(int(-(-x.shape[-1] // 2)), device=x.device).sum()
+
+
 @pytest.mark.parametrize("frontend", ["trace", "export"])
 @pytest.mark.parametrize(
     ("model", "spec", "sizes", "names"),
     [
+        (FixedHalf(), "x: N H", {"N": 3, "H": 224}, "H"),
         (FixedAfterPooling(), SPEC, {"H": 320, "W": 608}, "W"),
         (Fixed(), SPEC, {"H": 320, "W": 608}, "W"),
         (FixedProduct(), "x: N 3 H W", {"H": 7, "W": 28}, "H and W"),
@@ -161,6 +167,80 @@ class FixedProduct(nn.Module):
 def test_a_size_quietly_fixed_names_its_line(frontend, model, spec, sizes, names):
     with pytest.raises(fxflops.SpecialisedError, match=rf"fixes {names} at .*test_pipeline.py:\d+"):
         fxflops.analyze(model, spec, defaults=sizes, frontend=frontend)
+
+
+class Resized(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return nn.functional.interpolate(x, scale_factor=self.factor) + 1
+
+
+def assert_recounted(model, spec, *sizes, frontend="trace"):
+    analysis = fxflops.analyze(model, spec, frontend=frontend)
+    for at in sizes:
+        assert analysis.at(**at) == recount(on_meta(model), analysis.inputs, at)
+
+
+@pytest.mark.parametrize("frontend", ["trace", "export"])
+def test_a_size_scaled_in_floating_point_is_exact_or_refused(frontend):
+    odd, even = {"N": 2, "H": 101, "W": 67}, {"N": 1, "H": 100, "W": 66}
+    assert_recounted(Resized(1.5), "x: N 3 H W", odd, even, frontend=frontend)
+    with pytest.raises(fxflops.CaptureError, match="not exact"):
+        # 100 * 0.29 is 28.999999999999996 in floating point, and 29 on paper.
+        fxflops.analyze(Resized(0.29), "x: N 3 H W", frontend=frontend)
+
+
+class BroadcastValue(nn.Module):
+    def forward(self, query, value):
+        return nn.functional.scaled_dot_product_attention(query, query, value) + 1
+
+
+class SoftmaxInFloat32(nn.Module):
+    def forward(self, x):
+        return torch.softmax(x, -1, torch.float32) * 2
+
+
+@pytest.mark.parametrize("frontend", ["trace", "export"])
+def test_shapes_and_types_that_a_rule_must_leave_to_the_kernel(frontend):
+    sizes = {"N": 2, "L": 5}, {"N": 3, "L": 7}
+    assert_recounted(BroadcastValue(), "q: 1 3 L 4; v: N 3 L 4", *sizes, frontend=frontend)
+    assert_recounted(SoftmaxInFloat32(), "x: N L float16", *sizes, frontend=frontend)
+
+
+def test_all_sizes_may_be_one_where_that_is_proven():
+    ones = {"N": 1, "H": 1, "W": 1}
+    assert_recounted(Small().eval(), "x: N 3 H W", ones, {**ones, "N": 2}, {**ones, "H": 3})
+
+
+def test_a_formula_of_torch_is_named():
+    from torch.utils.flop_counter import flop_registry, register_flop_formula
+
+    @torch.library.custom_op("fxflops_pipeline::double", mutates_args=())
+    def double(x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+    @double.register_fake
+    def _(x):
+        return torch.empty_like(x)
+
+    register_flop_formula(torch.ops.fxflops_pipeline.double)(lambda x, **_: 2 * x[0] * x[1])
+
+    class Doubled(nn.Module):
+        def forward(self, x):
+            return double(x)
+
+    try:
+        analysis = fxflops.analyze(Doubled(), "x: N 5")
+    finally:
+        flop_registry.pop(torch.ops.fxflops_pipeline.double)
+    assert analysis.at(N=3).contraction == 2 * 3 * 5
+    assert any("fxflops_pipeline.double" in note for note in analysis.notes)
+    uncounted = fxflops.analyze(Doubled(), "x: N 5")
+    assert not uncounted.complete
+    assert uncounted.uncounted[0].cost is None
 
 
 def test_evaluation_is_exact_at_huge_sizes():

@@ -9,11 +9,12 @@ the domain.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import lcm
 
 from fxflops.domain import Relation
 from fxflops.errors import SpecialisedError
-from fxflops.symbolic import Dim, lower_bound, symbols_of
-from fxflops.symbolic.polynomial import ONE
+from fxflops.symbolic import Dim, Floor, lower_bound, substitute, symbols_of
+from fxflops.symbolic.polynomial import ONE, from_atom, terms_of
 
 
 def conditions(relations: Iterable[Relation]) -> tuple[Relation, ...]:
@@ -68,14 +69,29 @@ def _implies(known: Relation, relation: Relation) -> bool:
 def _fixes_a_size(relation: Relation) -> bool:
     """Whether it is an equation that only finitely many sizes solve.
 
-    That is one with terms of one sign, plus one constant. ``H == W`` has infinitely many solutions
-    and is a condition.
+    That is one with terms of one sign, plus one constant, along the sizes at which its floors come
+    out: ``H - H//2 == 112`` fixes H, as ``H == 224`` does at even sizes. ``H == W`` and
+    ``H % 32 == 0`` have infinitely many solutions and are conditions.
     """
-    value: Dim = relation.value
-    if relation.sign != "==" or isinstance(value, int):
+    if relation.sign != "==":
         return False
-    signs = {c > 0 for m, c in value.terms.items() if m != ONE}
+    period = _period(relation.value)
+    multiples = {symbol: period * from_atom(symbol) for symbol in symbols_of(relation.value)}
+    value = substitute(relation.value, multiples)
+    signs = {c > 0 for m, c in terms_of(value).items() if m != ONE}
     return len(signs) == 1
+
+
+def _period(value: Dim) -> int:
+    """A multiple at which all floors of ``value`` with known denominators come out."""
+    atoms = {atom for monomial in terms_of(value) for atom, _ in monomial}
+    return lcm(
+        *(
+            atom.denominator * _period(atom.numerator)
+            for atom in atoms
+            if isinstance(atom, Floor) and isinstance(atom.denominator, int)
+        )
+    )
 
 
 def _fixed_message(relation: Relation) -> str:

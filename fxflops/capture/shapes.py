@@ -77,13 +77,19 @@ def _first(input: Tensor, *_: object) -> Sizes:
     return tuple(input.shape)
 
 
+def _softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None) -> Sizes | None:
+    return tuple(input.shape) if dtype is None else None
+
+
 def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Sizes:
     return (*input.shape[:-1], weight.shape[0])
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, *_: object) -> Sizes | None:
-    if query.dim() != key.dim() or not all(map(_is_same, query.shape[:-2], key.shape[:-2])):
-        return None
+    for other in (key, value):
+        same = map(_is_same, query.shape[:-2], other.shape[:-2])
+        if other.dim() != query.dim() or not all(same):
+            return None
     return (*query.shape[:-1], value.shape[-1])
 
 
@@ -152,7 +158,7 @@ RULES: dict[object, Rule] = {
     aten.layer_norm.default: Rule(_first, any_layout=True),
     aten.linear.default: Rule(_linear, any_layout=True),
     aten.scaled_dot_product_attention.default: Rule(_attention, any_layout=True),
-    aten.softmax.int: Rule(_first),
+    aten.softmax.int: Rule(_softmax),
     **dict.fromkeys((*ARITHMETIC, *WHERE), Rule(_broadcast)),
     **dict.fromkeys(COMPARISONS, Rule(_broadcast, dtype=torch.bool)),
     **dict.fromkeys(IN_PLACE, Rule(_broadcast, in_place=True)),

@@ -57,7 +57,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
     space = SizeSpace(values, assume)
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
-    recorder = Recorder()
+    recorder = Recorder(with_rules=bool(symbols))
     try:
         with torch.inference_mode(), torch.device("meta"), _symbolic(bool(symbols)):
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
@@ -112,10 +112,15 @@ def _is_symbolic(value: object) -> bool:
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Writes every operator call into ``graph``; ``paths`` is the stack of modules running."""
+    """Writes every operator call into ``graph``; ``paths`` is the stack of modules running.
 
-    def __init__(self) -> None:
+    Without the rules of `fxflops.capture.shapes` every result is that of PyTorch's own kernel, so
+    that a recount at given sizes, which runs without, holds against a formula that had them.
+    """
+
+    def __init__(self, *, with_rules: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._with_rules = with_rules
         self.graph = torch.fx.Graph()
         self.paths = [""]
         self._nodes: dict[int, torch.fx.Node] = {}
@@ -127,7 +132,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = result_of(func, args, kwargs or {})
+        result = result_of(func, args, kwargs or {}) if self._with_rules else None
         if result is None:
             result = func(*args, **(kwargs or {}))
         node = self.graph.call_function(

@@ -16,6 +16,7 @@ from fxflops.symbolic import evaluate
 # torch/csrc/profiler/util.cpp, computeFlops: these, and aten::add and aten::mul.
 CONVOLUTIONS = ("aten::conv2d",)
 MATRIX_PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm")
+VECTOR_PRODUCTS = ("aten.addmv.default", "aten.dot.default", "aten.mv.default", "aten.vdot.default")
 ELEMENTWISE = ("aten::add", "aten::mul")
 
 
@@ -151,7 +152,7 @@ def events_of(op: Operator) -> tuple[str, ...]:
     name = str(op)
     if name.startswith("aten.conv2d"):
         return CONVOLUTIONS
-    if family(op) in ("matmul", "attention"):
+    if family(op) in ("attention", "einsum", "matmul") and name not in VECTOR_PRODUCTS:
         return MATRIX_PRODUCTS
     if name in ("aten.add.Tensor", "aten.mul.Tensor"):
         return ELEMENTWISE

@@ -52,8 +52,8 @@ def _node_cost(node: torch.fx.Node, read: SizeReader) -> NodeCost:
             shapes = {name: shaped(value, read) for name, value in arguments.items()}
             counters = cost_of(op, shapes, shaped(result, read), is_complex=is_complex)
             if counters is None:
-                source = TORCH
                 counters = torch_cost_of(op, shapes, shaped(result, read))
+                source = OWN if counters is None else TORCH
     return NodeCost(
         name=node.name,
         op=op,

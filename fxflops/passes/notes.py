@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
 from fxflops.capture import Capture
-from fxflops.passes.count import bind
+from fxflops.passes.count import TORCH, bind
+from fxflops.records import NodeCost
 from fxflops.registry import family
 
 MASKED = (
@@ -16,17 +18,27 @@ MASKED = (
 )
 
 
-def notes(capture: Capture) -> tuple[str, ...]:
-    """What is charged otherwise than a reader may expect.
+TORCH_FORMULA = (
+    "The contraction of {ops} is by the formula in torch.utils.flop_counter; nothing else of it is "
+    "counted."
+)
 
-    Requires what `Capture` ensures.
+
+def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
+    """What is charged otherwise than a reader may expect, or by somebody else's formula.
+
+    Requires what `Capture` ensures, and the costs of its calls.
     """
+    theirs = sorted({str(node.op) for node in nodes if node.source == TORCH})
     masked = sum(
         _is_masked(bind(node.target, node.args, node.kwargs))
         for node in capture.graph.nodes
         if isinstance(node.target, OpOverload) and family(node.target) == "attention"
     )
-    return (MASKED.format(calls=masked),) if masked else ()
+    return (
+        *((MASKED.format(calls=masked),) if masked else ()),
+        *((TORCH_FORMULA.format(ops=", ".join(theirs)),) if theirs else ()),
+    )
 
 
 def _is_masked(arguments: dict[str, Any]) -> bool:

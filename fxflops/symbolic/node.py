@@ -24,6 +24,7 @@ import torch
 from torch.fx.experimental import sym_node
 from torch.fx.experimental.sym_node import SymNode
 
+from fxflops.errors import CaptureError
 from fxflops.symbolic.bounds import lower_bound
 from fxflops.symbolic.evaluate import evaluate
 from fxflops.symbolic.extremum import maximum, minimum
@@ -211,8 +212,7 @@ class Node(SymNode):
         return self.space.truth(truth)
 
     def wrap_float(self, number: float) -> FloatNode:
-        """As the ratio that its shortest decimal writes: 0.7 is 7/10."""
-        ratio = Fraction(repr(number))
+        ratio = Fraction(number)
         return FloatNode(self.space, ratio.numerator, ratio.denominator)
 
     def evaluate(self, size_oblivious: bool = False) -> Any:
@@ -241,6 +241,14 @@ class Node(SymNode):
 
     def _assume_hint(self) -> None:
         raise NotImplementedError
+
+
+def is_binary(denominator: Dim) -> bool:
+    """Whether ratios with this denominator are computed in float64 without rounding.
+
+    That is a power of two which leaves 32 bits for the numerator.
+    """
+    return isinstance(denominator, int) and denominator <= 2**20 and denominator.bit_count() == 1
 
 
 class IntNode(Node):
@@ -330,7 +338,7 @@ class IntNode(Node):
         return self.space.int_node(total)
 
     def int_truediv(self, other: IntNode) -> FloatNode:
-        return FloatNode(self.space, self.value, other.value)
+        return self.sym_float().float_truediv(other.sym_float())
 
     truediv = float_truediv = int_truediv
 
@@ -505,17 +513,32 @@ class BoolNode(Node):
 
 
 class FloatNode(Node):
-    """A ratio of sizes, exact; its denominator is positive."""
+    """A ratio of sizes, with a positive denominator, that the model computes in floating point.
 
-    __slots__ = ("denominator", "numerator")
+    The two agree where nothing is rounded, that is for denominators which are a small power of two,
+    and to the last bit in the quotient of two sizes. After other arithmetic, such as a size times
+    0.7, a floor may fall on either side of a whole number: then rounding and comparing are refused.
+    """
+
+    __slots__ = ("denominator", "is_exact", "numerator")
 
     pytype = float
 
-    def __init__(self, space: SizeSpace, numerator: Dim, denominator: Dim) -> None:
+    def __init__(
+        self, space: SizeSpace, numerator: Dim, denominator: Dim, *, is_exact: bool = False
+    ) -> None:
         known = isinstance(numerator, int) and isinstance(denominator, int)
         super().__init__(space, numerator / denominator if known else None)
         self.numerator = numerator
         self.denominator = denominator
+        self.is_exact = is_exact or is_binary(denominator)
+
+    def _require_exact(self) -> None:
+        if not self.is_exact:
+            raise CaptureError(
+                f"the size {self!r} is rounded after floating-point arithmetic, which is not "
+                "exact; fix its axis in the input spec"
+            )
 
     def __repr__(self) -> str:
         return f"{self.numerator!r} / {self.denominator!r}"
@@ -548,7 +571,12 @@ class FloatNode(Node):
     def float_truediv(self, other: FloatNode) -> FloatNode:
         above, below = self.numerator * other.denominator, self.denominator * other.numerator
         positive = self.space.compare(below - 1, ">=").evaluate()
-        return FloatNode(self.space, above if positive else -above, below if positive else -below)
+        return FloatNode(
+            self.space,
+            above if positive else -above,
+            below if positive else -below,
+            is_exact=self.denominator == 1 and other.denominator == 1,
+        )
 
     truediv = int_truediv = float_truediv
 
@@ -565,9 +593,11 @@ class FloatNode(Node):
         return self
 
     def floor(self) -> IntNode:
+        self._require_exact()
         return self.space.int_node(self.numerator // self.denominator)
 
     def ceil(self) -> IntNode:
+        self._require_exact()
         return self.space.int_node(-(-self.numerator // self.denominator))
 
     def trunc(self) -> IntNode:
@@ -579,15 +609,19 @@ class FloatNode(Node):
         """To the nearest integer; that it is no tie becomes an assumption."""
         if ndigits:
             return self._opaque(lambda x: round(x, ndigits))
+        self._require_exact()
         doubled, twice = 2 * self.numerator + self.denominator, 2 * self.denominator
         if self.space.compare(doubled % twice, "==").evaluate():
             return self.space.int_node(round(self.evaluate()))
         return self.space.int_node(doubled // twice)
 
     def is_integer(self) -> BoolNode:
+        self._require_exact()
         return self.space.compare(self.numerator % self.denominator, "==")
 
     def _excess(self, other: FloatNode) -> Dim:
+        self._require_exact()
+        other._require_exact()
         return self.numerator * other.denominator - other.numerator * self.denominator
 
     def eq(self, other: FloatNode) -> BoolNode:
