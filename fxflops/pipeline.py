@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from torch import Tensor, nn
 
 from fxflops import models
-from fxflops.capture import Capture, export, trace
-from fxflops.capture.guards import all_implied
+from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import floating_dtype, hints, on_meta, symbol_of
-from fxflops.domain import Domain, Relation
+from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
 from fxflops.inputs import EXAMPLE, FLOATS, InputSpec, TensorInput, parse
 from fxflops.passes.annotate import annotate
 from fxflops.passes.at_one import extend_to_one
 from fxflops.passes.count import count
 from fxflops.passes.notes import notes
-from fxflops.records import Analysis, Cost, NodeCost, total
-from fxflops.symbolic import Dim, Symbol, substitute
-from fxflops.symbolic.polynomial import from_atom
+from fxflops.records import Analysis, Cost, total
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
 Frontend = Literal["auto", "trace", "export"]
@@ -60,7 +57,9 @@ def analyze(
     module = on_meta(models.build_empty(named), dtype)
     sizes = hints(spec, known)
     captured = _capture(module, spec, sizes, frontend)
-    nodes, domain = _proven_at_one(module, spec, captured, sizes)
+    nodes, domain = extend_to_one(
+        captured, count(captured), partial(_capture_with, module, spec, sizes)
+    )
     return Analysis(
         model=named.name,
         inputs=spec,
@@ -137,7 +136,7 @@ def _capture(
     module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], frontend: Frontend
 ) -> Capture:
     if frontend == "export":
-        return export.capture(module, spec, sizes)
+        return _export(module, spec, sizes)
     try:
         return trace.capture(module, spec, sizes)
     except SpecialisedError:
@@ -146,7 +145,13 @@ def _capture(
         _suggest_multiple(module, spec, error)
         if frontend == "trace":
             raise
-        return export.capture(module, spec, sizes)
+        return _export(module, spec, sizes)
+
+
+def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Capture:
+    from fxflops.capture import export  # takes long: it imports sympy and more
+
+    return export.capture(module, spec, sizes)
 
 
 def _suggest_multiple(module: nn.Module, spec: InputSpec, error: CaptureError) -> None:
@@ -165,47 +170,13 @@ def _suggest_multiple(module: nn.Module, spec: InputSpec, error: CaptureError) -
         ) from error
 
 
-def _proven_at_one(
-    module: nn.Module, spec: InputSpec, captured: Capture, sizes: Mapping[str, int]
-) -> tuple[tuple[NodeCost, ...], Domain]:
-    """The costs of the nodes, and where they hold, sizes of 1 included where that is proven.
-
-    A capture assumes sizes of at least 2. For each symbol, another capture with that size at its
-    least gives what holds there; it must assume nothing more of the other sizes. For several
-    symbols at their least together, a count at such sizes must agree, or they stay outside the
-    domain.
-    """
-    nodes = count(captured)
-    domain, symbols = captured.domain, captured.domain.symbols
-    least = {symbol.name: symbol.minimum for symbol in symbols}
-    for symbol, axis in zip(symbols, spec.axes, strict=True):
-        if axis.minimum > axis.multiple:
-            continue
-        at_one = _capture_at_least(module, spec.fixed({axis.name: axis.multiple}), sizes)
-        if at_one is None:
-            continue
-        known = [replace(r, value=substitute(r.value, {symbol: 1})) for r in domain.relations]
-        extended = extend_to_one(nodes, count(at_one), symbol)
-        if extended is not None and all_implied(at_one.domain.relations, known):
-            nodes = extended
-            least[symbol.name] = 1
-    formula = total(node.cost for node in nodes if node.cost)
-    apart = []
-    proven = [symbol for symbol in symbols if least[symbol.name] == 1]
-    for together in _groups(proven):
-        if not _agrees_at_least(module, spec, domain, formula, together, sizes):
-            excess: Dim = sum(map(from_atom, together), -len(together) - 1)
-            apart.append(Relation(excess, ">="))
-    return nodes, replace(domain, least=least, relations=(*domain.relations, *apart))
-
-
-def _capture_at_least(
-    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]
+def _capture_with(
+    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], fixed: Mapping[str, int]
 ) -> Capture | None:
-    """The graph with one size fixed at its least, which often needs the others to be large."""
+    """The graph with some sizes fixed at their least, which often needs the others to be large."""
     for attempt in (_wide(sizes), sizes):
         try:
-            return trace.capture(module, spec, attempt)
+            return trace.capture(module, spec.fixed(fixed), attempt)
         except CaptureError:
             continue
     return None
@@ -213,38 +184,3 @@ def _capture_at_least(
 
 def _wide(sizes: Mapping[str, int]) -> dict[str, int]:
     return {name: 8 * size for name, size in sizes.items()}
-
-
-def _groups(symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, ...]]:
-    """All subsets of two symbols and more, the small ones first."""
-    for number in range(2, len(symbols) + 1):
-        yield from itertools.combinations(symbols, number)
-
-
-def _agrees_at_least(
-    module: nn.Module,
-    spec: InputSpec,
-    domain: Domain,
-    formula: Cost,
-    together: Sequence[Symbol],
-    sizes: Mapping[str, int],
-) -> bool:
-    """Whether the formula is what a count gives where ``together`` are all at their least.
-
-    True where the domain excludes that whatever the other sizes are.
-    """
-    ones = dict.fromkeys(together, 1)
-    for relation in domain.relations:
-        there = substitute(relation.value, ones)
-        if isinstance(there, int) and not replace(relation, value=there).holds({}):
-            return True
-    for attempt in (_wide(sizes), sizes):
-        at = {**attempt, **{symbol.name: symbol.multiple for symbol in together}}
-        values = {symbol: at[symbol.name] // symbol.multiple for symbol in domain.symbols}
-        if not all(relation.holds(values) for relation in domain.relations):
-            continue
-        try:
-            return recount(module, spec, at) == formula.at(values)
-        except CaptureError:
-            continue
-    return False

@@ -24,7 +24,6 @@ from typing import Any, Literal, TypeVar
 
 import torch
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
-from torch.utils.flop_counter import flop_registry
 
 from fxflops.errors import FormulaError
 from fxflops.records import COUNTERS, Cost, Operator, total
@@ -111,6 +110,8 @@ def torch_cost_of(operator: OpOverload, arguments: Mapping[str, Any], out: Any) 
     People register their custom operators and Triton kernels there
     (``torch.utils.flop_counter.register_flop_formula``).
     """
+    from torch.utils.flop_counter import flop_registry  # takes long: it imports Triton
+
     known = flop_registry.get(operator.overloadpacket)
     # Torch wraps a formula that takes shapes; one that is not wrapped wants the tensors.
     if known is None or not hasattr(known, "__wrapped__"):

@@ -19,7 +19,7 @@ from torch import nn
 from torch.fx.experimental import symbolic_shapes
 from torch.utils._pytree import tree_leaves  # private: the nesting of a node's results
 
-from fxflops.capture.guards import conditions
+from fxflops.capture.guards import above_one
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
@@ -30,10 +30,11 @@ from fxflops.capture.prepare import (
 from fxflops.capture.result import Capture
 from fxflops.capture.source import TORCH, located, model_frame
 from fxflops.dims import ExpressionReader, shape_env_reader
-from fxflops.domain import Domain, Relation, Sign
+from fxflops.domain import Relation, Sign
 from fxflops.errors import CaptureError
 from fxflops.inputs import Axis, InputSpec
 from fxflops.symbolic import Dim, Symbol
+from fxflops.symbolic.polynomial import from_atom
 
 
 def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Capture:
@@ -66,12 +67,13 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     known: dict[sympy.Symbol, Dim] = {s.node._expr: symbols[axis.name].size for s, axis in sizes}
     guards = sizes[0][0].node.shape_env.guards if sizes else ()
     values = {symbol: hints[symbol.name] // symbol.multiple for symbol in symbols.values()}
-    relations = conditions(_relations(guards, known, values))
+    relations = list(_relations(guards, known, values))
     _annotate(graph, {node.name for node in arguments})
     return Capture(
         graph=graph,
         read=shape_env_reader(known),
-        domain=Domain(tuple(symbols.values()), relations),
+        domain=above_one(tuple(symbols.values()), relations),
+        assumed=(*relations, *(Relation(from_atom(s) - 1, "!=") for s in symbols.values())),
         module_types=module_types(model),
         frontend="export",
     )

@@ -9,44 +9,59 @@ the domain.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import lcm
 
-from fxflops.domain import Relation
+from fxflops.domain import Domain, Relation
 from fxflops.errors import SpecialisedError
-from fxflops.symbolic import Dim, Floor, lower_bound, substitute, symbols_of
+from fxflops.symbolic import (
+    Dim,
+    Floor,
+    Symbol,
+    beyond_one,
+    lower_bound,
+    substitute,
+    symbols_of,
+)
 from fxflops.symbolic.polynomial import ONE, from_atom, terms_of
 
 
-def conditions(relations: Iterable[Relation]) -> tuple[Relation, ...]:
-    """The relations that are neither always true nor implied by another, in order.
+def above_one(symbols: tuple[Symbol, ...], assumed: Iterable[Relation]) -> Domain:
+    """The sizes above 1 at which all that was assumed holds.
 
-    Raises SpecialisedError for one that fixes a size, or a product of sizes.
+    Its relations are those that are neither always true nor implied by another, in order. Raises
+    SpecialisedError for one that fixes a size, or a product of sizes.
     """
-    kept: list[Relation] = []
-    for relation in relations:
-        if _always(relation) or any(_implies(known, relation) for known in kept):
+    kept: dict[Relation, Relation] = {}
+    for relation in dict.fromkeys(assumed):
+        large = _above_one(relation)
+        if _always(large) or any(_implies(known, large) for known in kept):
             continue
         if _fixes_a_size(relation):
             raise SpecialisedError(_fixed_message(relation))
-        kept = [known for known in kept if not _implies(relation, known)]
-        kept.append(relation)
-    return tuple(kept)
+        kept = {known: shown for known, shown in kept.items() if not _implies(large, known)}
+        kept[large] = relation
+    least = {symbol.name: max(2, symbol.minimum) for symbol in symbols}
+    return Domain(symbols, tuple(kept.values()), least)
 
 
 def all_implied(relations: Iterable[Relation], known: Iterable[Relation]) -> bool:
-    """Whether each of ``relations`` always holds where all of ``known`` do."""
-    given = tuple(known)
+    """Whether each of ``relations`` holds for all sizes above 1 at which all of ``known`` do."""
+    given = [_above_one(other) for other in known]
     return all(
-        _always(relation) or any(_implies(other, relation) for other in given)
-        for relation in relations
+        _always(large) or any(_implies(other, large) for other in given)
+        for large in map(_above_one, relations)
     )
+
+
+def _above_one(relation: Relation) -> Relation:
+    return replace(relation, value=beyond_one(relation.value))
 
 
 def _always(relation: Relation) -> bool:
     value = relation.value
     if isinstance(value, int):
-        assert relation.holds({}), f"an assumption is false: {relation}"
-        return True
+        return relation.holds({})
     low, high = lower_bound(value), lower_bound(-value)
     if relation.sign == ">=":
         return low is not None and low >= 0

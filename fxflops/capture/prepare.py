@@ -107,8 +107,8 @@ def _usual(axis: Axis, inputs: InputSpec) -> int:
 
 
 def symbol_of(axis: Axis) -> Symbol:
-    """The symbol of a free axis; a capture assumes sizes of at least 2."""
-    return Symbol(axis.name, axis.multiple, max(2, axis.minimum // axis.multiple))
+    """The symbol of a free axis."""
+    return Symbol(axis.name, axis.multiple, axis.minimum // axis.multiple)
 
 
 def module_types(model: nn.Module) -> dict[str, str]:

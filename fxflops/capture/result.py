@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch.fx
 
 from fxflops.dims import SizeReader
-from fxflops.domain import Domain
+from fxflops.domain import Domain, Relation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +21,15 @@ class Capture:
     ``OpOverload`` or ``operator.getitem``, ``meta["path"]`` is the module that calls it,
     ``meta["where"]`` the source line.
 
+    The domain leaves sizes of 1 out. ``assumed`` are all answers that the capture depends on: at
+    sizes of 1 where they hold, too, the graph is the same.
+
     ``module_types`` has the type's name of every module on some path, its containers included.
     """
 
     graph: torch.fx.Graph
     read: SizeReader
     domain: Domain
+    assumed: tuple[Relation, ...]
     module_types: Mapping[str, str]
     frontend: str

@@ -2,58 +2,156 @@
 
 PyTorch's meta kernels decompose, check and compute strides in Python where sizes are symbolic,
 which for a few frequent operators is most of the time of a capture (and importing what they need,
-Dynamo included, is more than that). For these operators, on tensors of one floating-point type and
-where sizes plainly agree, the result is a contiguous tensor whose shape one line gives: always for
-some operators, on contiguous tensors for the others. Every other call runs the kernel. Tests hold
-each rule against the kernel.
+Dynamo included, is more than that). For these operators, on tensors of one type and where sizes
+plainly agree, one line gives the shape of the result, and its strides follow (`Layout`). Every
+other call runs the kernel. Tests hold each rule against the kernel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
+from fxflops.capture.views import view_of
+
 Sizes: TypeAlias = tuple[int | torch.SymInt, ...]
 
 aten = torch.ops.aten
 
-HARMLESS = {"alpha", "approximate", "enable_gqa", "rounding_mode", "scale"}
+HARMLESS = {"alpha", "approximate", "enable_gqa", "pin_memory", "rounding_mode", "scale"}
 """Keyword arguments that change neither shape nor type."""
+
+
+class Layout(Enum):
+    """Which strides the result has, of arguments with which strides."""
+
+    ANY = "contiguous, whatever the arguments are"
+    CONTIGUOUS = "contiguous, of contiguous arguments"
+    ELEMENTWISE = "as the arguments have them"
+    JOINED = "contiguous, unless there may be channels last, which takes four axes"
 
 
 class Rule(NamedTuple):
     """How to know a result: its sizes from the arguments, and when that is all there is to it."""
 
     sizes: Callable[..., Sizes | None]
-    any_layout: bool = False
+    layout: Layout = Layout.CONTIGUOUS
     dtype: torch.dtype | None = None
     in_place: bool = False
+    of_truths: bool = False
 
 
-def result_of(operator: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
-    """The result of the call as a meta tensor, or None where no rule applies."""
-    if operator is aten.arange.default:
-        return _arange(*args, **kwargs)
+def result_of(operator: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The result of the call as meta tensors, or None where no rule applies."""
+    if operator in MAKERS:
+        return MAKERS[operator](*args, **kwargs)
     rule = RULES.get(operator)
     if rule is None or kwargs.keys() - HARMLESS:
-        return None
-    tensors = [argument for argument in args if isinstance(argument, Tensor)]
-    masked = operator in WHERE
-    numbers = tensors[masked:]
+        return None if kwargs else view_of(operator, args)
+    tensors = _tensors(args)
+    numbers = tensors[operator in WHERE :]
     dtype = numbers[0].dtype if numbers else torch.bool
-    if not dtype.is_floating_point or any(tensor.dtype != dtype for tensor in numbers):
+    if not (dtype == torch.bool if rule.of_truths else dtype.is_floating_point):
         return None
-    if not rule.any_layout and not all(tensor.is_contiguous() for tensor in tensors):
+    if any(tensor.dtype != dtype for tensor in numbers):
         return None
     sizes = rule.sizes(*args)
     if sizes is None:
         return None
+    strides = _strides(rule.layout, tensors, sizes)
+    if strides is None:
+        return None
     if rule.in_place:
-        return tensors[0] if all(map(_is_same, sizes, tensors[0].shape)) else None
-    return torch.empty(sizes, dtype=rule.dtype or dtype, device="meta")
+        return tensors[0] if _is_same_shape(sizes, tensors[0].shape) else None
+    if strides == ():
+        return torch.empty(sizes, dtype=rule.dtype or dtype, device="meta")
+    return torch.empty_strided(sizes, strides, dtype=rule.dtype or dtype, device="meta")
+
+
+def _tensors(args: tuple[Any, ...]) -> list[Tensor]:
+    """The tensors among the arguments, those in a list included."""
+    flat: list[Tensor] = []
+    for argument in args:
+        items = argument if isinstance(argument, (list, tuple)) else (argument,)
+        flat += [item for item in items if isinstance(item, Tensor)]
+    return flat
+
+
+def _strides(layout: Layout, tensors: Sequence[Tensor], sizes: Sizes) -> Sizes | None:
+    """The strides of the result, ``()`` for contiguous ones; None where they are not known.
+
+    An elementwise operator orders the axes of its result as its arguments do, the first one first:
+    each pair of axes by the first argument that has both (longer than 1).
+    """
+    if layout is Layout.ANY or (layout is Layout.JOINED and len(sizes) < 4):
+        return ()
+    if layout is not Layout.ELEMENTWISE:
+        return () if all(map(_is_contiguous, tensors)) else None
+    undecided = True
+    for tensor in tensors:
+        if _is_same_shape(tensor.shape, sizes):
+            if _is_contiguous(tensor):
+                return ()
+            if undecided and _is_dense(tensor):
+                return tensor.stride()
+        if not _is_standard(tensor) and not _is_in_order(tensor, sizes):
+            return None
+        undecided &= sum(not _is_one(size) for size in tensor.shape) < 2
+    return ()
+
+
+def _is_in_order(tensor: Tensor, sizes: Sizes) -> bool:
+    """Whether the strides are known to decrease, apart from those of axes that are expanded."""
+    outer: int | torch.SymInt | None = None
+    result = sizes[len(sizes) - tensor.dim() :]
+    for size, stride, wanted in zip(tensor.shape, tensor.stride(), result, strict=True):
+        if _is_one(size) and not _is_one(wanted):
+            continue
+        if not isinstance(stride, int):
+            return False
+        if stride:
+            if outer is not None and not (outer > stride or (_is_one(size) and outer == stride)):
+                return False
+            outer = stride
+    return True
+
+
+def _is_contiguous(tensor: Tensor) -> bool:
+    """Whether the strides are those of a contiguous tensor, whatever the sizes are."""
+    expected: int | torch.SymInt = 1
+    for size, stride in zip(reversed(tensor.shape), reversed(tensor.stride()), strict=True):
+        if not _is_one(size):
+            if not _is_same(stride, expected):
+                return False
+            expected = expected * size
+    return True
+
+
+def _is_standard(tensor: Tensor) -> bool:
+    """Whether it is contiguous with the usual strides at axes of 1, too, by which PyTorch sorts."""
+    expected: int | torch.SymInt = 1
+    for size, stride in zip(reversed(tensor.shape), reversed(tensor.stride()), strict=True):
+        if not _is_same(stride, expected):
+            return False
+        expected = expected * size
+    return True
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Whether the tensor is a contiguous one with its axes in another order."""
+    axes = {i: s for i, s in enumerate(tensor.stride()) if not _is_one(tensor.shape[i])}
+    expected: int | torch.SymInt = 1
+    while axes:
+        inmost = next((axis for axis, stride in axes.items() if _is_same(stride, expected)), None)
+        if inmost is None:
+            return False
+        del axes[inmost]
+        expected = expected * tensor.shape[inmost]
+    return True
 
 
 def _broadcast(*args: Any) -> Sizes | None:
@@ -87,8 +185,7 @@ def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Sizes:
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, *_: object) -> Sizes | None:
     for other in (key, value):
-        same = map(_is_same, query.shape[:-2], other.shape[:-2])
-        if other.dim() != query.dim() or not all(same):
+        if not _is_same_shape(query.shape[:-2], other.shape[:-2]):
             return None
     return (*query.shape[:-1], value.shape[-1])
 
@@ -99,10 +196,140 @@ def _grid_sampler(input: Tensor, grid: Tensor, *_: object) -> Sizes | None:
     return (*input.shape[:2], *grid.shape[1:-1])
 
 
+def _upsample(
+    input: Tensor, output_size: Sequence[Any] | None, scale_factors: Sequence[float] | None
+) -> Sizes | None:
+    if output_size is not None:
+        return (*input.shape[:2], *output_size)
+    if not scale_factors or not all(float(factor).is_integer() for factor in scale_factors):
+        return None
+    scaled = (n * int(f) for n, f in zip(input.shape[2:], scale_factors, strict=True))
+    return (*input.shape[:2], *scaled)
+
+
+def _convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    groups: int = 1,
+) -> Sizes | None:
+    channels, per_group, *kernel = weight.shape
+    if input.dim() != weight.dim() or not _is_same(input.shape[1], per_group * groups):
+        return None
+    return _windows(input, channels, kernel, stride, padding, dilation)
+
+
+def _max_pool(
+    input: Tensor,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
+) -> Sizes | None:
+    if input.dim() != 4:
+        return None
+    kernel = _per_axis(kernel_size, 2)
+    return _windows(
+        input, input.shape[1], kernel, stride or kernel, padding, dilation, ceil=ceil_mode
+    )
+
+
+def _avg_pool(
+    input: Tensor,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    ceil_mode: bool = False,
+    *_: object,
+) -> Sizes | None:
+    return _max_pool(input, kernel_size, stride, padding, ceil_mode=ceil_mode)
+
+
+def _windows(
+    input: Tensor,
+    channels: int | torch.SymInt,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    *,
+    ceil: bool = False,
+) -> Sizes | None:
+    """The sizes after a sliding window; with ``ceil`` the last one may reach over the padding."""
+    sizes = []
+    options = (_per_axis(option, len(kernel)) for option in (stride, padding, dilation))
+    for n, k, s, p, d in zip(input.shape[2:], kernel, *options, strict=True):
+        size = (n + 2 * p - d * (k - 1) - 1 + (s - 1 if ceil else 0)) // s + 1
+        if ceil and (size - 1) * s >= n + p:
+            size = size - 1
+        if size < 1:
+            return None
+        sizes.append(size)
+    return (input.shape[0], channels, *sizes)
+
+
+def _per_axis(option: Sequence[int], axes: int) -> Sequence[int]:
+    return tuple(option) * axes if len(option) == 1 else option
+
+
+def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Sizes | None:
+    first, *others = (list(tensor.shape) for tensor in tensors)
+    if not first:
+        return None
+    dim %= len(first)
+    joined = first.pop(dim)
+    for other in others:
+        if len(other) != len(first) + 1:
+            return None
+        joined = joined + other.pop(dim)
+        if not _is_same_shape(first, other):
+            return None
+    return (*first[:dim], joined, *first[dim:])
+
+
+def _stack(tensors: Sequence[Tensor], dim: int = 0) -> Sizes | None:
+    first, *others = (tensor.shape for tensor in tensors)
+    if not all(_is_same_shape(first, other) for other in others):
+        return None
+    dim %= len(first) + 1
+    return (*first[:dim], len(tensors), *first[dim:])
+
+
+def _reduced(input: Tensor, dim: int | Sequence[int] | None, keepdim: bool = False) -> Sizes | None:
+    if not input.dim() or dim is None or dim == []:
+        return None
+    dims = {d % input.dim() for d in ([dim] if isinstance(dim, int) else dim)}
+    sizes = ((1 if axis in dims else size) for axis, size in enumerate(input.shape))
+    return tuple(size for axis, size in enumerate(sizes) if keepdim or axis not in dims)
+
+
 def _arange(end: Any, *, dtype: torch.dtype | None = None, **_: object) -> Tensor | None:
     if not isinstance(end, (int, torch.SymInt)):
         return None
     return torch.empty((end,), dtype=dtype or torch.int64, device="meta")
+
+
+def _gather(input: Tensor, dim: int, index: Tensor, **_: object) -> Tensor | None:
+    if index.dim() != input.dim():
+        return None
+    return torch.empty(index.shape, dtype=input.dtype, device="meta")
+
+
+def _topk(
+    input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> tuple[Tensor, Tensor] | None:
+    if not input.dim() or not 0 <= k <= input.shape[dim]:
+        return None
+    sizes = list(input.shape)
+    sizes[dim] = k
+    return (
+        torch.empty(sizes, dtype=input.dtype, device="meta"),
+        torch.empty(sizes, dtype=torch.int64, device="meta"),
+    )
 
 
 def _is_one(size: int | torch.SymInt) -> bool:
@@ -115,6 +342,17 @@ def _is_same(left: int | torch.SymInt, right: int | torch.SymInt) -> bool:
         return isinstance(left, int) and isinstance(right, int) and left == right
     return left.node is right.node
 
+
+def _is_same_shape(left: Sequence[int | torch.SymInt], right: Sequence[int | torch.SymInt]) -> bool:
+    return len(left) == len(right) and all(map(_is_same, left, right))
+
+
+MAKERS: dict[object, Callable[..., Any]] = {
+    aten.arange.default: _arange,
+    aten.gather.default: _gather,
+    aten.topk.default: _topk,
+}
+"""Rules whose results differ from their arguments in type or number."""
 
 WHERE = {aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf}
 
@@ -153,13 +391,27 @@ IN_PLACE = (
 COMPARISONS = (aten.gt.Scalar, aten.gt.Tensor, aten.lt.Scalar, aten.lt.Tensor)
 
 RULES: dict[object, Rule] = {
+    aten.__and__.Tensor: Rule(_broadcast, of_truths=True),
+    aten.all.dim: Rule(_reduced, of_truths=True),
+    aten.amax.default: Rule(_reduced),
+    aten.avg_pool2d.default: Rule(_avg_pool),
     aten.batch_norm.default: Rule(_first),
-    aten.grid_sampler.default: Rule(_grid_sampler, any_layout=True),
-    aten.layer_norm.default: Rule(_first, any_layout=True),
-    aten.linear.default: Rule(_linear, any_layout=True),
-    aten.scaled_dot_product_attention.default: Rule(_attention, any_layout=True),
+    aten.cat.default: Rule(_cat, Layout.JOINED),
+    aten.conv1d.default: Rule(_convolution, Layout.ANY),
+    aten.conv2d.default: Rule(_convolution, Layout.ANY),
+    aten.conv3d.default: Rule(_convolution, Layout.ANY),
+    aten.full_like.default: Rule(_first, Layout.ELEMENTWISE),
+    aten.grid_sampler.default: Rule(_grid_sampler, Layout.ANY),
+    aten.layer_norm.default: Rule(_first, Layout.ANY),
+    aten.linear.default: Rule(_linear, Layout.ANY),
+    aten.max_pool2d.default: Rule(_max_pool),
+    aten.mean.dim: Rule(_reduced),
+    aten.scaled_dot_product_attention.default: Rule(_attention, Layout.ANY),
     aten.softmax.int: Rule(_softmax),
-    **dict.fromkeys((*ARITHMETIC, *WHERE), Rule(_broadcast)),
-    **dict.fromkeys(COMPARISONS, Rule(_broadcast, dtype=torch.bool)),
+    aten.stack.default: Rule(_stack, Layout.JOINED),
+    aten.sum.dim_IntList: Rule(_reduced),
+    aten.upsample_nearest2d.vec: Rule(_upsample),
+    **dict.fromkeys((*ARITHMETIC, *WHERE), Rule(_broadcast, Layout.ELEMENTWISE)),
+    **dict.fromkeys(COMPARISONS, Rule(_broadcast, Layout.ELEMENTWISE, dtype=torch.bool)),
     **dict.fromkeys(IN_PLACE, Rule(_broadcast, in_place=True)),
 }

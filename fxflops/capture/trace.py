@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
-from torch.utils._pytree import tree_leaves, tree_map  # private: the nesting of arguments
+from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
-from fxflops.capture.guards import conditions
+from fxflops.capture.guards import above_one
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
@@ -33,7 +33,7 @@ from fxflops.capture.result import Capture
 from fxflops.capture.shapes import result_of
 from fxflops.capture.source import model_line
 from fxflops.dims import own_reader
-from fxflops.domain import Domain, Relation, Sign
+from fxflops.domain import Relation, Sign
 from fxflops.errors import CaptureError
 from fxflops.inputs import InputSpec
 from fxflops.symbolic import Dim
@@ -71,7 +71,8 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     return Capture(
         graph=recorder.graph,
         read=own_reader,
-        domain=Domain(tuple(symbols.values()), conditions(assumed)),
+        domain=above_one(tuple(symbols.values()), assumed),
+        assumed=tuple(dict.fromkeys(assumed)),
         module_types=module_types(model),
         frontend="trace",
     )
@@ -135,9 +136,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = result_of(func, args, kwargs or {}) if self._with_rules else None
         if result is None:
             result = func(*args, **(kwargs or {}))
-        node = self.graph.call_function(
-            func, tree_map(self._argument, args), tree_map(self._argument, kwargs or {})
-        )
+        node = self.graph.call_function(func, self._argument(args), self._argument(kwargs or {}))
         self._describe(node, result)
         if isinstance(result, Tensor):
             self._own(result, node)
@@ -155,7 +154,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def add_output(self, result: object) -> None:
         """End the graph with what the model returned."""
-        self._describe(self.graph.output(tree_map(self._argument, result)), result, "output")
+        self._describe(self.graph.output(self._argument(result)), result, "output")
 
     def _describe(
         self, node: torch.fx.Node, result: object, kind: str = "operator"
@@ -165,10 +164,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             node.meta |= {"path": self.paths[-1], "where": model_line()}
         return node
 
-    def _argument(self, value: object) -> object:
-        """The node that computes ``value``, where that is a tensor or a symbolic size."""
+    def _argument(self, value: Any) -> Any:
+        """``value`` with the node that computes it for each tensor and symbolic size in it."""
         if isinstance(value, torch.SymInt):
             return self._size(value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(self._argument, value))
+        if isinstance(value, dict):
+            return {key: self._argument(item) for key, item in value.items()}
         if not isinstance(value, Tensor):
             return value
         if id(value) not in self._nodes:

@@ -1,49 +1,145 @@
-"""The pass that extends formulas to a size of 1.
+"""The pass that extends formulas to sizes of 1.
 
-A capture assumes that sizes are at least 2, as PyTorch does: 1 broadcasts, and a tensor with an
-axis of 1 can be contiguous where others must be copied. What a model costs at 1 is counted in a
-capture of its own; where a node's cost there is not what its formula gives, the difference becomes
-a term of the formula that vanishes from 2 on.
+A capture leaves sizes of 1 out, as PyTorch does: 1 broadcasts, and a tensor with an axis of 1 can
+be contiguous where others must be copied. But it says what it assumed, so that it is known at which
+sizes of 1 the model runs no otherwise. For the rest there are captures with sizes fixed at 1; where
+a node's cost there is not what its formula gives, the difference becomes a term of the formula that
+vanishes from 2 on.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from fxflops.records import Cost, NodeCost
-from fxflops.symbolic import Dim, Symbol, is_one, substitute
+from fxflops.capture import Capture
+from fxflops.capture.guards import all_implied
+from fxflops.domain import Domain, Relation
+from fxflops.passes.count import count
+from fxflops.records import Cost, NodeCost, total
+from fxflops.symbolic import Dim, Symbol, beyond_one, is_one, substitute
+from fxflops.symbolic.polynomial import from_atom
+
+CaptureAt = Callable[[Mapping[str, int]], Capture | None]
+"""Captures the same model with the sizes named fixed; None where it does not run."""
+
+Nodes = tuple[NodeCost, ...]
 
 
-def extend_to_one(
-    nodes: Sequence[NodeCost], at_one: Iterable[NodeCost], symbol: Symbol
-) -> tuple[NodeCost, ...] | None:
-    """``nodes`` with costs that hold where ``symbol`` is 1, too.
+def extend_to_one(captured: Capture, nodes: Nodes, capture_at: CaptureAt) -> tuple[Nodes, Domain]:
+    """The costs of the nodes, and where they hold, sizes of 1 included where that is proven.
 
-    Requires that ``nodes`` and ``at_one`` are of the same model, ``at_one`` captured with the
-    symbol fixed at 1. Calls are matched by operator and module, in order; a call that
-    one of the captures does not have must be free of any cost.
+    Requires that ``nodes`` are the calls of ``captured``. Ensures costs that are unchanged where
+    every size is at least 2. Each group of sizes that may be 1 together is covered by a capture
+    all of whose assumptions hold there, and which gives the same total; a size, or a group of
+    them, for which there is none stays outside the domain.
+    """
+    domain = captured.domain
+    least = dict(domain.least)
+    runs = {frozenset[Symbol](): (captured, nodes)}
+    apart: list[Relation] = []
+    current = nodes
+    for group in _groups([symbol for symbol in domain.symbols if symbol.minimum == 1]):
+        if any(least[symbol.name] > 1 for symbol in group if len(group) > 1):
+            continue
+        ones = dict.fromkeys(group, 1)
+        known = [_at(relation, ones) for relation in domain.relations]
+        extended: Nodes | None = current
+        if not any(_is_false(relation) for relation in known):
+            covering = _covering(runs, group, ones, known, capture_at)
+            extended = covering and _extended(current, nodes, covering, group)
+        if len(group) == 1 and extended is not None:
+            current, least[group[0].name] = extended, 1
+        elif extended is None and len(group) > 1:
+            excess: Dim = sum(map(from_atom, group), -len(group) - 1)
+            apart.append(Relation(excess, ">="))
+    return current, replace(domain, least=least, relations=(*domain.relations, *apart))
 
-    Ensures costs that are unchanged for sizes of at least 2 and those of ``at_one`` for 1; gives
-    None where the calls cannot be matched, or a formula has no value at 1.
+
+def _groups(symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, ...]]:
+    """All subsets but the empty one, the small ones first."""
+    for number in range(1, len(symbols) + 1):
+        yield from itertools.combinations(symbols, number)
+
+
+def _covering(
+    runs: dict[frozenset[Symbol], tuple[Capture, Nodes]],
+    group: Sequence[Symbol],
+    ones: Mapping[Symbol, Dim],
+    known: Sequence[Relation],
+    capture_at: CaptureAt,
+) -> Nodes | None:
+    """The calls of a capture that holds where ``ones`` do: one of ``runs``, or else a new one."""
+
+    def covers(run: Capture) -> bool:
+        return all_implied((_at(relation, ones) for relation in run.assumed), known)
+
+    for fixed, (run, nodes) in runs.items():
+        if fixed <= set(group) and covers(run):
+            return nodes
+    new = capture_at({symbol.name: symbol.multiple for symbol in group})
+    if new is None or not covers(new):
+        return None
+    runs[frozenset(group)] = new, count(new)
+    return runs[frozenset(group)][1]
+
+
+def _at(relation: Relation, ones: Mapping[Symbol, Dim]) -> Relation:
+    return replace(relation, value=substitute(relation.value, ones))
+
+
+def _is_false(relation: Relation) -> bool:
+    return isinstance(relation.value, int) and not relation.holds({})
+
+
+def _extended(current: Nodes, nodes: Nodes, there: Nodes, group: Sequence[Symbol]) -> Nodes | None:
+    """``current`` with costs that are those of ``there`` where all of ``group`` are 1.
+
+    For one symbol the costs may change; for several they must agree as they are. ``nodes`` have
+    the costs that hold where no symbol is 1.
+    """
+    ones = dict.fromkeys(group, 1)
+    try:
+        if _total(current, ones) == _total(there, ones):
+            return current
+        return _corrected(current, nodes, there, group[0]) if len(group) == 1 else None
+    except ZeroDivisionError:
+        return None
+
+
+def _total(nodes: Nodes, ones: Mapping[Symbol, Dim]) -> Cost:
+    """The sum of the costs where ``ones`` are 1 and all other symbols more."""
+    whole = total(node.cost for node in nodes if node.cost)
+    return whole.map(lambda count: beyond_one(substitute(count, ones)))
+
+
+def _corrected(
+    current: Nodes, nodes: Nodes, at_one: Iterable[NodeCost], symbol: Symbol
+) -> Nodes | None:
+    """``current`` with costs that hold where ``symbol`` is 1, too.
+
+    Calls are matched by operator and module, in order; a call that one of the captures does not
+    have must be free of any cost. None where the calls cannot be matched.
     """
     waiting: dict[tuple[object, str], list[NodeCost]] = defaultdict(list)
     for node in at_one:
         waiting[node.op, node.path].append(node)
     for queue in waiting.values():
         queue.reverse()
+    missing: dict[tuple[Cost, Cost], Cost | None] = {}
     extended = []
-    for node in nodes:
+    for node, above in zip(current, nodes, strict=True):
         queue = waiting[node.op, node.path]
         there = queue.pop().cost if queue else Cost.zero()
         if (node.cost is None) != (there is None):
             return None
-        if node.cost is not None and there is not None:
-            try:
-                node = replace(node, cost=_extended(node.cost, there, symbol))
-            except ZeroDivisionError:
-                return None
+        if node.cost and above.cost and there:
+            if (above.cost, there) not in missing:
+                missing[above.cost, there] = _missing(above.cost, there, symbol)
+            lacking = missing[above.cost, there]
+            node = replace(node, cost=node.cost + lacking) if lacking else node
         extended.append(node)
     unmatched = [node for queue in waiting.values() for node in queue]
     if any(node.cost != Cost.zero() for node in unmatched):
@@ -51,13 +147,12 @@ def extend_to_one(
     return tuple(extended)
 
 
-def _extended(cost: Cost, there: Cost, symbol: Symbol) -> Cost:
-    """``cost``, plus what is missing to ``there`` where the symbol is 1."""
-    if all(isinstance(count, int) for count in cost.counts) and cost == there:
-        return cost
-
-    def missing(count: Dim, wanted: Dim) -> Dim:
-        difference = wanted - substitute(count, {symbol: 1})
-        return count + difference * is_one(symbol) if difference != 0 else count
-
-    return Cost.of(map(missing, cost.counts, there.counts))
+def _missing(above: Cost, there: Cost, symbol: Symbol) -> Cost | None:
+    """What the cost ``above`` lacks to be ``there`` where the symbol is 1; None for nothing."""
+    at_one = above.map(lambda count: substitute(count, {symbol: 1}))
+    if at_one == there:
+        return None
+    return Cost.of(
+        (wanted - count) * is_one(symbol)
+        for count, wanted in zip(at_one.counts, there.counts, strict=True)
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeAlias
 
 import torch
 import torch.fx
@@ -28,14 +29,15 @@ def count(capture: Capture) -> tuple[NodeCost, ...]:
     Requires what `Capture` ensures. Ensures one `NodeCost` per operator call, in the graph's order.
     """
     formulas.load()
+    known = cache(_counters)
     return tuple(
-        _node_cost(node, capture.read)
+        _node_cost(node, capture.read, known)
         for node in capture.graph.nodes
         if node.meta["kind"] == "operator" and node.target is not operator.getitem
     )
 
 
-def _node_cost(node: torch.fx.Node, read: SizeReader) -> NodeCost:
+def _node_cost(node: torch.fx.Node, read: SizeReader, known: Counters) -> NodeCost:
     op, result = node.target, node.meta["val"]
     counters: Cost | None = None
     reason, source = None, OWN
@@ -49,11 +51,8 @@ def _node_cost(node: torch.fx.Node, read: SizeReader) -> NodeCost:
         if reason is not None:
             counters = Cost.zero()
         else:
-            shapes = {name: shaped(value, read) for name, value in arguments.items()}
-            counters = cost_of(op, shapes, shaped(result, read), is_complex=is_complex)
-            if counters is None:
-                counters = torch_cost_of(op, shapes, shaped(result, read))
-                source = OWN if counters is None else TORCH
+            shapes = (shaped(value, read) for value in arguments.values())
+            counters, source = known(op, tuple(shapes), shaped(result, read), is_complex)
     return NodeCost(
         name=node.name,
         op=op,
@@ -63,6 +62,21 @@ def _node_cost(node: torch.fx.Node, read: SizeReader) -> NodeCost:
         free=reason,
         source=source,
     )
+
+
+Counters: TypeAlias = Callable[[OpOverload, tuple[Any, ...], Any, bool], tuple[Cost | None, str]]
+
+
+def _counters(
+    op: OpOverload, arguments: tuple[Any, ...], out: Any, is_complex: bool
+) -> tuple[Cost | None, str]:
+    """The counters of a call, and whose formula gave them."""
+    named = dict(zip((a.name for a in op._schema.arguments), arguments, strict=True))
+    counters = cost_of(op, named, out, is_complex=is_complex)
+    if counters is not None:
+        return counters, OWN
+    counters = torch_cost_of(op, named, out)
+    return counters, OWN if counters is None else TORCH
 
 
 def bind(op: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

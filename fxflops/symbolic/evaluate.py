@@ -65,6 +65,15 @@ def substitute(value: Dim, values: Mapping[Symbol, Dim]) -> Dim:
     return result
 
 
+def beyond_one(value: Dim) -> Dim:
+    """``value`` where every symbol is at least 2, in symbols that are less by 1 and so at least 1.
+
+    What is known of the result is known of ``value`` for sizes above 1.
+    """
+    above = {s: from_atom(s) + 1 for s in symbols_of(value) if s.minimum < 2}
+    return substitute(value, above) if above else value
+
+
 def magnitude(value: Dim, values: Mapping[Symbol, int]) -> int:
     """A number that no intermediate result of `evaluate` exceeds, in absolute value.
 

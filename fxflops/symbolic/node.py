@@ -2,10 +2,11 @@
 
 PyTorch computes shapes with ``torch.SymInt``, which hands every operation to its *node*. A node of
 ours answers with exact polynomial arithmetic, so that PyTorch's own kernels propagate our sizes.
-A comparison is answered by structure or by lower bounds where they decide it; otherwise by the
-*hint*, the number that the size has in this capture, and the answer is recorded as a `Relation`.
-Where a size must become a Python integer, the hint is given and an equation recorded, which the
-domain then refuses as a size that was fixed.
+A comparison is answered by structure or by lower bounds where they decide it. Otherwise the answer
+is an assumption, which is recorded: what holds if no size is 1, where that decides it, or else what
+the *hint* says, the number that the size has in this capture. Where a size must become a Python
+integer, the hint is given and an equation recorded, which the domain then refuses as a size that
+was fixed.
 
 The whole private surface of PyTorch that this rests on is in this file:
 ``torch.fx.experimental.sym_node.SymNode`` is the type that ``torch.SymInt`` accepts; its methods
@@ -26,7 +27,7 @@ from torch.fx.experimental.sym_node import SymNode
 
 from fxflops.errors import CaptureError
 from fxflops.symbolic.bounds import lower_bound
-from fxflops.symbolic.evaluate import evaluate
+from fxflops.symbolic.evaluate import beyond_one, evaluate
 from fxflops.symbolic.extremum import maximum, minimum
 from fxflops.symbolic.polynomial import Dim, Symbol
 from fxflops.symbolic.quotient import floor_divide
@@ -65,15 +66,15 @@ class SizeSpace:
 
     def compare(self, value: Dim, sign: str) -> BoolNode:
         """The truth of ``value sign 0``, where sign is ``==`` or ``>=``."""
-        if isinstance(value, int):
-            return self.truth(value == 0 if sign == "==" else value >= 0)
-        low = lower_bound(value)
-        if low is not None and (low > 0 or (low == 0 and sign == ">=")):
-            return self.truth(sign == ">=")
-        high = lower_bound(-value)
-        if high is not None and high > 0:
-            return self.false
-        return BoolNode(self, None, value, sign)
+        known = decided(value, sign)
+        if known is None:
+            known = decided(beyond_one(value), sign)
+            node = BoolNode(self, None, value, sign)
+            if known is None:
+                return node
+            assumed = node if known else node.sym_not()
+            self.observe(assumed.value, assumed.sign)
+        return self.truth(known)
 
     def truth(self, value: bool) -> BoolNode:
         """The node of a truth that is known."""
@@ -92,6 +93,17 @@ class SizeSpace:
         return expr
 
     replace = simplify
+
+
+def decided(value: Dim, sign: str) -> bool | None:
+    """The truth of ``value sign 0`` for all sizes, where bounds tell it."""
+    if isinstance(value, int):
+        return value == 0 if sign == "==" else value >= 0
+    low = lower_bound(value)
+    if low is not None and (low > 0 or (low == 0 and sign == ">=")):
+        return sign == ">="
+    high = lower_bound(-value)
+    return False if high is not None and high > 0 else None
 
 
 class Expression:
