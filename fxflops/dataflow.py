@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import networkx
-
-from fxflops.symbolic import Symbol, evaluate
+from fxflops.symbolic import Dim, Symbol, evaluate
 
 if TYPE_CHECKING:
+    import networkx
     import torch.fx
 
 
@@ -18,6 +17,8 @@ def to_networkx(graph: torch.fx.Graph) -> networkx.DiGraph[str]:
 
     ``kind`` is ``input``, ``parameter``, ``operator`` or ``output``.
     """
+    import networkx
+
     flow: networkx.DiGraph[str] = networkx.DiGraph()
     for node in graph.nodes:
         flow.add_node(
@@ -31,14 +32,16 @@ def to_networkx(graph: torch.fx.Graph) -> networkx.DiGraph[str]:
     return flow
 
 
-def span(flow: networkx.DiGraph[str], values: Mapping[Symbol, int]) -> int:
-    """The largest sum of FLOPs along one path.
+def span(flow: Iterable[tuple[Dim, tuple[int, ...]]], values: Mapping[Symbol, int]) -> int:
+    """The largest sum of FLOPs along one path; 0 without calls.
 
-    Source: work and span, Blumofe and Leiserson, J. ACM 46(5), 1999.
+    ``flow`` are the calls in order, each with its FLOPs and the positions of those before it that
+    it needs. Source: work and span, Blumofe and Leiserson, J. ACM 46(5), 1999.
     """
-    longest: dict[str, int] = {}
-    for name in networkx.topological_sort(flow):
-        cost = flow.nodes[name]["cost"]
-        before = max((longest[source] for source in flow.predecessors(name)), default=0)
-        longest[name] = before + (evaluate(cost.flops, values) if cost else 0)
-    return max(longest.values(), default=0)
+    known: dict[Dim, int] = {}
+    longest: list[int] = []
+    for flops, needs in flow:
+        if flops not in known:
+            known[flops] = evaluate(flops, values)
+        longest.append(known[flops] + max((longest[i] for i in needs), default=0))
+    return max(longest, default=0)

@@ -14,8 +14,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import lcm
+from typing import Literal
 
 from fxflops.errors import SpecError
+
+Frontend = Literal["auto", "trace", "export"]
+"""What captures the graph; ``auto`` is ``trace``, and ``export`` where that fails."""
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 DTYPES = (*FLOATS, "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128")

@@ -7,12 +7,10 @@ package.module:callable     what the callable returns, or the module that it is
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from fxflops.errors import ModelError
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 ENTRY_POINTS = "fxflops.models"
+LIBRARIES = ("torchvision",)
+"""Packages whose models have names of their own: ``torchvision:resnet50``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +47,20 @@ def find(name: str) -> NamedModel:
     return _from_callable(library, rest)
 
 
+def is_installed(name: str) -> bool:
+    """Whether the name is one of an installed package, not a path to some Python object."""
+    library, colon, _ = name.partition(":")
+    return not colon or library in LIBRARIES
+
+
 def zoo() -> dict[str, Mapping[str, Any]]:
     """What the installed packages offer: name -> ``build``, ``inputs``, ``defaults``.
 
     Raises ModelError when a package's offer cannot be loaded.
     """
     offered: dict[str, Mapping[str, Any]] = {}
+    from importlib.metadata import entry_points  # takes long
+
     for entry in entry_points(group=ENTRY_POINTS):
         try:
             offered |= entry.load()()
@@ -139,6 +147,8 @@ def _from_callable(module_name: str, attribute: str) -> NamedModel:
 
 
 def _closest(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    import difflib
+
     public = [other for other in known if not other.startswith("_")]
     matches = difflib.get_close_matches(name, public, n=3, cutoff=0.5)
     return f"; did you mean {', '.join(matches)}?".rstrip("?") if matches else ""

@@ -5,16 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Literal
 
 from torch import Tensor, nn
 
 from fxflops import models
 from fxflops.capture import Capture, trace
-from fxflops.capture.prepare import floating_dtype, hints, on_meta, symbol_of
+from fxflops.capture.prepare import floating_dtype, hints, on_meta, packages_of, symbol_of
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
-from fxflops.inputs import EXAMPLE, FLOATS, InputSpec, TensorInput, parse
+from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, TensorInput, parse
 from fxflops.passes.annotate import annotate
 from fxflops.passes.at_one import extend_to_one
 from fxflops.passes.count import count
@@ -22,7 +21,6 @@ from fxflops.passes.notes import notes
 from fxflops.records import Analysis, Cost, total
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
-Frontend = Literal["auto", "trace", "export"]
 MULTIPLES = (2, 4, 8, 16, 32, 64)
 
 
@@ -72,6 +70,7 @@ def analyze(
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         defaults=known,
         notes=notes(captured, nodes),
+        packages=packages_of(module),
     )
 
 

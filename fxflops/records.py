@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fxflops.closed_form import evaluate_many, to_sympy
+from fxflops.dataflow import span, to_networkx
 from fxflops.domain import Domain
 from fxflops.errors import SpecError
 from fxflops.inputs import InputSpec
@@ -115,7 +116,8 @@ class NodeCost:
 
     ``cost`` is None when the operator is uncounted: neither a formula nor a place among the free
     operators. ``free`` is the reason why a free operator costs no FLOP. ``path`` is the module in
-    which the operator is called, ``where`` the source line.
+    which the operator is called, ``where`` the source line. ``needs`` are the positions, among the
+    calls of the graph, of those whose results it uses.
     """
 
     name: str
@@ -123,6 +125,7 @@ class NodeCost:
     path: str
     where: str
     cost: Cost | None
+    needs: tuple[int, ...] = ()
     free: str | None = None
     source: str = "fxflops"
 
@@ -133,7 +136,8 @@ class Analysis:
 
     ``graph`` is an annotated copy of the captured graph: counted nodes carry ``meta["cost"]``.
     ``domain`` says at which sizes the formulas hold; ``defaults`` are the sizes that stand in for
-    those not given; ``parameters`` is the number of parameters of the model.
+    those not given; ``parameters`` is the number of parameters of the model, ``packages`` are those
+    that the classes of its modules come from.
     """
 
     model: str
@@ -147,6 +151,7 @@ class Analysis:
     parameters: int
     defaults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
     @cached_property
     def total(self) -> Cost:
@@ -222,15 +227,16 @@ class Analysis:
 
     def to_networkx(self) -> networkx.DiGraph[str]:
         """The graph's data flow: nodes with ``op``, ``path`` and ``cost``, edges of tensors."""
-        from fxflops.dataflow import to_networkx
-
         return to_networkx(self.graph)
 
     def span(self, **sizes: int) -> int:
         """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
-        from fxflops.dataflow import span
+        return span(self.flow, self.values(sizes))
 
-        return span(self.to_networkx(), self.values(sizes))
+    @property
+    def flow(self) -> tuple[tuple[Dim, tuple[int, ...]], ...]:
+        """Each call's FLOPs (0 where unknown) and the positions of the calls that it needs."""
+        return tuple((node.cost.flops if node.cost else 0, node.needs) for node in self.nodes)
 
 
 def prefixes(path: str) -> tuple[str, ...]:

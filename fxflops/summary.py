@@ -1,17 +1,17 @@
-"""What a report says, computed: formulas as text, values as integers, rows in order.
+"""What a report says: values as integers, formulas as text, rows in order.
 
-Reports render a `Summary` and compute nothing; it holds strings and numbers only.
+Reports render a `Summary` and compute nothing.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fxflops.closed_form import coefficients, text, to_latex
-from fxflops.records import COUNTERS, Analysis, Cost
-from fxflops.symbolic import Dim, Symbol, evaluate
+from fxflops.ledger import Entry, Ledger, Listed
+from fxflops.records import COUNTERS, Cost
+from fxflops.symbolic import Dim, evaluate
 
 SHOWN = (*COUNTERS, "flops", "bytes_read", "bytes_written")
 """The quantities of the totals and of every row, in the order of the reports."""
@@ -19,10 +19,26 @@ SHOWN = (*COUNTERS, "flops", "bytes_read", "bytes_written")
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A count: its formula in the user's sizes, and its value where the sizes are known."""
+    """A count: its value where the sizes are known, and its formula in the user's sizes."""
 
-    formula: str
+    count: Dim
+    order: tuple[str, ...]
     value: int | None
+
+    @property
+    def formula(self) -> str:
+        """The formula as text."""
+        return text(self.count, self.order)
+
+    @property
+    def coefficients(self) -> dict[str, str]:
+        """Each monomial with its rational coefficient, as text."""
+        return coefficients(self.count, self.order)
+
+    @property
+    def latex(self) -> str:
+        """The formula in LaTeX, which imports sympy."""
+        return to_latex(self.count, self.order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +49,6 @@ class Row:
     kind: str
     calls: int | None
     quantities: Mapping[str, Quantity]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """An operator that is free, with the reason, or uncounted, with the lines that call it."""
-
-    op: str
-    calls: int
-    reason: str = ""
-    where: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +68,6 @@ class Summary:
     at: Mapping[str, int]
     symbolic: bool
     totals: Mapping[str, Quantity]
-    coefficients: Mapping[str, Mapping[str, str]]
-    latex: Mapping[str, str]
     parameters: int
     span: int | None
     modules: tuple[Row, ...]
@@ -95,87 +99,61 @@ class Summary:
 
 
 def summarize(
-    analysis: Analysis,
+    ledger: Ledger,
     at: Mapping[str, int] | None,
     *,
     depth: int | None = None,
     symbolic: bool = False,
-    latex: bool = False,
 ) -> Summary:
     """The summary at the sizes ``at`` (with the model's defaults), or in formulas alone for None.
 
-    ``depth`` limits the modules to that many levels below the root. Formulas in LaTeX are there
-    only if asked for, since they take sympy.
+    ``depth`` limits the modules to that many levels below the root.
 
     Raises SpecError and DomainError for sizes at which there is no formula.
     """
-    values = None if at is None else analysis.values(at)
-    order = analysis.domain.names
+    values = None if at is None else ledger.values(at)
+    order = ledger.domain.names
+    known: dict[Dim, int] = {}
 
     def quantity(count: Dim) -> Quantity:
-        return Quantity(text(count, order), None if values is None else evaluate(count, values))
+        if values is not None and count not in known:
+            known[count] = evaluate(count, values)
+        return Quantity(count, order, known.get(count))
 
     def quantities(cost: Cost) -> dict[str, Quantity]:
         return {name: quantity(getattr(cost, name)) for name in SHOWN}
 
-    calls = Counter(node.op for node in analysis.nodes)
-    modules = tuple(
-        Row(
-            name=path,
-            kind=analysis.module_types.get(path, ""),
-            calls=None,
-            quantities=quantities(cost),
+    def row(entry: Entry) -> Row:
+        return Row(
+            name=entry.name, kind=entry.kind, calls=entry.calls, quantities=quantities(entry.cost)
         )
-        for path, cost in analysis.by_module(depth).items()
-    )
-    operators = tuple(
-        Row(name=str(op), kind="", calls=calls[op], quantities=quantities(cost))
-        for op, cost in analysis.by_operator().items()
-    )
+
+    shown = (entry for entry in ledger.modules if depth is None or level(entry.name) <= depth)
     return Summary(
-        model=analysis.model,
+        model=ledger.model,
         graph="eval",
-        frontend=analysis.frontend,
-        dtype=analysis.dtype,
-        inputs=str(analysis.inputs),
+        frontend=ledger.frontend,
+        dtype=ledger.dtype,
+        inputs=ledger.inputs,
         symbols=order,
-        domain=analysis.domain.texts(),
+        domain=ledger.domain.texts(),
         at={} if values is None else {s.name: v * s.multiple for s, v in values.items()},
         symbolic=symbolic,
-        totals=quantities(analysis.total),
-        coefficients={name: coefficients(getattr(analysis.total, name), order) for name in SHOWN},
-        latex={name: to_latex(getattr(analysis.total, name), order) for name in SHOWN if latex},
-        parameters=analysis.parameters,
-        span=None if values is None else analysis.span(**_sizes(values)),
-        modules=modules,
-        operators=tuple(sorted(operators, key=_by_weight, reverse=True)),
-        free=_free(analysis),
-        uncounted=_uncounted(analysis),
-        notes=analysis.notes,
+        totals=quantities(ledger.total),
+        parameters=ledger.parameters,
+        span=None if values is None else ledger.span(values),
+        modules=tuple(map(row, shown)),
+        operators=tuple(sorted(map(row, ledger.operators), key=_by_weight, reverse=True)),
+        free=ledger.free,
+        uncounted=ledger.uncounted,
+        notes=ledger.notes,
     )
 
 
-def _sizes(values: Mapping[Symbol, int]) -> dict[str, int]:
-    return {symbol.name: value * symbol.multiple for symbol, value in values.items()}
+def level(path: str) -> int:
+    """How many levels a module is below the root."""
+    return path.count(".") + 1 if path else 0
 
 
 def _by_weight(row: Row) -> tuple[int, int]:
     return row.quantities["flops"].value or 0, row.calls or 0
-
-
-def _free(analysis: Analysis) -> tuple[Listed, ...]:
-    reasons = Counter((str(node.op), node.free) for node in analysis.nodes if node.free is not None)
-    return tuple(
-        Listed(op=op, calls=calls, reason=reason or "")
-        for (op, reason), calls in sorted(reasons.items())
-    )
-
-
-def _uncounted(analysis: Analysis) -> tuple[Listed, ...]:
-    where: dict[str, list[str]] = {}
-    for node in analysis.uncounted:
-        where.setdefault(str(node.op), []).append(node.where or node.path)
-    return tuple(
-        Listed(op=op, calls=len(lines), where=tuple(dict.fromkeys(lines)))
-        for op, lines in sorted(where.items())
-    )

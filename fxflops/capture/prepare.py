@@ -117,6 +117,13 @@ def module_types(model: nn.Module) -> dict[str, str]:
     return {path: type(module).__name__ for path, module in named}
 
 
+def packages_of(model: nn.Module) -> tuple[str, ...]:
+    """The packages, other than torch, that the classes of the model's modules come from."""
+    classes = {base for module in model.modules() for base in type(module).__mro__}
+    packages = {cls.__module__.partition(".")[0] for cls in classes}
+    return tuple(sorted(packages - {"builtins", "torch"}))
+
+
 def failure(error: BaseException) -> str:
     """What an error of the model says, in one line, and the line of the model that raised it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

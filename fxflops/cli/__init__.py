@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from fxflops.errors import FxflopsError
 
-COMMANDS = ("count", "check")
+COMMANDS = ("count", "check", "cache")
+EPILOG = f"Commands: {', '.join(COMMANDS)}; the first is the default. See fxflops check --help."
 INPUT_AT_FAULT = 2
 INTERRUPTED = 130
 
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog=f"fxflops {command}" if named else "fxflops",
         description=module.HELP,
-        epilog=None if named else "Commands: count (the default), check. See fxflops check --help.",
+        epilog=None if named else EPILOG,
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from fxflops import cache
 from fxflops.cli.options import (
     add_model,
     add_output,
@@ -14,6 +15,9 @@ from fxflops.cli.options import (
     sizes,
 )
 from fxflops.errors import SpecError
+from fxflops.models import is_installed
+from fxflops.reports import render
+from fxflops.summary import summarize
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
 FORMATS = ("table", "markdown", "json", "csv", "latex")
@@ -34,6 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what captures the graph (default: auto, trace and else export)",
     )
+    kept = parser.add_mutually_exclusive_group()
+    kept.add_argument(
+        "--cache",
+        action="store_true",
+        default=None,
+        help="keep the answer even for a model of your own (fxflops cache --help)",
+    )
+    kept.add_argument(
+        "--no-cache",
+        action="store_false",
+        dest="cache",
+        help="neither use nor keep an earlier answer",
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 if an operator is uncounted")
     add_output(parser, FORMATS)
 
@@ -43,28 +60,29 @@ def run(arguments: argparse.Namespace) -> int:
     at = sizes(arguments)
     depth = _depth(arguments)
     require_writable(arguments.output)
+    request = cache.Request(
+        model=arguments.model,
+        inputs=arguments.input,
+        dtype=arguments.dtype,
+        frontend=arguments.frontend,
+    )
+    cached = arguments.cache or (arguments.cache is None and is_installed(arguments.model))
+    ledger = cache.find(request, at) if cached else None
+    if ledger is None:
+        with progress(f"Capturing {arguments.model} …"):
+            from fxflops.answer import derive
 
-    with progress(f"Capturing {arguments.model} …"):
-        from fxflops.pipeline import analyze
-        from fxflops.reports import render
-        from fxflops.summary import summarize
-
-        analysis = analyze(
-            arguments.model,
-            arguments.input,
-            defaults=at,
-            dtype=arguments.dtype,
-            frontend=arguments.frontend,
-        )
-        formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
-        known = analysis.defaults.keys() >= set(analysis.domain.names)
-        summary = summarize(
-            analysis,
-            None if formulas_suffice and not known else at,
-            depth=depth,
-            symbolic=arguments.symbolic,
-            latex=arguments.format == "latex",
-        )
+            ledger, packages = derive(request, at)
+        if cached:
+            cache.store(request, ledger, packages)
+    formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
+    known = {**ledger.defaults, **at}.keys() >= set(ledger.domain.names)
+    summary = summarize(
+        ledger,
+        None if formulas_suffice and not known else at,
+        depth=depth,
+        symbolic=arguments.symbolic,
+    )
     deliver(render(summary, arguments.format), arguments.output)
     if arguments.strict and not summary.complete:
         calls = sum(item.calls for item in summary.uncounted)

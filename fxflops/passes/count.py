@@ -30,14 +30,20 @@ def count(capture: Capture) -> tuple[NodeCost, ...]:
     """
     formulas.load()
     known = cache(_counters)
-    return tuple(
-        _node_cost(node, capture.read, known)
-        for node in capture.graph.nodes
-        if node.meta["kind"] == "operator" and node.target is not operator.getitem
-    )
+    costs: list[NodeCost] = []
+    sources: dict[torch.fx.Node, tuple[int, ...]] = {}
+    for node in capture.graph.nodes:
+        needs = tuple(dict.fromkeys(i for n in node.all_input_nodes for i in sources[n]))
+        sources[node] = needs
+        if node.meta["kind"] == "operator" and node.target is not operator.getitem:
+            sources[node] = (len(costs),)
+            costs.append(_node_cost(node, needs, capture.read, known))
+    return tuple(costs)
 
 
-def _node_cost(node: torch.fx.Node, read: SizeReader, known: Counters) -> NodeCost:
+def _node_cost(
+    node: torch.fx.Node, needs: tuple[int, ...], read: SizeReader, known: Counters
+) -> NodeCost:
     op, result = node.target, node.meta["val"]
     counters: Cost | None = None
     reason, source = None, OWN
@@ -59,6 +65,7 @@ def _node_cost(node: torch.fx.Node, read: SizeReader, known: Counters) -> NodeCo
         path=node.meta["path"],
         where=node.meta["where"],
         cost=None if counters is None else counters + _moved(node, read),
+        needs=needs,
         free=reason,
         source=source,
     )

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fxflops.crosscheck.reconcile import Check, Compared, Unmeasured
 from fxflops.reports.markdown import markdown_table
-from fxflops.reports.table import rendered
+from fxflops.reports.terminal import rendered
 from fxflops.reports.wording import exact, scaled
 
 SCHEMA = "fxflops-check/1"

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fxflops.summary import Listed, Quantity, Summary
+from fxflops.ledger import Listed
+from fxflops.summary import Quantity, Summary
 
 SCHEMA = "fxflops/1"
 

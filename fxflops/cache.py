@@ -1,0 +1,327 @@
+"""Answers that were derived before, on disk.
+
+One JSON file per request below ``$XDG_CACHE_HOME/fxflops`` (``~/.cache/fxflops``); its first line
+is the checksum of the rest. A file answers only what it was derived from: the same request, the
+same sources of fxflops, versions of Python and of torch, the same packages installed, and the same
+sources of every loaded module of the packages that the model's classes come from. Reading executes
+nothing, and a file that is damaged, or not of this form, is no answer. Importing this imports
+neither torch nor sympy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from fxflops.domain import Domain, Relation
+from fxflops.errors import FxflopsError
+from fxflops.inputs import Frontend
+from fxflops.ledger import Entry, Ledger, Listed
+from fxflops.records import Cost
+from fxflops.symbolic import Symbol
+from fxflops.symbolic.encoding import Table, natural, read
+
+LARGEST_FILE = 2**26
+LARGEST_CACHE = 2**28
+"""Bytes. When all files together are larger, those used the longest time ago go."""
+
+LEDGERS_PER_REQUEST = 8
+"""A model whose graph depends on the size has one for each domain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked: the model's name, its input spec and dtype where given, how to capture it."""
+
+    model: str
+    inputs: str | None
+    dtype: str | None
+    frontend: Frontend
+
+
+def directory() -> Path:
+    """Where the files are."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "fxflops"
+
+
+def find(request: Request, sizes: Mapping[str, int]) -> Ledger | None:
+    """What was derived for ``request`` and holds at ``sizes``, if anything."""
+    for ledger in _ledgers(_key(request)):
+        known = {**ledger.defaults, **sizes}
+        try:
+            if sizes or known.keys() >= set(ledger.domain.names):
+                ledger.domain.values(known, ledger.model)
+        except FxflopsError:
+            continue
+        return ledger
+    return None
+
+
+def store(request: Request, ledger: Ledger, packages: Iterable[str]) -> None:
+    """Keep ``ledger`` as the answer to ``request``, for as long as the packages are what they are.
+
+    Where that is not possible (a full disk, no permission) nothing is kept.
+    """
+    key = _key(request)
+    kept = [known for known in _ledgers(key) if known.domain != ledger.domain]
+    found = {
+        "key": key,
+        "sources": _sources(packages),
+        "ledgers": [_written(known) for known in [ledger, *kept][:LEDGERS_PER_REQUEST]],
+    }
+    text = json.dumps(found, ensure_ascii=True, separators=(",", ":"))
+    with contextlib.suppress(OSError):
+        _write(_path(key), f"{_checksum(text.encode())}\n{text}")
+        _shrink()
+
+
+def files() -> list[Path]:
+    """All files of the cache, the one used last first."""
+    found = [(path.stat().st_mtime_ns, path) for path in directory().glob("*.json")]
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def clear() -> int:
+    """Delete all files; returns their number."""
+    found = files()
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def _path(key: Mapping[str, Any]) -> Path:
+    return directory() / f"{_checksum(json.dumps(key).encode())[:32]}.json"
+
+
+def _key(request: Request) -> dict[str, Any]:
+    return {
+        **{field.name: getattr(request, field.name) for field in fields(request)},
+        "rules": _rules(),
+        "python": sys.version,
+        "torch": _version("torch"),
+        "torchvision": _version("torchvision"),
+        "installed": _installed(),
+    }
+
+
+def _rules() -> str:
+    """A checksum of fxflops itself."""
+    return _checksum_of(sorted(Path(__file__).parent.rglob("*.py")))
+
+
+def _version(package: str) -> str | None:
+    """The checksum of a package's ``version.py``, which is there without importing the package."""
+    root = _root(package)
+    path = Path(root) / "version.py" if root else None
+    return _checksum_of([path]) if path and path.is_file() else None
+
+
+def _installed() -> list[int]:
+    """When a package was last installed or removed, in each folder of packages."""
+    folders = [folder for folder in sys.path if folder.endswith(("site-packages", "dist-packages"))]
+    return [os.stat(folder).st_mtime_ns for folder in folders if os.path.isdir(folder)]
+
+
+def _root(package: str) -> str | None:
+    """The folder of a package, or the file of a module; nothing of it is executed."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    places = spec.submodule_search_locations
+    return next(iter(places), None) if places else spec.origin
+
+
+def _sources(packages: Iterable[str]) -> dict[str, Any]:
+    """For each package its folder, and the checksum of each of its modules that is loaded."""
+    sources = {}
+    for package in sorted(set(packages)):
+        loaded = [m for name, m in sys.modules.items() if name.partition(".")[0] == package]
+        files = {file for file in (getattr(m, "__file__", None) for m in loaded) if file}
+        modules = {file: _checksum_of([Path(file)]) for file in sorted(files)}
+        sources[package] = {"root": _root(package), "modules": modules}
+    return sources
+
+
+def _are_unchanged(sources: Mapping[str, Any]) -> bool:
+    return all(
+        _root(package) == source["root"]
+        and all(_checksum_of([Path(f)]) == known for f, known in source["modules"].items())
+        for package, source in sources.items()
+    )
+
+
+def _checksum_of(paths: Iterable[Path]) -> str:
+    checksum = hashlib.sha256()
+    for path in paths:
+        checksum.update(path.read_bytes())
+        checksum.update(str(path).encode())
+    return checksum.hexdigest()
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, whoever else writes at the same time."""
+    import tempfile
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
+        try:
+            file.write(text)
+            file.close()
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def _shrink() -> None:
+    """Delete what was used the longest time ago, until the rest is small enough."""
+    room = LARGEST_CACHE
+    for path in files():
+        room -= path.stat().st_size
+        if room < 0:
+            path.unlink(missing_ok=True)
+
+
+def _ledgers(key: Mapping[str, Any]) -> Iterator[Ledger]:
+    """What is stored under ``key``, if all of it is still as it was."""
+    path = _path(key)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            return
+        checksum, _, text = path.read_bytes().partition(b"\n")
+        if checksum.decode() != _checksum(text):
+            return
+        found = json.loads(text)
+        if found["key"] != key or not _are_unchanged(found["sources"]):
+            return
+        os.utime(path)
+        ledgers = [_read(written) for written in found["ledgers"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        return
+    yield from ledgers
+
+
+def _written(ledger: Ledger) -> dict[str, Any]:
+    table = Table()
+
+    def cost(cost: Cost) -> list[int]:
+        return [table.add(count) for count in cost.counts]
+
+    def entries(entries: Iterable[Entry]) -> list[Any]:
+        return [[entry.name, entry.kind, entry.calls, *cost(entry.cost)] for entry in entries]
+
+    def listed(listed: Iterable[Listed]) -> list[Any]:
+        return [[item.op, item.calls, item.reason, list(item.where)] for item in listed]
+
+    return {
+        "model": ledger.model,
+        "frontend": ledger.frontend,
+        "dtype": ledger.dtype,
+        "inputs": ledger.inputs,
+        "defaults": dict(ledger.defaults),
+        "parameters": ledger.parameters,
+        "symbols": [[s.name, s.multiple, s.minimum] for s in ledger.domain.symbols],
+        "relations": [[table.add(r.value), r.sign, r.where] for r in ledger.domain.relations],
+        "least": dict(ledger.domain.least),
+        "modules": entries(ledger.modules),
+        "operators": entries(ledger.operators),
+        "free": listed(ledger.free),
+        "uncounted": listed(ledger.uncounted),
+        "notes": list(ledger.notes),
+        "flow": [[table.add(flops), *needs] for flops, needs in ledger.flow],
+        "dims": table.entries,
+    }
+
+
+def _read(written: Mapping[str, Any]) -> Ledger:
+    """Raises ValueError, KeyError or TypeError for what is no ledger."""
+    dims = read(written["dims"])
+
+    def dim(position: Any) -> Any:
+        return dims[natural(position)]
+
+    def entries(rows: Any) -> tuple[Entry, ...]:
+        return tuple(
+            Entry(
+                name=_text(name),
+                kind=_text(kind),
+                calls=None if calls is None else natural(calls),
+                cost=Cost.of(map(dim, counts)),
+            )
+            for name, kind, calls, *counts in rows
+        )
+
+    def listed(rows: Any) -> tuple[Listed, ...]:
+        return tuple(
+            Listed(
+                op=_text(op),
+                calls=natural(calls),
+                reason=_text(reason),
+                where=tuple(map(_text, where)),
+            )
+            for op, calls, reason, where in rows
+        )
+
+    def sizes(named: Mapping[str, Any]) -> dict[str, int]:
+        return {_text(name): natural(size) for name, size in named.items()}
+
+    def flow() -> Iterator[tuple[Any, tuple[int, ...]]]:
+        for position, (flops, *needs) in enumerate(written["flow"]):
+            if not all(natural(need) < position for need in needs):
+                raise ValueError("a call that needs a later one")
+            yield dim(flops), tuple(needs)
+
+    symbols = tuple(
+        Symbol(_text(name), natural(multiple), natural(minimum))
+        for name, multiple, minimum in written["symbols"]
+    )
+    if not all(symbol.multiple for symbol in symbols):
+        raise ValueError("no symbol")
+    if not {value for value in dims if isinstance(value, Symbol)} <= set(symbols):
+        raise ValueError("a size that is not among those of the input")
+    relations = []
+    for value, sign, where in written["relations"]:
+        if sign not in ("==", "!=", ">="):
+            raise ValueError("no relation")
+        relations.append(Relation(dim(value), sign, _text(where)))
+    ledger = Ledger(
+        model=_text(written["model"]),
+        frontend=_text(written["frontend"]),
+        dtype=_text(written["dtype"]),
+        inputs=_text(written["inputs"]),
+        domain=Domain(symbols, tuple(relations), sizes(written["least"])),
+        defaults=sizes(written["defaults"]),
+        parameters=natural(written["parameters"]),
+        modules=entries(written["modules"]),
+        operators=entries(written["operators"]),
+        free=listed(written["free"]),
+        uncounted=listed(written["uncounted"]),
+        notes=tuple(map(_text, written["notes"])),
+        flow=tuple(flow()),
+    )
+    if not ledger.modules:
+        raise ValueError("no modules")
+    return ledger
+
+
+def _text(value: Any) -> str:
+    """A string that a terminal can be given. Raises ValueError for any other."""
+    if not isinstance(value, str) or not (value.isprintable()):
+        raise ValueError(f"{value!r} is no text")
+    return value

@@ -1,0 +1,119 @@
+"""What is kept of an analysis: its costs by module and by operator, without the graph.
+
+Reports are made of it, and the cache stores it (`fxflops.cache`): it holds dims, strings and
+integers, and importing it imports neither torch nor sympy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fxflops.dataflow import span
+from fxflops.domain import Domain
+from fxflops.records import Analysis, Cost
+from fxflops.symbolic import Dim, Symbol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A module (``name`` is its path, ``kind`` its type), or an operator with its calls."""
+
+    name: str
+    kind: str = ""
+    calls: int | None = None
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An operator that is free, with the reason, or uncounted, with the lines that call it."""
+
+    op: str
+    calls: int
+    reason: str = ""
+    where: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """An `Analysis` in sums: ``modules`` include their children, the root first.
+
+    ``flow`` are the calls in order, each with its FLOPs and the positions of those before it whose
+    results it uses.
+    """
+
+    model: str
+    frontend: str
+    dtype: str
+    inputs: str
+    domain: Domain
+    defaults: Mapping[str, int]
+    parameters: int
+    modules: tuple[Entry, ...]
+    operators: tuple[Entry, ...]
+    free: tuple[Listed, ...]
+    uncounted: tuple[Listed, ...]
+    notes: tuple[str, ...]
+    flow: tuple[tuple[Dim, tuple[int, ...]], ...]
+
+    @property
+    def total(self) -> Cost:
+        """The whole model's cost; a lower bound if operators are uncounted."""
+        return self.modules[0].cost
+
+    def values(self, sizes: Mapping[str, int]) -> dict[Symbol, int]:
+        """The symbols' values at ``sizes``, with the defaults for those not given.
+
+        Raises SpecError and DomainError as `Domain.values` does.
+        """
+        return self.domain.values({**self.defaults, **sizes}, self.model)
+
+    def span(self, values: Mapping[Symbol, int]) -> int:
+        """The FLOPs on the critical path."""
+        return span(self.flow, values)
+
+
+def ledger(analysis: Analysis) -> Ledger:
+    """What is kept of ``analysis``."""
+    calls = Counter(node.op for node in analysis.nodes)
+    return Ledger(
+        model=analysis.model,
+        frontend=analysis.frontend,
+        dtype=analysis.dtype,
+        inputs=str(analysis.inputs),
+        domain=analysis.domain,
+        defaults=analysis.defaults,
+        parameters=analysis.parameters,
+        modules=tuple(
+            Entry(name=path, kind=analysis.module_types.get(path, ""), cost=cost)
+            for path, cost in analysis.by_module().items()
+        ),
+        operators=tuple(
+            Entry(name=str(op), calls=calls[op], cost=cost)
+            for op, cost in analysis.by_operator().items()
+        ),
+        free=_free(analysis),
+        uncounted=_uncounted(analysis),
+        notes=analysis.notes,
+        flow=analysis.flow,
+    )
+
+
+def _free(analysis: Analysis) -> tuple[Listed, ...]:
+    reasons = Counter((str(node.op), node.free) for node in analysis.nodes if node.free is not None)
+    return tuple(
+        Listed(op=op, calls=calls, reason=reason or "")
+        for (op, reason), calls in sorted(reasons.items())
+    )
+
+
+def _uncounted(analysis: Analysis) -> tuple[Listed, ...]:
+    where: dict[str, list[str]] = {}
+    for node in analysis.uncounted:
+        where.setdefault(str(node.op), []).append(node.where or node.path)
+    return tuple(
+        Listed(op=op, calls=len(lines), where=tuple(dict.fromkeys(lines)))
+        for op, lines in sorted(where.items())
+    )

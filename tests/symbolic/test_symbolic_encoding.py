@@ -1,0 +1,43 @@
+"""Dims written as JSON and read again."""
+
+import json
+
+import pytest
+from hypothesis import assume, given
+
+from fxflops.symbolic import maximum, minimum
+from fxflops.symbolic.encoding import Table, read
+from tests.symbolic.trees import DIMS, MANY, compute, trees
+
+
+@MANY
+@given(trees(), trees())
+def test_what_is_written_is_read(first, second):
+    try:
+        dims = [compute(t, DIMS, max=maximum, min=minimum) for t in (first, second)]
+    except (ZeroDivisionError, TypeError):
+        assume(False)
+    table = Table()
+    positions = [table.add(dim) for dim in dims]
+    assert [table.add(dim) for dim in dims] == positions
+    try:
+        values = read(json.loads(json.dumps(table.entries)))
+    except ValueError as error:
+        assume("denominator" not in str(error))
+        raise
+    assert [values[position] for position in positions] == dims
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        None, 7, "text", [1.5], [[]], [["sum"]], [["sum", [1]]], [["sum", [2, 0, 1]]],
+        [["symbol", "N", 0, 1]], [["symbol", "N", 1, 1], ["sum", [1, 0, 0]]],
+        [["symbol", "N", 1, 1], ["sum", [0, 0, 1]]], [["symbol", "N", 1, 1], ["sum", [1, 0]]],
+        [["symbol", "N", 1, 1], ["sum", [1, 0, 1], [1, 0, 1]]], [1, 0, ["floor", 0, 1]],
+        [["symbol", "N", 1, 0], ["sum", [1, 0, 1]], ["floor", 1, 1]], [["exec", 0, 0]],
+    ],
+)  # fmt: skip
+def test_what_is_no_table_is_refused(entries):
+    with pytest.raises(ValueError, match=r"."):
+        read(entries)
