@@ -32,6 +32,8 @@ class NamedModel:
     build: Callable[[], nn.Module]
     inputs: InputSpec | None = None
     defaults: Mapping[str, int] = field(default_factory=dict)
+    is_new: bool = False
+    """Whether each call of ``build`` gives a module that nobody else has."""
 
 
 def find(name: str) -> NamedModel:
@@ -107,6 +109,7 @@ def _from_zoo(name: str) -> NamedModel:
         build=entry["build"],
         inputs=parse(entry["inputs"]),
         defaults=entry["defaults"],
+        is_new=True,
     )
 
 
@@ -121,6 +124,7 @@ def _from_torchvision(name: str) -> NamedModel:
         build=lambda: models.get_model(name, weights=None),
         inputs=parse("image: N 3 H%32 W%32"),
         defaults={"N": 1, "H": 224, "W": 224},
+        is_new=True,
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fxflops import models
 from fxflops.capture import Capture, trace
-from fxflops.capture.prepare import floating_dtype, hints, on_meta, packages_of, symbol_of
+from fxflops.capture.prepare import floating_dtype, hints, on_meta, packages_of, prepared, symbol_of
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
 from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, TensorInput, parse
@@ -52,7 +52,8 @@ def analyze(
     _require_names(spec, defaults or {}, named.name)
     known = {axis.name: known[axis.name] for axis in spec.axes if axis.name in known}
     _require_axes(spec, known, named.name)
-    module = on_meta(models.build_empty(named), dtype)
+    module = models.build_empty(named)
+    module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
     sizes = hints(spec, known)
     captured = _capture(module, spec, sizes, frontend)
     nodes, domain = extend_to_one(
@@ -64,7 +65,7 @@ def analyze(
         domain=domain,
         nodes=nodes,
         module_types=captured.module_types,
-        graph=annotate(captured.graph, nodes),
+        annotated=partial(annotate, captured.graph, nodes),
         frontend=captured.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in module.parameters()),

@@ -134,7 +134,7 @@ class NodeCost:
 class Analysis:
     """The cost of a model: node by node, in total, and as formulas.
 
-    ``graph`` is an annotated copy of the captured graph: counted nodes carry ``meta["cost"]``.
+    ``annotated`` makes `graph`.
     ``domain`` says at which sizes the formulas hold; ``defaults`` are the sizes that stand in for
     those not given; ``parameters`` is the number of parameters of the model, ``packages`` are those
     that the classes of its modules come from.
@@ -145,13 +145,18 @@ class Analysis:
     domain: Domain
     nodes: tuple[NodeCost, ...]
     module_types: Mapping[str, str]
-    graph: torch.fx.Graph
+    annotated: Callable[[], torch.fx.Graph]
     frontend: str
     dtype: str
     parameters: int
     defaults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+
+    @cached_property
+    def graph(self) -> torch.fx.Graph:
+        """An annotated copy of the captured graph: counted nodes carry ``meta["cost"]``."""
+        return self.annotated()
 
     @cached_property
     def total(self) -> Cost:

@@ -32,8 +32,12 @@ def on_meta(model: nn.Module, dtype: str | None = None) -> nn.Module:
         raise CaptureError(
             f"Cannot copy {type(model).__name__}, which fxflops does to leave it as it is: {error}"
         ) from error
-    copied.eval()
-    return copied.to(getattr(torch, dtype)) if dtype else copied
+    return prepared(copied, dtype)
+
+
+def prepared(model: nn.Module, dtype: str | None = None) -> nn.Module:
+    """``model`` itself, in eval mode, on the meta device, its floats of ``dtype``."""
+    return model.eval().to("meta", getattr(torch, dtype) if dtype else None)
 
 
 def _tensors(value: object) -> Iterator[Tensor]:

@@ -13,6 +13,8 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 from fxflops.capture import Capture
 from fxflops.capture.guards import all_implied
@@ -28,6 +30,13 @@ CaptureAt = Callable[[Mapping[str, int]], Capture | None]
 Nodes = tuple[NodeCost, ...]
 
 
+class Counted(NamedTuple):
+    """Calls and their total."""
+
+    nodes: Nodes
+    total: Cost
+
+
 def extend_to_one(captured: Capture, nodes: Nodes, capture_at: CaptureAt) -> tuple[Nodes, Domain]:
     """The costs of the nodes, and where they hold, sizes of 1 included where that is proven.
 
@@ -38,24 +47,28 @@ def extend_to_one(captured: Capture, nodes: Nodes, capture_at: CaptureAt) -> tup
     """
     domain = captured.domain
     least = dict(domain.least)
-    runs = {frozenset[Symbol](): (captured, nodes)}
+    above = current = _counted(nodes)
+    runs = {frozenset[Symbol](): (captured, above)}
     apart: list[Relation] = []
-    current = nodes
     for group in _groups([symbol for symbol in domain.symbols if symbol.minimum == 1]):
-        if any(least[symbol.name] > 1 for symbol in group if len(group) > 1):
+        if len(group) > 1 and any(least[symbol.name] > 1 for symbol in group):
             continue
-        ones = dict.fromkeys(group, 1)
-        known = [_at(relation, ones) for relation in domain.relations]
-        extended: Nodes | None = current
+        known = [_at_one(relation, group) for relation in domain.relations]
+        extended: Counted | None = current
         if not any(_is_false(relation) for relation in known):
-            covering = _covering(runs, group, ones, known, capture_at)
-            extended = covering and _extended(current, nodes, covering, group)
+            covering = _covering(runs, group, known, capture_at)
+            extended = covering and _extended(current, above, covering, group)
         if len(group) == 1 and extended is not None:
             current, least[group[0].name] = extended, 1
         elif extended is None and len(group) > 1:
             excess: Dim = sum(map(from_atom, group), -len(group) - 1)
             apart.append(Relation(excess, ">="))
-    return current, replace(domain, least=least, relations=(*domain.relations, *apart))
+    relations = (*domain.relations, *apart)
+    return current.nodes, replace(domain, least=least, relations=relations)
+
+
+def _counted(nodes: Nodes) -> Counted:
+    return Counted(nodes, total(node.cost for node in nodes if node.cost))
 
 
 def _groups(symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, ...]]:
@@ -65,54 +78,59 @@ def _groups(symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, ...]]:
 
 
 def _covering(
-    runs: dict[frozenset[Symbol], tuple[Capture, Nodes]],
+    runs: dict[frozenset[Symbol], tuple[Capture, Counted]],
     group: Sequence[Symbol],
-    ones: Mapping[Symbol, Dim],
     known: Sequence[Relation],
     capture_at: CaptureAt,
-) -> Nodes | None:
-    """The calls of a capture that holds where ``ones`` do: one of ``runs``, or else a new one."""
+) -> Counted | None:
+    """The calls of a capture that holds where ``group`` is 1, of ``runs`` or else new."""
 
     def covers(run: Capture) -> bool:
-        return all_implied((_at(relation, ones) for relation in run.assumed), known)
+        return all_implied((_at_one(relation, group) for relation in run.assumed), known)
 
-    for fixed, (run, nodes) in runs.items():
+    for fixed, (run, counted) in runs.items():
         if fixed <= set(group) and covers(run):
-            return nodes
+            return counted
     new = capture_at({symbol.name: symbol.multiple for symbol in group})
     if new is None or not covers(new):
         return None
-    runs[frozenset(group)] = new, count(new)
+    runs[frozenset(group)] = new, _counted(count(new))
     return runs[frozenset(group)][1]
 
 
-def _at(relation: Relation, ones: Mapping[Symbol, Dim]) -> Relation:
-    return replace(relation, value=substitute(relation.value, ones))
+def _at_one(relation: Relation, group: Iterable[Symbol]) -> Relation:
+    return replace(relation, value=substitute(relation.value, dict.fromkeys(group, 1)))
 
 
 def _is_false(relation: Relation) -> bool:
     return isinstance(relation.value, int) and not relation.holds({})
 
 
-def _extended(current: Nodes, nodes: Nodes, there: Nodes, group: Sequence[Symbol]) -> Nodes | None:
+def _extended(
+    current: Counted, above: Counted, there: Counted, group: Sequence[Symbol]
+) -> Counted | None:
     """``current`` with costs that are those of ``there`` where all of ``group`` are 1.
 
-    For one symbol the costs may change; for several they must agree as they are. ``nodes`` have
-    the costs that hold where no symbol is 1.
+    For one symbol the costs may change; for several they must agree as they are. ``above`` has the
+    costs that hold where no symbol is 1.
     """
     ones = dict.fromkeys(group, 1)
     try:
-        if _total(current, ones) == _total(there, ones):
+        if all(map(partial(_agree, ones), current.total.counts, there.total.counts)):
             return current
-        return _corrected(current, nodes, there, group[0]) if len(group) == 1 else None
+        if len(group) > 1:
+            return None
+        corrected = _corrected(current.nodes, above.nodes, there.nodes, group[0])
+        return None if corrected is None else _counted(corrected)
     except ZeroDivisionError:
         return None
 
 
-def _total(nodes: Nodes, ones: Mapping[Symbol, Dim]) -> Cost:
-    """The sum of the costs where ``ones`` are 1 and all other symbols more."""
-    whole = total(node.cost for node in nodes if node.cost)
-    return whole.map(lambda count: beyond_one(substitute(count, ones)))
+def _agree(ones: Mapping[Symbol, Dim], left: Dim, right: Dim) -> bool:
+    """Whether the counts are the same where ``ones`` are 1 and all other symbols more."""
+    if left is right:
+        return True
+    return beyond_one(substitute(left, ones)) == beyond_one(substitute(right, ones))
 
 
 def _corrected(
