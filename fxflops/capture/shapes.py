@@ -179,11 +179,35 @@ def _softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None) -> Sizes
     return tuple(input.shape) if dtype is None else None
 
 
-def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Sizes:
+def _batch_norm(input: Tensor, *parameters: object) -> Sizes | None:
+    channels = input.shape[1:2]
+    tensors = (p for p in parameters if isinstance(p, Tensor))
+    return tuple(input.shape) if all(_is_same_shape(t.shape, channels) for t in tensors) else None
+
+
+def _layer_norm(
+    input: Tensor, normalized_shape: Sequence[Any], *parameters: object
+) -> Sizes | None:
+    inner = input.shape[-len(normalized_shape) :]
+    tensors = (p.shape for p in parameters if isinstance(p, Tensor))
+    same = all(_is_same_shape(shape, inner) for shape in (normalized_shape, *tensors))
+    return tuple(input.shape) if same else None
+
+
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Sizes | None:
+    if weight.dim() != 2 or not _is_same_shape(input.shape[-1:], weight.shape[1:]):
+        return None
+    if bias is not None and not _is_same_shape(bias.shape, weight.shape[:1]):
+        return None
     return (*input.shape[:-1], weight.shape[0])
 
 
-def _attention(query: Tensor, key: Tensor, value: Tensor, *_: object) -> Sizes | None:
+def _attention(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *_: object
+) -> Sizes | None:
+    pairs = (query.shape[-1], key.shape[-1]), (key.shape[-2], value.shape[-2])
+    if attn_mask is not None or not all(_is_same(*pair) for pair in pairs):
+        return None
     for other in (key, value):
         if not _is_same_shape(query.shape[:-2], other.shape[:-2]):
             return None
@@ -191,7 +215,9 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, *_: object) -> Sizes |
 
 
 def _grid_sampler(input: Tensor, grid: Tensor, *_: object) -> Sizes | None:
-    if not _is_same(input.shape[0], grid.shape[0]):
+    if not _is_same(input.shape[0], grid.shape[0]) or input.dim() != grid.dim():
+        return None
+    if not _is_same(grid.shape[-1], input.dim() - 2):
         return None
     return (*input.shape[:2], *grid.shape[1:-1])
 
@@ -218,6 +244,8 @@ def _convolution(
 ) -> Sizes | None:
     channels, per_group, *kernel = weight.shape
     if input.dim() != weight.dim() or not _is_same(input.shape[1], per_group * groups):
+        return None
+    if bias is not None and not _is_same_shape(bias.shape, (channels,)):
         return None
     return _windows(input, channels, kernel, stride, padding, dilation)
 
@@ -299,7 +327,9 @@ def _stack(tensors: Sequence[Tensor], dim: int = 0) -> Sizes | None:
     return (*first[:dim], len(tensors), *first[dim:])
 
 
-def _reduced(input: Tensor, dim: int | Sequence[int] | None, keepdim: bool = False) -> Sizes | None:
+def _reduced(
+    input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False
+) -> Sizes | None:
     if not input.dim() or dim is None or dim == []:
         return None
     dims = {d % input.dim() for d in ([dim] if isinstance(dim, int) else dim)}
@@ -314,7 +344,10 @@ def _arange(end: Any, *, dtype: torch.dtype | None = None, **_: object) -> Tenso
 
 
 def _gather(input: Tensor, dim: int, index: Tensor, **_: object) -> Tensor | None:
-    if index.dim() != input.dim():
+    if index.dim() != input.dim() or not input.dim():
+        return None
+    others = [axis for axis in range(input.dim()) if axis != dim % input.dim()]
+    if not all(_is_same(index.shape[axis], input.shape[axis]) for axis in others):
         return None
     return torch.empty(index.shape, dtype=input.dtype, device="meta")
 
@@ -395,14 +428,14 @@ RULES: dict[object, Rule] = {
     aten.all.dim: Rule(_reduced, of_truths=True),
     aten.amax.default: Rule(_reduced),
     aten.avg_pool2d.default: Rule(_avg_pool),
-    aten.batch_norm.default: Rule(_first),
+    aten.batch_norm.default: Rule(_batch_norm),
     aten.cat.default: Rule(_cat, Layout.JOINED),
     aten.conv1d.default: Rule(_convolution, Layout.ANY),
     aten.conv2d.default: Rule(_convolution, Layout.ANY),
     aten.conv3d.default: Rule(_convolution, Layout.ANY),
     aten.full_like.default: Rule(_first, Layout.ELEMENTWISE),
     aten.grid_sampler.default: Rule(_grid_sampler, Layout.ANY),
-    aten.layer_norm.default: Rule(_first, Layout.ANY),
+    aten.layer_norm.default: Rule(_layer_norm, Layout.ANY),
     aten.linear.default: Rule(_linear, Layout.ANY),
     aten.max_pool2d.default: Rule(_max_pool),
     aten.mean.dim: Rule(_reduced),
