@@ -16,7 +16,7 @@ from fxflops.cli.options import (
     sizes,
 )
 
-HELP = "Run a model under torch.profiler and hold its FLOPs against the formula, as integers."
+HELP = "Run a model under PyTorch's own counters and hold them against the formula, node by node."
 FORMATS = ("table", "markdown", "json")
 MISMATCH = 1
 # The profiler's C++ library writes its own news to stderr unless it is told not to.
