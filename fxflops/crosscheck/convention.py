@@ -75,9 +75,6 @@ POINTWISE = ("aten::add", "aten::mul")
 MADE_OF_PRODUCTS = ("attention", "einsum", "matmul", "recurrent")
 """The families whose operators PyTorch computes by mm, addmm, bmm and baddbmm, fused or not."""
 
-PROFILED_PRODUCTS = ("torchvision::deform_conv2d",)
-"""Other such operators, whose products the profiler sees and ``FlopCounterMode`` does not."""
-
 ATTENTION, RECURRENT = "fused attention", "recurrent layer in one kernel"
 UNSEEN = {
     r"aten::_scaled_dot_product_(?!attention_math)\w+": ATTENTION,
@@ -110,7 +107,7 @@ def split(flops: Mapping[str, int]) -> Flops:
 
 
 def in_convention(op: Operator, arguments: Mapping[str, Any], cost: Cost) -> Flops:
-    """Our count of that part of a call of ``op`` to which the profiler has a rule.
+    """Our count of that part of a call of ``op`` which the profiler is known to see.
 
     ``arguments`` are the call's, by name, with shapes in the place of tensors. The contraction is
     that of our own formula; a sum or product of tensors counts its first operand's elements.
@@ -124,7 +121,7 @@ def in_convention(op: Operator, arguments: Mapping[str, Any], cost: Cost) -> Flo
     if name == "aten::conv2d":
         has_rule = len(arguments["input"]) == 4 and not isinstance(arguments["padding"], str)
     else:
-        has_rule = family(op) in MADE_OF_PRODUCTS or name in PROFILED_PRODUCTS
+        has_rule = family(op) in MADE_OF_PRODUCTS
     return Flops(contraction=contraction if has_rule else 0)
 
 

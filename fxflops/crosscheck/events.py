@@ -94,7 +94,7 @@ def _profiled(events: Sequence[Event], seconds: float) -> Profiled:
     return Profiled(
         flops=flops_of(events),
         ruled=dict(+ruled),
-        events=Counter(event.name for event in events if event.flops),
+        events=dict(Counter(event.name for event in events if event.flops)),
         names=frozenset(event.name for event in events),
         seconds=seconds,
     )

@@ -24,8 +24,8 @@ from fxflops.records import Cost, NodeCost
 class CountedCall:
     """One operator call of the graph, with concrete sizes.
 
-    ``cost`` is what we count of it, in integers; ``own`` the part of it to which the profiler has
-    a rule; ``has_alpha`` whether a sum has another factor than 1; ``is_broadcast`` whether the
+    ``cost`` is what we count of it, in integers; ``own`` the part of it which the profiler is known
+    to see; ``has_alpha`` whether a sum has another factor than 1; ``is_broadcast`` whether the
     result is larger than the first operand.
     """
 

@@ -51,22 +51,25 @@ class Verdict:
 def of_profiler(counted: CountedCall, seen: MeasuredCall, kernels: Kernels) -> Verdict:
     """``torch.profiler`` against our formula in its convention, integer by integer.
 
-    The contraction is that of our formula, whole, unless the events show a kernel that hides it.
-    A sum or product of tensors is by the profiler's rule. Those that the kernel of another
-    operator calls are no node of the graph: they count by the rule on the shapes in the event.
+    The contraction is that of our formula, whole. It may be missing, whole, where the events show
+    a kernel that hides it, and in operators that are not known to be made of matrix products. A
+    sum or product of tensors is by the profiler's rule. Those that the kernel of another operator
+    calls are no node of the graph: they count by the rule on the shapes in the event.
     """
     name, own, cost = event_name(counted.named.call.op), counted.own, counted.cost
     measured, ruled = split(seen.profiled.flops), split(seen.profiled.ruled)
     hidden = None if measured.contraction else _hidden(counted, seen, kernels)
     is_pointwise = name in POINTWISE
+    contraction = cost.contraction if measured.contraction else own.contraction
+    assert isinstance(contraction, int)
     ours = Flops(
-        contraction=0 if hidden else own.contraction,
+        contraction=0 if hidden else contraction,
         elementwise=own.elementwise if is_pointwise else ruled.elementwise,
     )
     reasons = []
     if own.contraction and hidden:
         reasons.append(hidden)
-    if cost.contraction and not own.contraction:
+    if cost.contraction and not contraction:
         reasons.append(NO_RULE)
     if is_pointwise and ours.elementwise != cost.elementwise:
         reasons.append(_arithmetic(counted))
