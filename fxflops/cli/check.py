@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     parser.add_argument("--repetitions", metavar="R", default="3", help="default: 3")
+    parser.add_argument("--nodes", action="store_true", help="a table of every node, too")
     add_output(parser, FORMATS)
 
 
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             dtype=arguments.dtype,
             repetitions=repetitions,
         )
-    deliver(checked.render(outcome, arguments.format), arguments.output)
+    deliver(checked.render(outcome, arguments.format, nodes=arguments.nodes), arguments.output)
     for failure in outcome.failures:
         print(f"fxflops: {failure}", file=sys.stderr)
     return 0 if outcome.passed else MISMATCH

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from fxflops.crosscheck.convention import split
+from fxflops.crosscheck.convention import RULES_OF, split
 from fxflops.crosscheck.graph import CountedCall
 from fxflops.crosscheck.measure import Kernels, MeasuredCall, Measurement
 from fxflops.crosscheck.verdict import (
@@ -113,6 +113,7 @@ class Run:
 class Check:
     """The outcome for one model at one size on one device.
 
+    ``torch`` is the version that ran, ``rules_of`` that whose rules the profiler is held against.
     ``graph_only`` is how many free calls of the graph the run does not make.
     ``slowest`` and ``unmeasured`` are of the kernels that PyTorch chooses. It passes when no line
     is in ``failures``: every count is the same integer as ours in its convention.
@@ -121,6 +122,7 @@ class Check:
     model: str
     device: str
     torch: str
+    rules_of: str
     dtype: str
     at: Mapping[str, int]
     graph_only: int
@@ -161,6 +163,7 @@ def reconcile(
         model=model,
         device=device,
         torch=version,
+        rules_of=RULES_OF,
         dtype=dtype,
         at=dict(at),
         graph_only=sum(call.named.name not in in_run for call in graph),

@@ -22,15 +22,44 @@ GROUPS = ("torch.profiler", "why", "kernels", "nodes", "measured", "fxflops", "d
 COUNTS = ("flops", "transcendental", "comparison")
 UNMEASURED = ("not measured", "why", "calls", "FLOPs", *COUNTS[1:], "ms", "share")
 SLOWEST = ("slowest node", "module", "ms", "share", "FLOPs", "GFLOP/s", "torch.profiler")
-TEXTS = {"counter", "work", "kernels", "", "why", "module", GROUPS[0], UNMEASURED[0], SLOWEST[0]}
+NODES = (
+    "node",
+    "operator",
+    "torch.profiler [FLOP]",
+    "same rules",
+    "verdict",
+    "FlopCounterMode [FLOP]",
+    "its verdict",
+    "fxflops [FLOP]",
+    "why",
+    "ms",
+)
+TEXTS = {
+    "node",
+    "operator",
+    "verdict",
+    "its verdict",
+    "counter",
+    "work",
+    "kernels",
+    "",
+    "why",
+    "module",
+    GROUPS[0],
+    UNMEASURED[0],
+    SLOWEST[0],
+}
 KERNELS = {
     "math": "attention and recurrent layers spelt out as matrix products",
     "default": "those that PyTorch chooses",
 }
 
 
-def render(check: Check, format: str) -> str:
-    """``check`` as ``table``, ``markdown`` or ``json``."""
+def render(check: Check, format: str, *, nodes: bool = False) -> str:
+    """``check`` as ``table``, ``markdown`` or ``json``.
+
+    ``nodes`` adds a table of every node to the first two; JSON has them in any case.
+    """
     if format == "json":
         return json.dumps(as_object(check), indent=2) + "\n"
     tables = [
@@ -39,6 +68,9 @@ def render(check: Check, format: str) -> str:
         (UNMEASURED, [unmeasured_cells(row) for row in check.unmeasured]),
         (SLOWEST, [slowest_cells(row) for row in check.slowest]),
     ]
+    if nodes:
+        calls = [call for run in check.runs for call in run.calls if run.kernels == "default"]
+        tables.append((NODES, [node_cells(call) for call in calls]))
     if format == "markdown":
         parts = [f"### {title(check)}", *(markdown_table(*table) for table in tables)]
         lines = "\n".join(f"- {line}" for line in remarks(check))
@@ -54,6 +86,7 @@ def as_object(check: Check) -> dict[str, Any]:
         "model": check.model,
         "device": check.device,
         "torch": check.torch,
+        "rules_of": check.rules_of,
         "dtype": check.dtype,
         "at": dict(check.at),
         "passed": check.passed,
@@ -77,6 +110,7 @@ def title(check: Check) -> str:
 def remarks(check: Check) -> list[str]:
     """What the columns mean, and the times of whole calls."""
     return [
+        f"The profiler's rules are those of torch {check.rules_of}, held against each event.",
         "same rules: our count of what the counter has a rule for; fxflops: our count in full.",
         *(times(run) for run in check.runs),
     ]
@@ -142,6 +176,23 @@ def slowest_cells(row: CheckedCall) -> list[str]:
         scaled(integer(row.cost, "flops")),
         f"{rate / 1e9:.2f}" if rate else "",
         str(row.profiler.kind),
+    ]
+
+
+def node_cells(row: CheckedCall) -> list[str]:
+    """One node with both verdicts."""
+    profiler, flop_counter = row.profiler, row.flop_counter
+    return [
+        row.name,
+        row.op,
+        exact(profiler.measured.total),
+        exact(profiler.ours.total),
+        str(profiler.kind),
+        exact(flop_counter.measured.total),
+        str(flop_counter.kind),
+        exact(integer(row.cost, "flops")),
+        profiler.reason,
+        milliseconds(row.seconds),
     ]
 
 

@@ -211,8 +211,12 @@ def test_the_json_has_every_node(capsys):
 @pytest.mark.parametrize("format", ["table", "markdown"])
 def test_the_reports_for_people(format, capsys):
     words = ["check", "torchvision:alexnet", "--size", "64x96", "--format", format]
-    assert main([*words, "--repetitions", "1"]) == 0
+    assert main([*words, "--repetitions", "1", "--nodes"]) == 0
     report = capsys.readouterr().out
+    assert "[FLOP]" in report
+    nodes = [line for line in report.splitlines() if "aten.conv2d.default" in line]
+    assert len(nodes) == 5
+    assert all(line.count("equal") == 2 for line in nodes)
     for said in (
         "aten.max_pool2d.default",
         "features.0",
@@ -223,7 +227,6 @@ def test_the_reports_for_people(format, capsys):
         assert said in report
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("name", ["rtdetr_r18", "rtdetr_r50"])
 def test_on_a_gpu(name):
