@@ -172,14 +172,17 @@ def test_repetitions_must_count_the_same():
 
 
 def test_the_parts_must_sum_up_to_the_whole():
-    parts, counted = [profiled(1.0, mm=2), profiled(1.0, mm=3)], [FlopCounted(7, frozenset())]
-    _require_sums(parts, {"mm": 5}, counted, 7)
-    with pytest.raises(CheckError, match=r"'mm': 6.* in the model, .*'mm': 5"):
-        _require_sums(parts, {"mm": 6}, counted, 7)
-    with pytest.raises(CheckError, match="profiler"):
-        _require_sums(parts, {"bmm": 5}, counted, 7)
-    with pytest.raises(CheckError, match="8 FLOP in the model, 7"):
-        _require_sums(parts, {"mm": 5}, counted, 8)
+    parts = [profiled(1.0, **{"aten::bmm": 2}), profiled(1.0, **{"aten::mul": 3})]
+    counted = [FlopCounted(7, frozenset())]
+    for product in ("aten::bmm", "aten::mm"):
+        _require_sums(parts, {product: 2, "aten::mul": 3}, counted, 7)
+    for ordinary, flop_counter, said in (
+        ({"aten::bmm": 2, "aten::mul": 4}, 7, "elementwise work: 4 FLOP .* 3 in its calls"),
+        ({"aten::bmm": 5}, 7, "contraction: 5 FLOP .* 2 in its calls"),
+        ({"aten::bmm": 2, "aten::mul": 3}, 8, "contraction: 8 FLOP .* 7 in its calls"),
+    ):
+        with pytest.raises(CheckError, match=said):
+            _require_sums(parts, ordinary, counted, flop_counter)
 
 
 def test_calls_are_named_by_their_place_in_the_graph():
