@@ -100,7 +100,7 @@ def assert_detector(outcome):
 
 
 def test_a_detector_off_the_square():
-    assert_detector(check("rtdetr_r18", sizes={"N": 1, "H": 128, "W": 160}, repetitions=2))
+    assert_detector(check("rtdetr_r18", sizes={"N": 1, "H": 128, "W": 160}, repetitions=1))
 
 
 @pytest.mark.slow
@@ -126,16 +126,18 @@ def test_a_vision_transformer():
     assert_only_this_is_hidden(outcome, "attention", "fused attention")
 
 
-def test_deformable_convolution_is_seen_by_the_profiler_alone():
+def test_deformable_convolution_is_not_seen_by_the_flop_counter():
     outcome = check(Deformable(), "x: N 3 H W", sizes={"N": 2, "H": 20, "W": 28}, repetitions=2)
     assert_agrees(outcome)
     deformed = 2 * (2 * 8 * 20 * 28) * (3 * 3 * 3)
-    assert contraction(outcome, "default").measured == contraction(outcome, "default").full
     row = contraction(outcome, "default", "FlopCounterMode")
     assert row.full - row.measured == deformed
     (call,) = (c for c in outcome.runs[-1].calls if c.op == "torchvision.deform_conv2d.default")
     assert call.flop_counter.kind is Kind.NOT_MEASURED
     assert call.flop_counter.reason == "no formula"
+    # Some versions of torchvision call mm, which the profiler counts, and some addmm_, which not.
+    in_place = "product in place" in call.profiler.reason
+    assert call.profiler.measured.contraction == (0 if in_place else deformed)
 
 
 def test_a_recurrent_network():
