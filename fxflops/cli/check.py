@@ -16,7 +16,7 @@ from fxflops.cli.options import (
     sizes,
 )
 
-HELP = "Run a model under torch.profiler and hold its FLOPs against the formula, as integers."
+HELP = "Run a model under PyTorch's own counters and hold them against the formula, node by node."
 FORMATS = ("table", "markdown", "json")
 MISMATCH = 1
 # The profiler's C++ library writes its own news to stderr unless it is told not to.
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     parser.add_argument("--repetitions", metavar="R", default="3", help="default: 3")
+    parser.add_argument("--nodes", action="store_true", help="a table of every node, too")
     add_output(parser, FORMATS)
 
 
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             dtype=arguments.dtype,
             repetitions=repetitions,
         )
-    deliver(checked.render(outcome, arguments.format), arguments.output)
+    deliver(checked.render(outcome, arguments.format, nodes=arguments.nodes), arguments.output)
     for failure in outcome.failures:
         print(f"fxflops: {failure}", file=sys.stderr)
     return 0 if outcome.passed else MISMATCH

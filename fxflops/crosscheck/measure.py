@@ -1,92 +1,232 @@
-"""A model's FLOPs and times as ``torch.profiler`` measures them."""
+"""A model run under PyTorch's two counters, call by call, and timed."""
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
-from collections import Counter
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
+from fxflops.crosscheck.convention import split
+from fxflops.crosscheck.events import Profiled, by_call, flops_of
+from fxflops.crosscheck.stream import (
+    Call,
+    FlopCounted,
+    FlopCounterListener,
+    Listener,
+    Marker,
+    Named,
+    align,
+    require_same,
+)
 from fxflops.errors import CheckError
 
-Attention = Literal["default", "math"]
+Kernels = Literal["math", "default"]
+"""Fused kernels spelt out as the operators that they replace, or those that PyTorch chooses."""
+
 WARM_UPS = 1
-FUSED_ATTENTION = re.compile(r"aten::_scaled_dot_product_(?!attention_math)\w*attention\w*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredCall:
+    """One call of the run: its node, or None where the graph does not have it; what was seen.
+
+    The time in ``profiled`` is the median over the repetitions.
+    """
+
+    name: str
+    node: str | None
+    call: Call
+    profiled: Profiled
+    flop_counter: FlopCounted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What the profiler saw in every repetition, and the median time of a call.
+    """What the counters saw in every repetition, and the median time of a whole call [s].
 
-    ``flops`` are by the profiler's name of the event, such as ``aten::conv2d``; ``fused_attention``
-    is how many times a fused attention kernel ran, whose products the profiler does not see.
+    ``ordinary`` are the FLOPs by event of a profile of the model alone, nobody else listening;
+    ``flop_counter`` is the total of ``FlopCounterMode``, likewise [FLOP].
     """
 
-    attention: Attention
-    flops: Mapping[str, int]
-    fused_attention: int
+    kernels: Kernels
+    calls: tuple[MeasuredCall, ...]
+    ordinary: Mapping[str, int]
+    flop_counter: int
     seconds: float
     repetitions: int
 
 
 def measure(
-    model: nn.Module, inputs: tuple[Tensor, ...], *, attention: Attention, repetitions: int
+    model: nn.Module,
+    inputs: tuple[Tensor, ...],
+    nodes: Sequence[Named],
+    *,
+    kernels: Kernels,
+    recurrent: bool,
+    repetitions: int,
 ) -> Measurement:
-    """Profile ``repetitions`` calls of ``model`` after a warm-up, attention by that backend.
+    """Count and time ``repetitions`` calls of ``model``, whose graph has ``nodes``.
 
-    ``"default"`` lets PyTorch choose a kernel, fused where it has one; ``"math"`` spells
-    attention out as matrix products, which the profiler can count.
+    With the kernels ``"math"``, attention is computed by matrix products, and with ``recurrent``
+    the steps of recurrent layers, too, which both counters can then see.
 
-    Raises CheckError when the FLOPs of two repetitions differ, or an output is not finite.
+    Raises CheckError when the run's calls are not the graph's, when an event with FLOPs belongs
+    to no call, when the parts do not sum up to the whole, when two repetitions differ in a count,
+    and when an output is not finite.
     """
     device = inputs[0].device
-    activities = [ProfilerActivity.CPU]
-    if device.type == "cuda":
-        activities.append(ProfilerActivity.CUDA)
-    seen: list[tuple[dict[str, int], int]] = []
-    seconds: list[float] = []
-    with torch.inference_mode(), _backend(attention):
+
+    def listened(listener: Listener) -> None:
+        with listener:
+            model(*inputs)
+        _synchronise(device)
+
+    with _settings(kernels, recurrent):
         for _ in range(WARM_UPS):
             _require_finite(model(*inputs))
+        listened(first := Listener())
+        calls = first.calls
+        nodes_of = align(nodes, calls)
+        names = [name or f"run_only_{position}" for position, name in enumerate(nodes_of)]
+
+        runs: list[list[Profiled]] = []
+        seconds: list[float] = []
         for _ in range(repetitions):
             seconds.append(_timed(model, inputs, device))
-            with profile(activities=activities, record_shapes=True, with_flops=True) as profiler:
-                model(*inputs)
-                _synchronise(device)
-            seen.append(_flops(profiler))
-    flops, fused = seen[0]
-    if any(other != seen[0] for other in seen):
-        raise CheckError("The profiler counted other FLOPs in another repetition of the same call.")
+            marker = Marker(names)
+            events = _profile(device, partial(listened, marker))
+            require_same(marker.calls, calls)
+            runs.append(by_call(events, names, on_cuda=device.type == "cuda"))
+        ordinary = flops_of(_profile(device, partial(model, *inputs)))
+        counted = _flop_counter(listened, calls)
+        with FlopCounterMode(display=False) as counter:
+            model(*inputs)
+    profiled = _median(runs, names)
+    _require_sums(profiled, ordinary, counted, counter.get_total_flops())
     return Measurement(
-        attention=attention,
-        flops=flops,
-        fused_attention=fused,
+        kernels=kernels,
+        calls=tuple(
+            MeasuredCall(name=name, node=node, call=call, profiled=seen, flop_counter=flops)
+            for name, node, call, seen, flops in zip(
+                names, nodes_of, calls, profiled, counted, strict=True
+            )
+        ),
+        ordinary=ordinary,
+        flop_counter=counter.get_total_flops(),
         seconds=statistics.median(seconds),
         repetitions=repetitions,
     )
 
 
-def _flops(profiler: profile) -> tuple[dict[str, int], int]:
-    """FLOPs by event name, and the number of fused attention kernels."""
-    flops = Counter[str]()
-    fused = 0
-    for event in profiler.events() or ():  # type: ignore[no-untyped-call]
-        flops[event.name] += event.flops or 0
-        fused += bool(FUSED_ATTENTION.fullmatch(event.name))
-    return dict(+flops), fused
+@contextmanager
+def _settings(kernels: Kernels, recurrent: bool) -> Iterator[None]:
+    """Inference without the fused transformer layers, which the graph does not have either."""
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        if kernels == "math":
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            if recurrent:
+                stack.enter_context(_without(torch.backends.mkldnn))
+                stack.enter_context(_without(torch.backends.cudnn))
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
-def _backend(attention: Attention) -> AbstractContextManager[None]:
-    return sdpa_kernel(SDPBackend.MATH) if attention == "math" else nullcontext()
+@contextmanager
+def _without(library: Any) -> Iterator[None]:
+    """With a library of kernels (``torch.backends.cudnn``, …) switched off."""
+    before = library.enabled
+    library.enabled = False
+    try:
+        yield
+    finally:
+        library.enabled = before
+
+
+def _profile(device: torch.device, run: Callable[[], Any]) -> list[Any]:
+    """The profiler's events of what ``run`` does, kernels included where there are any."""
+    activities = [ProfilerActivity.CPU]
+    if device.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
+    _synchronise(device)
+    with profile(activities=activities, record_shapes=True, with_flops=True) as profiler:
+        run()
+        _synchronise(device)
+    return list(profiler.events() or ())
+
+
+def _flop_counter(listened: Callable[[Listener], None], calls: Sequence[Call]) -> list[FlopCounted]:
+    """What ``FlopCounterMode`` says of each call."""
+    with Listener() as executed, FlopCounterMode(display=False) as counter:
+        listener = FlopCounterListener(counter, executed)
+        listened(listener)
+    require_same(listener.calls, calls)
+    return listener.counted
+
+
+def _median(runs: Sequence[Sequence[Profiled]], names: Sequence[str]) -> list[Profiled]:
+    """What every repetition saw, with the median of its times.
+
+    Raises CheckError, with the node's name, where a repetition has other FLOPs.
+    """
+    medians = []
+    for name, seen in zip(names, zip(*runs, strict=True), strict=True):
+        for other in seen:
+            if other.flops != seen[0].flops:
+                raise CheckError(
+                    f"The profiler counted {dict(other.flops)} at {name} in one repetition and "
+                    f"{dict(seen[0].flops)} in another."
+                )
+        seconds = statistics.median(other.seconds for other in seen)
+        medians.append(replace(seen[0], seconds=seconds))
+    return medians
+
+
+def _require_sums(
+    profiled: Sequence[Profiled],
+    ordinary: Mapping[str, int],
+    counted: Sequence[FlopCounted],
+    flop_counter: int,
+) -> None:
+    """Raise CheckError where the calls together are not what an ordinary count of the model is.
+
+    Which product it is may differ: PyTorch folds a batch into one matrix (mm in the place of bmm)
+    only where nobody listens.
+    """
+    parts = [split(seen.flops) for seen in profiled]
+    whole = split(ordinary)
+    for what, in_calls, in_model in (
+        (
+            "The profiler's contraction",
+            sum(flops.contraction for flops in parts),
+            whole.contraction,
+        ),
+        (
+            "The profiler's elementwise work",
+            sum(flops.elementwise for flops in parts),
+            whole.elementwise,
+        ),
+        ("The flop counter's contraction", sum(call.flops for call in counted), flop_counter),
+    ):
+        if in_calls != in_model:
+            raise CheckError(
+                f"{what}: {in_model} FLOP are measured in the model, {in_calls} in its calls; the "
+                "calls do not make up the model."
+            )
 
 
 def _timed(model: nn.Module, inputs: tuple[Tensor, ...], device: torch.device) -> float:

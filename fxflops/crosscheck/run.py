@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fxflops import models
-from fxflops.capture.prepare import failure, floating_dtype
-from fxflops.crosscheck.measure import Attention, measure
+from fxflops.capture.prepare import failure, floating_dtype, on_meta
+from fxflops.crosscheck.graph import counted_calls
+from fxflops.crosscheck.measure import Kernels, measure
 from fxflops.crosscheck.reconcile import Check, reconcile
 from fxflops.errors import CheckError, FxflopsError
 from fxflops.inputs import Axis, InputSpec
 from fxflops.pipeline import analyze
+from fxflops.registry import family
 
-BACKENDS: tuple[Attention, ...] = ("math", "default")
+KERNELS: tuple[Kernels, ...] = ("math", "default")
 SEED = 0
 
 
 def check(
-    model: str,
+    model: str | nn.Module,
     inputs: str | None = None,
     *,
     sizes: Mapping[str, int],
@@ -28,7 +31,10 @@ def check(
     dtype: str | None = None,
     repetitions: int = 3,
 ) -> Check:
-    """Hold the formula of a named model against ``torch.profiler`` at ``sizes``.
+    """Hold the formula of a model against what PyTorch's counters measure at ``sizes``.
+
+    The model, a name or a module, which is not changed, runs in eval mode with its own weights on
+    random finite input.
 
     Raises CheckError when the device is missing or the measurement fails, and what `analyze`
     raises.
@@ -39,23 +45,37 @@ def check(
     values = analysis.values()
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
     torch.manual_seed(SEED)
-    module = models.build(models.find(model)).eval().to(device)
+    module = models.build(models.find(model)) if isinstance(model, str) else copy.deepcopy(model)
+    module = module.eval().to(device)
     if dtype is not None:
         module = module.to(getattr(torch, dtype))
+    graph = counted_calls(on_meta(module), analysis.inputs, at)
+    recurrent = any(family(call.named.call.op) == "recurrent" for call in graph)
     tensors = random_inputs(analysis.inputs, at, floating_dtype(module), device)
+    nodes = [call.named for call in graph]
     try:
-        measurements = tuple(
-            measure(module, tensors, attention=attention, repetitions=repetitions)
-            for attention in BACKENDS
-        )
+        measurements = [
+            measure(
+                module,
+                tensors,
+                nodes,
+                kernels=kernels,
+                recurrent=recurrent,
+                repetitions=repetitions,
+            )
+            for kernels in KERNELS
+        ]
     except FxflopsError:
         raise
     except Exception as error:
-        raise CheckError(f"{model} does not run on {device}: {failure(error)}") from error
+        raise CheckError(f"{analysis.model} does not run on {device}: {failure(error)}") from error
     return reconcile(
-        analysis,
-        at,
-        measurements,
+        model=analysis.model,
+        dtype=analysis.dtype,
+        at=at,
+        formula=analysis.total.at(values),
+        graph=graph,
+        measurements=measurements,
         device=torch.cuda.get_device_name() if device == "cuda" else "cpu",
         version=torch.__version__,
     )

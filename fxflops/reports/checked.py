@@ -3,45 +3,80 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
-from fxflops.crosscheck.reconcile import Check, Compared, Unmeasured
+from fxflops.crosscheck.reconcile import Check, CheckedCall, Group, Run, Total, Unmeasured
+from fxflops.records import Cost
 from fxflops.reports.markdown import markdown_table
 from fxflops.reports.terminal import rendered
 from fxflops.reports.wording import exact, scaled
 
-SCHEMA = "fxflops-check/1"
-COMPARED = ("family", "attention", "profiler [FLOP]", "fxflops [FLOP]", "difference", "verdict")
-UNMEASURED = ("not measured by the profiler", "calls", "FLOPs", "transcendental", "comparison")
+SCHEMA = "fxflops-check/2"
+TOTALS = ("counter", "work", "kernels", "measured [FLOP]", "fxflops, same rules", "", "fxflops")
+GROUPS = ("torch.profiler", "why", "kernels", "nodes", "measured", "fxflops", "difference [FLOP]")
+COUNTS = ("flops", "transcendental", "comparison")
+UNMEASURED = ("not measured", "why", "calls", "FLOPs", *COUNTS[1:], "ms", "share")
+SLOWEST = ("slowest node", "module", "ms", "share", "FLOPs", "GFLOP/s", "torch.profiler")
+NODES = (
+    "node",
+    "operator",
+    "torch.profiler [FLOP]",
+    "same rules",
+    "verdict",
+    "FlopCounterMode [FLOP]",
+    "its verdict",
+    "fxflops [FLOP]",
+    "why",
+    "ms",
+)
+TEXTS = {
+    "node",
+    "operator",
+    "verdict",
+    "its verdict",
+    "counter",
+    "work",
+    "kernels",
+    "",
+    "why",
+    "module",
+    GROUPS[0],
+    UNMEASURED[0],
+    SLOWEST[0],
+}
+KERNELS = {
+    "math": "attention and recurrent layers spelt out as matrix products",
+    "default": "those that PyTorch chooses",
+}
 
 
-def render(check: Check, format: str) -> str:
-    """``check`` as ``table``, ``markdown`` or ``json``."""
+def render(check: Check, format: str, *, nodes: bool = False) -> str:
+    """``check`` as ``table``, ``markdown`` or ``json``.
+
+    ``nodes`` adds a table of every node to the first two; JSON has them in any case.
+    """
     if format == "json":
         return json.dumps(as_object(check), indent=2) + "\n"
-    compared = [compared_cells(row) for row in check.compared]
-    unmeasured = [unmeasured_cells(row) for row in check.unmeasured]
+    tables = [
+        (TOTALS, [total_cells(row) for row in check.totals]),
+        (GROUPS, [group_cells(row) for row in check.groups]),
+        (UNMEASURED, [unmeasured_cells(row) for row in check.unmeasured]),
+        (SLOWEST, [slowest_cells(row) for row in check.slowest]),
+    ]
+    if nodes:
+        calls = [call for run in check.runs for call in run.calls if run.kernels == "default"]
+        tables.append((NODES, [node_cells(call) for call in calls]))
     if format == "markdown":
-        parts = [
-            f"### {title(check)}",
-            markdown_table(COMPARED, compared),
-            markdown_table(UNMEASURED, unmeasured),
-            f"{times(check)}.\n\n**{verdict(check)}**",
-        ]
-        return "\n\n".join(parts) + "\n"
-    return rendered(
-        title(check),
-        "",
-        _table(COMPARED, compared, 2),
-        "",
-        _table(UNMEASURED, unmeasured, 1),
-        "",
-        times(check),
-        verdict(check),
-    )
+        parts = [f"### {title(check)}", *(markdown_table(*table) for table in tables)]
+        lines = "\n".join(f"- {line}" for line in remarks(check))
+        return "\n\n".join([*parts, lines, f"**{verdict(check)}**"]) + "\n"
+    shown = [part for table in tables for part in ("", _table(*table))]
+    return rendered(title(check), *shown, "", *remarks(check), verdict(check))
 
 
 def as_object(check: Check) -> dict[str, Any]:
@@ -51,15 +86,17 @@ def as_object(check: Check) -> dict[str, Any]:
         "model": check.model,
         "device": check.device,
         "torch": check.torch,
+        "rules_of": check.rules_of,
+        "dtype": check.dtype,
         "at": dict(check.at),
         "passed": check.passed,
-        "compared": [
-            {**asdict(row), "difference": row.difference, "agrees": row.agrees}
-            for row in check.compared
-        ],
-        "unmeasured": [asdict(row) for row in check.unmeasured],
-        "measurements": [asdict(measured) for measured in check.measurements],
         "failures": list(check.failures),
+        "graph_only": check.graph_only,
+        "totals": [{**asdict(row), "agrees": row.agrees} for row in check.totals],
+        "groups": [asdict(row) for row in check.groups],
+        "unmeasured": [asdict(row) for row in check.unmeasured],
+        "slowest": [row.name for row in check.slowest],
+        "runs": [asdict(run) for run in check.runs],
     }
 
 
@@ -67,53 +104,119 @@ def title(check: Check) -> str:
     """The model, the size, where it ran."""
     sizes = ", ".join(f"{name}={size}" for name, size in check.at.items())
     at = f" at {sizes}" if sizes else ""
-    return f"{check.model}{at}: torch.profiler ({check.device}, torch {check.torch}) and fxflops"
+    return f"{check.model}{at} ({check.dtype}): measured ({check.device}, torch {check.torch})"
 
 
-def times(check: Check) -> str:
-    """The median time of a call with each attention backend."""
-    return "; ".join(
-        f"{m.attention} attention: {1000 * m.seconds:.1f} ms a call, median of {m.repetitions}"
-        for m in check.measurements
+def remarks(check: Check) -> list[str]:
+    """What the columns mean, and the times of whole calls."""
+    return [
+        f"The profiler's rules are those of torch {check.rules_of}, held against each event.",
+        "same rules: our count of what the counter has a rule for; fxflops: our count in full.",
+        *(times(run) for run in check.runs),
+    ]
+
+
+def times(run: Run) -> str:
+    """The median time of a call, and the part of it where the profiler counts nothing."""
+    return (
+        f"{run.kernels} kernels ({KERNELS[run.kernels]}): {milliseconds(run.seconds)} ms a call, "
+        f"{milliseconds(run.in_calls)} ms in its operators under the profiler, medians of "
+        f"{run.repetitions}; {percent(run.unmeasured_share)} in nodes without profiler FLOPs."
     )
 
 
 def verdict(check: Check) -> str:
     """One sentence."""
     if check.passed:
-        return "Static and measured agree as integers; each difference is explained."
+        return "Static and measured agree as integers, node by node; each difference is explained."
     return "Static and measured DISAGREE."
 
 
-def compared_cells(row: Compared) -> list[str]:
-    """One family with one attention backend."""
-    if not row.agrees:
-        outcome = "MISMATCH"
-    elif row.hidden:
-        outcome = "the products of fused attention"
-    else:
-        outcome = "equal"
+def total_cells(row: Total) -> list[str]:
+    """One counter with one choice of kernels."""
     return [
-        row.family,
-        row.attention,
+        row.counter,
+        row.work,
+        row.kernels,
         exact(row.measured),
-        exact(row.counted),
+        exact(row.ours),
+        "equal" if row.agrees else "MISMATCH",
+        exact(row.full),
+    ]
+
+
+def group_cells(row: Group) -> list[str]:
+    """The calls with one verdict."""
+    return [
+        str(row.kind),
+        row.reason,
+        row.kernels,
+        str(row.calls),
+        exact(row.measured),
+        exact(integer(row.cost, "flops")),
         exact(row.difference),
-        outcome,
     ]
 
 
 def unmeasured_cells(row: Unmeasured) -> list[str]:
     """One operator that the profiler gives no FLOPs."""
-    counts = (row.cost.flops, row.cost.transcendental, row.cost.comparison)
-    return [row.op, str(row.calls), *(scaled(n) for n in counts if isinstance(n, int))]
+    counts = [scaled(integer(row.cost, name)) for name in COUNTS]
+    time = [milliseconds(row.seconds), percent(row.share)]
+    return [row.op, row.reason, str(row.calls), *counts, *time]
 
 
-def _table(headings: tuple[str, ...], rows: list[list[str]], text_columns: int) -> Table:
+def slowest_cells(row: CheckedCall) -> list[str]:
+    """One node, with the rate at which it computes."""
+    rate = row.flops_per_second
+    return [
+        row.name,
+        row.path,
+        milliseconds(row.seconds),
+        percent(row.share),
+        scaled(integer(row.cost, "flops")),
+        f"{rate / 1e9:.2f}" if rate else "",
+        str(row.profiler.kind),
+    ]
+
+
+def node_cells(row: CheckedCall) -> list[str]:
+    """One node with both verdicts."""
+    profiler, flop_counter = row.profiler, row.flop_counter
+    return [
+        row.name,
+        row.op,
+        exact(profiler.measured.total),
+        exact(profiler.ours.total),
+        str(profiler.kind),
+        exact(flop_counter.measured.total),
+        str(flop_counter.kind),
+        exact(integer(row.cost, "flops")),
+        profiler.reason,
+        milliseconds(row.seconds),
+    ]
+
+
+def integer(cost: Cost, name: str) -> int | None:
+    """A quantity of a cost at some size."""
+    count = getattr(cost, name)
+    return count if isinstance(count, int) else None
+
+
+def milliseconds(seconds: float) -> str:
+    """Three decimals below 10 ms, one above."""
+    return f"{1000 * seconds:.{1 if seconds >= 0.01 else 3}f}"
+
+
+def percent(share: float) -> str:
+    """With one decimal."""
+    return f"{100 * share:.1f} %"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None)
-    for position, heading in enumerate(headings):
-        is_text = position < text_columns or heading == "verdict"
-        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
+    for heading in headings:
+        is_text = heading in TEXTS
+        table.add_column(Text(heading), justify="left" if is_text else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     return table

@@ -1,0 +1,82 @@
+"""The captured graph at one size, as a check needs it: what each call costs, in integers."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch.fx
+from torch import nn
+from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
+
+from fxflops.capture import trace
+from fxflops.crosscheck.convention import Flops, in_convention
+from fxflops.crosscheck.stream import Call, Named, shapes_of
+from fxflops.errors import CheckError
+from fxflops.inputs import InputSpec
+from fxflops.passes.count import bind, count, shaped
+from fxflops.records import Cost, NodeCost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedCall:
+    """One operator call of the graph, with concrete sizes.
+
+    ``cost`` is what we count of it, in integers; ``own`` the part of it which the profiler is known
+    to see; ``has_alpha`` whether a sum has another factor than 1; ``is_broadcast`` whether the
+    result is larger than the first operand.
+    """
+
+    named: Named
+    path: str
+    cost: Cost
+    own: Flops
+    has_alpha: bool
+    is_broadcast: bool
+
+
+def counted_calls(
+    model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]
+) -> tuple[CountedCall, ...]:
+    """What ``model``, on the meta device, calls at these sizes, counted without any symbol.
+
+    Raises CaptureError where it does not run at them, and CheckError for an operator without a
+    formula: a lower bound proves nothing.
+    """
+    captured = trace.capture(model, inputs.fixed(sizes), {})
+    nodes = [
+        node
+        for node in captured.graph.nodes
+        if node.meta["kind"] == "operator" and node.target is not operator.getitem
+    ]
+    costs = count(captured)
+    unknown = sorted({str(cost.op) for cost in costs if cost.cost is None})
+    if unknown:
+        raise CheckError(
+            f"The model has uncounted operators: {', '.join(unknown)}. Give them a formula."
+        )
+    return tuple(_call(node, cost) for node, cost in zip(nodes, costs, strict=True))
+
+
+def _call(node: torch.fx.Node, counted: NodeCost) -> CountedCall:
+    assert counted.cost is not None
+    shapes = shapes_of(node.meta["val"])
+    arguments: dict[str, Any] = {}
+    if isinstance(node.target, OpOverload):
+        values = torch.fx.node.map_arg((node.args, node.kwargs), lambda n: n.meta["val"])
+        bound = bind(node.target, *values)
+        arguments = {name: shaped(value, int) for name, value in bound.items()}
+    return CountedCall(
+        named=Named(
+            name=node.name,
+            where=counted.where,
+            call=Call(node.target, shapes, counted.free is not None),
+        ),
+        path=counted.path,
+        cost=counted.cost,
+        own=in_convention(node.target, arguments, counted.cost),
+        has_alpha=arguments.get("alpha", 1) != 1,
+        is_broadcast=arguments.get("self") != shapes[0] if shapes else False,
+    )
