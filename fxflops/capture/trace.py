@@ -40,10 +40,13 @@ from fxflops.symbolic import Dim
 from fxflops.symbolic.node import SizeSpace
 
 
-def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Capture:
+def capture(
+    model: nn.Module, inputs: InputSpec, hints: Mapping[str, int], *, with_rules: bool = True
+) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
-    ``hints`` are the sizes at which the model's own decisions are taken and recorded.
+    ``hints`` are the sizes at which the model's own decisions are taken and recorded. Without
+    ``with_rules`` every result is that of PyTorch's own kernel (see `fxflops.capture.shapes`).
 
     Raises CaptureError when the model does not run, and SpecialisedError, with the source line,
     when it fixes an axis that the spec leaves free.
@@ -57,7 +60,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
     space = SizeSpace(values, assume)
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
-    recorder = Recorder(with_rules=bool(symbols))
+    recorder = Recorder(with_rules=with_rules)
     try:
         with torch.inference_mode(), torch.device("meta"), _symbolic(bool(symbols)):
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
@@ -113,11 +116,7 @@ def _is_symbolic(value: object) -> bool:
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Writes every operator call into ``graph``; ``paths`` is the stack of modules running.
-
-    Without the rules of `fxflops.capture.shapes` every result is that of PyTorch's own kernel, so
-    that a recount at given sizes, which runs without, holds against a formula that had them.
-    """
+    """Writes every operator call into ``graph``; ``paths`` is the stack of modules running."""
 
     def __init__(self, *, with_rules: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
