@@ -10,7 +10,15 @@ from torch import Tensor, nn
 
 from fxflops import models
 from fxflops.capture import Capture, trace
-from fxflops.capture.prepare import floating_dtype, hints, on_meta, packages_of, prepared, symbol_of
+from fxflops.capture.prepare import (
+    alone,
+    floating_dtype,
+    hints,
+    on_meta,
+    packages_of,
+    prepared,
+    symbol_of,
+)
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
 from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, TensorInput, parse
@@ -44,12 +52,23 @@ def analyze(
 
     Raises ModelError, SpecError, CaptureError.
     """
+    with alone():
+        return _analyze(model, inputs, defaults or {}, dtype, frontend)
+
+
+def _analyze(
+    model: str | nn.Module,
+    inputs: Inputs | None,
+    defaults: Mapping[str, int],
+    dtype: str | None,
+    frontend: Frontend,
+) -> Analysis:
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
     named = _named(model)
     spec = _spec(inputs, named)
-    known = {**named.defaults, **(defaults or {})}
-    _require_names(spec, defaults or {}, named.name)
+    known = {**named.defaults, **defaults}
+    _require_names(spec, defaults, named.name)
     known = {axis.name: known[axis.name] for axis in spec.axes if axis.name in known}
     _require_axes(spec, known, named.name)
     module = models.build_empty(named)

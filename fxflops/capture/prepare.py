@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
+import torch.utils._python_dispatch as python_dispatch  # private: the modes that listen
 from torch import Tensor, nn
 
 from fxflops.capture.source import raised_at
 from fxflops.errors import CaptureError
 from fxflops.inputs import Axis, InputSpec
 from fxflops.symbolic import Symbol
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Nothing that listens to operators outside hears those inside: a capture in a capture."""
+    if not python_dispatch._get_current_dispatch_mode_stack():
+        yield
+        return
+    with python_dispatch._disable_current_modes():
+        yield
 
 
 def on_meta(model: nn.Module, dtype: str | None = None) -> nn.Module:
