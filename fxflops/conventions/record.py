@@ -7,6 +7,7 @@ each call knows the operators inside it, and its shapes are formulas of the inpu
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import (
     _get_current_dispatch_mode,  # private: the recorder that is running
 )
@@ -56,7 +57,8 @@ class Call:
 
     ``target`` is the module, the function's name such as ``"F.relu"`` or ``"Tensor.mul"``, or the
     ``OpOverload``; ``path`` the module called, or the one that calls. In ``args``, ``kwargs`` and
-    ``out`` a tensor is its shape; an operator has its arguments by name, in ``kwargs``.
+    ``out`` a tensor is its shape; an operator has its arguments by name, in ``kwargs``, and
+    ``strided`` names those that do not lie in memory as their shape says.
     """
 
     target: Any
@@ -65,6 +67,7 @@ class Call:
     kwargs: Mapping[str, Any]
     out: Any
     nodes: tuple[NodeCost, ...]
+    strided: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -148,13 +151,19 @@ def _operator_call(node: torch.fx.Node, cost: NodeCost) -> Call:
     positional, named = torch.fx.node.map_arg(
         (node.args, node.kwargs), lambda source: source.meta["val"]
     )
+    arguments = bind(op, positional, named)
     return Call(
         target=op,
         path=cost.path,
         args=(),
-        kwargs={k: shaped(v, own_reader) for k, v in bind(op, positional, named).items()},
+        kwargs={name: shaped(value, own_reader) for name, value in arguments.items()},
         out=shaped(node.meta["val"], own_reader),
         nodes=(cost,),
+        strided=frozenset(
+            name
+            for name, value in arguments.items()
+            if isinstance(value, Tensor) and not value.is_contiguous()
+        ),
     )
 
 
@@ -225,7 +234,9 @@ class _Watch:
     def _listening(self, label: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def listening(*args: Any, **kwargs: Any) -> Any:
-            if not isinstance(_get_current_dispatch_mode(), trace.Recorder):
+            # With a function mode on, PyTorch looks a function up again to hand it to the mode.
+            again = sys._getframe(1).f_code.co_name == "__torch_function__"
+            if again or not isinstance(_get_current_dispatch_mode(), trace.Recorder):
                 return function(*args, **kwargs)
             self._started.append(_last_node())
             out = function(*args, **kwargs)
