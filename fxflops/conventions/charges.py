@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from torch import nn
+
 from fxflops.conventions.record import Call, Record
 from fxflops.symbolic import Dim
 
@@ -82,3 +84,22 @@ def sum_of(charges: Iterable[Charge]) -> Dim:
 def nothing(call: Call) -> Amount:
     """No charge."""
     return Amount()
+
+
+def by_module(
+    record: Record, rules: Mapping[type[nn.Module], Rule], *, subclasses: bool = False
+) -> Iterator[Charge]:
+    """Charges by the type of the module called; ``subclasses`` are of the nearest type."""
+    for call in record.modules:
+        lineage = type(call.target).__mro__ if subclasses else (type(call.target),)
+        rule = next((rules[kind] for kind in lineage if kind in rules), None)
+        if rule is not None:
+            yield Charge(call=call, amount=rule(call))
+
+
+def times(charge: Charge, factor: int, slip: str) -> Iterator[Charge]:
+    """The charge as often as a tool adds it; what is above once is its ``slip``."""
+    if factor:
+        yield charge
+    for _ in range(factor - 1):
+        yield Charge(call=charge.call, amount=charge.amount, slip=slip)

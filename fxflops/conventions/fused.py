@@ -33,7 +33,11 @@ def on_the_fast_path(record: Record) -> frozenset[str]:
     inside: set[str] = set()
     for call in record.modules:
         module = call.target
-        if type(module) is not nn.MultiheadAttention or len(call.args) < 3 or len(call.args[0]) != 3:
+        if (
+            type(module) is not nn.MultiheadAttention
+            or len(call.args) < 3
+            or len(call.args[0]) != 3
+        ):
             continue
         packed = any(
             node.op.name() == "aten::linear"

@@ -8,7 +8,7 @@ each call knows the operators inside it, and its shapes are formulas of the inpu
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -72,7 +72,9 @@ class Call:
     @property
     def name(self) -> str:
         """As reports show it."""
-        return type(self.target).__name__ if isinstance(self.target, nn.Module) else str(self.target)
+        return (
+            type(self.target).__name__ if isinstance(self.target, nn.Module) else str(self.target)
+        )
 
     def argument(self, position: int, name: str) -> Any:
         """An argument given by position or by name; None where it is not given."""
@@ -103,17 +105,19 @@ class Record:
         """Our count, in total."""
         return total(node.cost for node in self.nodes if node.cost)
 
-    def multiplicity(self) -> dict[nn.Module, int]:
+    def multiplicity(self, stop: Container[type[nn.Module]] = ()) -> dict[nn.Module, int]:
         """How often a walk through children meets each module: more than once where it is shared.
 
-        A parent lists a child once however many names it has for it.
+        A parent lists a child once however many names it has for it. The walk does not look into
+        modules of the types ``stop``.
         """
         times = dict.fromkeys(self.model.modules(), 0)
 
         def walk(module: nn.Module) -> None:
             times[module] += 1
-            for child in module.children():
-                walk(child)
+            if type(module) not in stop:
+                for child in module.children():
+                    walk(child)
 
         walk(self.model)
         return times
@@ -228,7 +232,9 @@ class _Watch:
         with ExitStack() as stack:
             for owner, name in FUNCTIONS:
                 stack.callback(_restoration(owner, name))
-                setattr(owner, name, self._listening(f"{LABELS[owner]}.{name}", getattr(owner, name)))
+                setattr(
+                    owner, name, self._listening(f"{LABELS[owner]}.{name}", getattr(owner, name))
+                )
             yield
 
     def _listening(self, label: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -240,9 +246,7 @@ class _Watch:
                 return function(*args, **kwargs)
             self._started.append(_last_node())
             out = function(*args, **kwargs)
-            self.function_calls.append(
-                self._seen(label, _recorder().paths[-1], args, kwargs, out)
-            )
+            self.function_calls.append(self._seen(label, _recorder().paths[-1], args, kwargs, out))
             return out
 
         return listening
