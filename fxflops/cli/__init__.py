@@ -1,4 +1,4 @@
-"""The command line: ``fxflops [count] MODEL …`` and ``fxflops check MODEL …``.
+"""The command line: ``fxflops [count] MODEL …``, ``fxflops check MODEL …``, ``explain``.
 
 One file per command, each with ``HELP``, ``add_arguments(parser)`` and ``run(arguments) -> int``.
 Exit status: 0 done, 1 the answer is no, 2 the user's input is at fault.
@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from fxflops.errors import FxflopsError
 
-COMMANDS = ("count", "check")
+COMMANDS = ("count", "check", "explain")
 INPUT_AT_FAULT = 2
 INTERRUPTED = 130
 
@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog=f"fxflops {command}" if named else "fxflops",
         description=module.HELP,
-        epilog=None if named else "Commands: count (the default), check. See fxflops check --help.",
+        epilog=None
+        if named
+        else "Commands: count (the default), check, explain. See fxflops check --help.",
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

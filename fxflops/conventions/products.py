@@ -13,7 +13,7 @@ from fxflops.symbolic import Dim
 def linear(call: Call) -> Dim:
     """prod(input) * out_features."""
     weight: Shape = call.kwargs["weight"]
-    return numel(call.kwargs["input"]) * weight[0]
+    return weight[0] * numel(call.kwargs["input"])
 
 
 def matmul(call: Call) -> Dim:
@@ -41,8 +41,8 @@ def conv_transpose(call: Call) -> Dim:
 def attention(call: Call) -> Dim:
     """Scores of every query and key, and their product with the values."""
     query, key, value = (call.kwargs[name] for name in ("query", "key", "value"))
-    scores = numel(query[:-1]) * key[-2]
-    return scores * (query[-1] + value[-1])
+    heads: Dim = query[-1] + value[-1]
+    return numel(query[:-1]) * key[-2] * heads
 
 
 def once(count: Callable[[Call], Dim]) -> Rule:

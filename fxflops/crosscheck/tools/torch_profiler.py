@@ -17,5 +17,5 @@ def run(model: nn.Module, inputs: tuple[Tensor, ...]) -> Reading:
         activities=[ProfilerActivity.CPU], record_shapes=True, with_flops=True
     ) as profiler:
         model(*inputs)
-    events = profiler.events() or ()  # type: ignore[no-untyped-call]
+    events = profiler.events() or ()
     return Reading(total=sum(event.flops or 0 for event in events))
