@@ -13,6 +13,7 @@ from fxflops.cli.options import (
     require_writable,
     sizes,
 )
+from fxflops.cli.quoted import quoted
 from fxflops.errors import SpecError
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
@@ -34,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what captures the graph (default: auto, trace and else export)",
     )
+    parser.add_argument(
+        "--convention",
+        metavar="NAME",
+        help="the number that another tool gives: torch-profiler, flop-counter, fvcore, ptflops, "
+        "ptflops-aten, thop, ultralytics-thop, calflops, torchinfo, torchprofile; or fxflops, "
+        "contraction, macs",
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 if an operator is uncounted")
     add_output(parser, FORMATS)
 
@@ -43,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     at = sizes(arguments)
     depth = _depth(arguments)
     require_writable(arguments.output)
+    if arguments.convention is not None:
+        return quoted(arguments, at)
 
     with progress(f"Capturing {arguments.model} …"):
         from fxflops.pipeline import analyze

@@ -25,6 +25,11 @@ def names() -> tuple[str, ...]:
     return tuple(module.name.replace("_", "-") for module in iter_modules(known.__path__))
 
 
+def name_of(convention: Convention) -> str:
+    """The name under which a convention is found."""
+    return next(name for name in names() if find(name) is convention)
+
+
 def find(name: str) -> Convention:
     """The convention of this name; ``torch.profiler`` and ``FlopCounterMode`` are names, too.
 

@@ -41,8 +41,9 @@ def conv_transpose(call: Call) -> Dim:
 def attention(call: Call) -> Dim:
     """Scores of every query and key, and their product with the values."""
     query, key, value = (call.kwargs[name] for name in ("query", "key", "value"))
-    heads: Dim = query[-1] + value[-1]
-    return numel(query[:-1]) * key[-2] * heads
+    keys: Dim = key[-2]
+    widths: Dim = query[-1] + value[-1]
+    return numel(query[:-1]) * keys * widths
 
 
 def once(count: Callable[[Call], Dim]) -> Rule:

@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import (
 )
 
 from fxflops.capture import trace
+from fxflops.capture.prepare import example_inputs, floating_dtype
 from fxflops.dims import own_reader
 from fxflops.inputs import InputSpec
 from fxflops.passes.count import bind, count, shaped
@@ -86,7 +87,8 @@ class Record:
     """Everything that a convention may look at.
 
     ``operators`` are all the graph's, ``modules`` and ``functions`` in the order in which they
-    return. ``batch`` is the leading size of the first input.
+    return. ``batch`` is the leading size of the first input; ``example`` are inputs on the meta
+    device of the sizes that the capture was traced with.
     """
 
     model: nn.Module
@@ -94,6 +96,7 @@ class Record:
     modules: tuple[Call, ...]
     functions: tuple[Call, ...]
     batch: Dim
+    example: tuple[Tensor, ...]
 
     @property
     def nodes(self) -> tuple[NodeCost, ...]:
@@ -147,6 +150,7 @@ def record(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Rec
         modules=tuple(call.with_costs(costs) for call in watch.module_calls),
         functions=tuple(call.with_costs(costs) for call in watch.function_calls),
         batch=shape[0] if shape else 1,
+        example=example_inputs(inputs, hints, floating_dtype(model)),
     )
 
 

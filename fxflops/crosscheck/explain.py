@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fxflops import conventions, models
-from fxflops.capture.prepare import hints, on_meta
+from fxflops import conventions
 from fxflops.conventions.charges import Convention
-from fxflops.conventions.record import Record, record
+from fxflops.conventions.quote import record_of
+from fxflops.conventions.record import Record
 from fxflops.conventions.waterfall import Waterfall, waterfall
 from fxflops.crosscheck.peers import Measured, measure
 from fxflops.errors import CheckError
 from fxflops.pipeline import analyze
-from fxflops.records import Analysis
 from fxflops.symbolic import Symbol, evaluate
 
 TOOLS = (
@@ -107,8 +106,7 @@ def tool_names(names: Sequence[str]) -> tuple[str, ...]:
         return TOOLS
     chosen = []
     for name in names:
-        convention = conventions.find(name)
-        found = next(tool for tool in conventions.names() if conventions.find(tool) is convention)
+        found = conventions.name_of(conventions.find(name))
         if found not in TOOLS:
             raise CheckError(f"{found} is a convention of ours; tools are {', '.join(TOOLS)}.")
         chosen.append(found)
@@ -135,7 +133,7 @@ def explain(
     analysis = analyze(model, inputs, defaults=sizes, dtype=dtype)
     values = analysis.values()
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
-    recorded = record_of(model, analysis, dtype)
+    recorded = record_of(model, analysis, dtype, at=at)
     chosen = pythons or {}
     explanations = []
     for name in names:
@@ -151,18 +149,6 @@ def explain(
     return Explanations(
         model=analysis.model, at=at, dtype=analysis.dtype, tools=tuple(explanations)
     )
-
-
-def record_of(model: str, analysis: Analysis, dtype: str | None = None) -> Record:
-    """The graph of ``analysis`` with its calls.
-
-    Raises CheckError for a model with uncounted operators: a lower bound explains nothing.
-    """
-    if analysis.uncounted:
-        ops = ", ".join(sorted({str(node.op) for node in analysis.uncounted}))
-        raise CheckError(f"{analysis.model} has uncounted operators: {ops}. Give them a formula.")
-    module = on_meta(models.build_empty(models.find(model)), dtype)
-    return record(module, analysis.inputs, hints(analysis.inputs, analysis.defaults))
 
 
 def _explanation(

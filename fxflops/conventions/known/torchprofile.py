@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -10,7 +10,9 @@ from fxflops.conventions.charges import Amount, Charge, Convention, Rule, by_ope
 from fxflops.conventions.fused import on_the_fast_path
 from fxflops.conventions.products import attention, bmm, conv, einsum, linear, matmul, once
 from fxflops.conventions.record import Call, Record
+from fxflops.conventions.traced_sizes import products_of_sizes
 from fxflops.dims import numel
+from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 NEAREST, BICUBIC = 1, 2
@@ -66,6 +68,10 @@ def charges(record: Record) -> Iterator[Charge]:
             yield charge
 
 
+def _products_of_sizes(record: Record, charges: Iterable[Charge]) -> Dim:
+    return products_of_sizes(record)
+
+
 CONVENTION = Convention(
     title="torchprofile",
     unit="MAC",
@@ -74,4 +80,6 @@ CONVENTION = Convention(
     misses="biases, additions, divisions, activations, softmax",
     version="torchprofile 0.1.0",
     charges=charges,
+    correction=_products_of_sizes,
+    corrects="charged for products of sizes, which its trace shows as tensors",
 )
