@@ -10,7 +10,8 @@ from fxflops.conventions.record import Call, Record
 def attention_is_fused(call: Call) -> bool:
     """Whether this ``scaled_dot_product_attention`` runs as a fused kernel.
 
-    It does unless the axes or head sizes differ, or there is dropout. Source: torch 2.14,
+    It does unless the axes or head sizes differ, the features of a head are not side by side in
+    memory, or there is dropout. Source: torch 2.14,
     aten/src/ATen/native/transformers/sdp_utils_cpp.cpp.
     """
     query, key, value = (call.kwargs[name] for name in ("query", "key", "value"))
@@ -19,6 +20,7 @@ def attention_is_fused(call: Call) -> bool:
         and query[-1] == key[-1] == value[-1]
         and query[0] == key[0] == value[0]
         and not call.kwargs["dropout_p"]
+        and not call.spread & {"query", "key", "value"}
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fxflops.conventions.charges import Amount, Rule
 from fxflops.conventions.record import Call
@@ -58,8 +58,19 @@ def twice(count: Callable[[Call], Dim]) -> Rule:
 
 def einsum(call: Call) -> Dim:
     """The product of all sizes in the equation, for two operands without ellipsis."""
-    equation, operands = call.kwargs["equation"], call.kwargs["tensors"]
+    return all_sizes(call.kwargs["equation"], call.kwargs["tensors"])
+
+
+def all_sizes(equation: str, operands: Sequence[Shape]) -> Dim:
+    """The product of the sizes of an einsum's letters."""
     sizes: dict[str, Dim] = {}
     for subscripts, shape in zip(equation.partition("->")[0].split(","), operands, strict=True):
         sizes |= zip(subscripts.replace(" ", ""), shape, strict=True)
     return numel(sizes.values())
+
+
+def sums(equation: str) -> bool:
+    """Whether an einsum adds anything up: a letter that the result does not have."""
+    operands, arrow, result = equation.replace(" ", "").partition("->")
+    letters = operands.replace(",", "")
+    return bool(set(letters) - set(result)) if arrow else len(set(letters)) < len(letters)

@@ -59,7 +59,8 @@ class Call:
     ``target`` is the module, the function's name such as ``"F.relu"`` or ``"Tensor.mul"``, or the
     ``OpOverload``; ``path`` the module called, or the one that calls. In ``args``, ``kwargs`` and
     ``out`` a tensor is its shape; an operator has its arguments by name, in ``kwargs``, and
-    ``strided`` names those that do not lie in memory as their shape says.
+    ``strided`` names those that do not lie in memory as their shape says, ``spread`` those of
+    which not even a row does.
     """
 
     target: Any
@@ -69,6 +70,7 @@ class Call:
     out: Any
     nodes: tuple[NodeCost, ...]
     strided: frozenset[str] = frozenset()
+    spread: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -160,6 +162,7 @@ def _operator_call(node: torch.fx.Node, cost: NodeCost) -> Call:
         (node.args, node.kwargs), lambda source: source.meta["val"]
     )
     arguments = bind(op, positional, named)
+    tensors = {name: value for name, value in arguments.items() if isinstance(value, Tensor)}
     return Call(
         target=op,
         path=cost.path,
@@ -167,11 +170,8 @@ def _operator_call(node: torch.fx.Node, cost: NodeCost) -> Call:
         kwargs={name: shaped(value, own_reader) for name, value in arguments.items()},
         out=shaped(node.meta["val"], own_reader),
         nodes=(cost,),
-        strided=frozenset(
-            name
-            for name, value in arguments.items()
-            if isinstance(value, Tensor) and not value.is_contiguous()
-        ),
+        strided=frozenset(name for name, t in tensors.items() if not t.is_contiguous()),
+        spread=frozenset(name for name, t in tensors.items() if t.dim() and t.stride(-1) != 1),
     )
 
 

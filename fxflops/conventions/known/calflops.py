@@ -11,6 +11,7 @@ from typing import Any
 from fxflops.conventions.charges import Amount, Charge, Convention, Rule, by_function, times
 from fxflops.conventions.fused import on_the_fast_path
 from fxflops.conventions.layers import elementwise
+from fxflops.conventions.products import all_sizes, sums
 from fxflops.conventions.record import Call, Record
 from fxflops.dims import numel
 
@@ -85,6 +86,12 @@ def _addmm(call: Call) -> Amount:
     return Amount(2 * numel(left) * right[-1], numel(added))
 
 
+def _einsum(call: Call) -> Amount:
+    """By ``numpy.einsum_path``: 2 for each meeting of letters where something is added up."""
+    equation, *operands = call.args
+    return Amount(all_sizes(equation, operands) * (2 if sums(equation) else 1))
+
+
 _PER_INPUT = (
     *("relu", "prelu", "elu", "leaky_relu", "relu6", "silu", "gelu", "softmax"),
     *(f"{kind}_pool{n}d" for kind in ("avg", "max") for n in (1, 2, 3)),
@@ -97,6 +104,7 @@ FUNCTIONS: dict[str, Rule] = {
         ("F.conv_transpose1d", "F.conv_transpose2d", "F.conv_transpose3d"), _conv_transpose
     ),
     **dict.fromkeys((f"F.{name}" for name in _PER_INPUT), _per_input),
+    "torch.einsum": _einsum,
     "F.batch_norm": _batch_norm,
     "F.instance_norm": _norm(3),
     **dict.fromkeys(("F.layer_norm", "F.group_norm"), _norm(2)),

@@ -120,7 +120,7 @@ def _multihead_attention(call: Call) -> Amount:
         shape[-2] if module.batch_first or not batched else shape[0] for shape in (out, key)
     )
     batch = out[0 if module.batch_first else 1] if batched else 1
-    attended = keys + (module.bias_k is not None) + module.add_zero_attn
+    attended = keys + int(module.bias_k is not None) + int(module.add_zero_attn)
     width = module.embed_dim
     products = width * (2 * queries * width + keys * (module.kdim + module.vdim))
     products += 2 * queries * attended * width
