@@ -85,6 +85,23 @@ class Shared(nn.Module):
         return self.right(self.left(image))
 
 
+@torch.library.custom_op("fxflops_toys::unknown", mutates_args=())
+def unknown(x: torch.Tensor) -> torch.Tensor:
+    return x.clone()
+
+
+@unknown.register_fake
+def _(x):
+    return torch.empty_like(x)
+
+
+class Uncounted(nn.Module):
+    """An operator that has no formula."""
+
+    def forward(self, x):
+        return unknown(x)
+
+
 class Everything(nn.Module):
     """All of the above, beside each other."""
 
