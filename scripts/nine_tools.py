@@ -1,4 +1,4 @@
-"""Writes the README's table "nine tools, one model": each tool's number, convention, and way to ours.
+"""Writes the README's table "nine tools, one model": each number, its convention, the way to ours.
 
 Needs the tools (``pip install 'fxflops[peers]'``), and thop in an environment of its own. Options
 are those of ``fxflops explain`` that say where they are: ``--python PATH --python thop=PATH``.

@@ -35,11 +35,7 @@ def on_the_fast_path(record: Record) -> frozenset[str]:
     inside: set[str] = set()
     for call in record.modules:
         module = call.target
-        if (
-            type(module) is not nn.MultiheadAttention
-            or len(call.args) < 3
-            or len(call.args[0]) != 3
-        ):
+        if type(module) is not nn.MultiheadAttention or len(call.argument(0, "query")) != 3:
             continue
         packed = any(
             node.op.name() == "aten::linear"
@@ -53,7 +49,17 @@ def on_the_fast_path(record: Record) -> frozenset[str]:
             and module.bias_k is None
             and not module.add_zero_attn
             and module.num_heads % 2 == 0
-            and not (call.argument(3, "key_padding_mask") or call.argument(5, "attn_mask"))
+            and not _has_numbers_for_a_mask(call)
         ):
             inside |= {node.name for node in call.nodes}
     return frozenset(inside)
+
+
+def _has_numbers_for_a_mask(call: Call) -> bool:
+    """Whether a mask of ``nn.MultiheadAttention`` is of floating point.
+
+    One of booleans is first filled into one of floating point, which the graph shows.
+    """
+    masks = [call.argument(3, "key_padding_mask"), call.argument(5, "attn_mask")]
+    filled = [node for node in call.nodes if node.op.name() == "aten::masked_fill_.Scalar"]
+    return len(filled) < sum(mask is not None for mask in masks)

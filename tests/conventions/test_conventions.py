@@ -20,7 +20,7 @@ from fxflops.inputs import parse
 from fxflops.symbolic import evaluate
 from tests.conventions import toys
 
-KINDS = (toys.Layers, toys.Functions, toys.Attention, toys.Shared, toys.Everything)
+KINDS = (toys.Layers, toys.Functions, toys.Attention, toys.Masked, toys.Shared, toys.Everything)
 SIZES = ({"N": 2, "H": 16, "W": 24}, {"N": 3, "H": 32, "W": 8})
 
 

@@ -73,6 +73,23 @@ class Attention(nn.Module):
         return fused, spelt_out, whole
 
 
+class Masked(nn.Module):
+    """The layer that has a fast path, with a mask of booleans, and with one of numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(3, 1, batch_first=True)
+        self.wide = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.embed = nn.Linear(3, 8)
+
+    def forward(self, image):
+        tokens = image.flatten(2).transpose(1, 2)
+        x, length = self.embed(tokens), tokens.shape[1]
+        masks = [torch.zeros(length, length, dtype=kind) for kind in (torch.bool, x.dtype)]
+        odd, _ = self.attention(tokens, tokens, tokens)  # one head: no fast path
+        return odd, [self.wide(x, x, x, attn_mask=mask)[0] for mask in masks]
+
+
 class Shared(nn.Module):
     """One layer under two parents, called three times."""
 

@@ -51,16 +51,16 @@ RULES = {
 
 
 def charges(record: Record) -> Iterator[Charge]:
-    """By operator; the fast path of ``nn.MultiheadAttention`` is products that it sees."""
+    """By operator; of the fast path of ``nn.MultiheadAttention`` it sees the products."""
     spelt_out = on_the_fast_path(record)
     for charge in by_operator(record, RULES):
         call = charge.call
-        if call.nodes[0].name in spelt_out and call.target.overloadpacket is (
-            aten.scaled_dot_product_attention
-        ):
-            yield Charge(call=call, amount=Amount(2 * attention(call)))
-        else:
+        if call.nodes[0].name not in spelt_out:
             yield charge
+        elif call.target.overloadpacket is aten.scaled_dot_product_attention:
+            yield Charge(call=call, amount=Amount(2 * attention(call)))
+        elif charge.amount.products != 0:
+            yield Charge(call=call, amount=Amount(charge.amount.products))
 
 
 CONVENTION = Convention(
