@@ -7,6 +7,7 @@
     ├── CaptureError          the model cannot be written down as a graph
     │   └── SpecialisedError  ... because it fixes a size that the user left free
     ├── CheckError            a measurement that nothing can be held against
+    ├── ConventionError       a model or a size to which another tool's convention cannot be applied
     ├── FormulaError          a formula registered for an operator it does not fit
     └── UnsizedError          a count that has no closed form in the symbols
 
@@ -41,6 +42,10 @@ class SpecialisedError(CaptureError):
 
 class CheckError(FxflopsError):
     """A measurement failed, or there is nothing exact to hold against it."""
+
+
+class ConventionError(FxflopsError):
+    """The convention of another tool cannot be applied to this model at this size."""
 
 
 class FormulaError(FxflopsError):

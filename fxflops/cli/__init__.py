@@ -1,4 +1,4 @@
-"""The command line: ``fxflops [count] MODEL …`` and ``fxflops check MODEL …``.
+"""The command line: ``fxflops [count] MODEL …``, ``fxflops check MODEL …``, ``explain``.
 
 One file per command, each with ``HELP``, ``add_arguments(parser)`` and ``run(arguments) -> int``.
 Exit status: 0 done, 1 the answer is no, 2 the user's input is at fault.
@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from fxflops.errors import FxflopsError
 
-COMMANDS = ("count", "check", "cache")
+COMMANDS = ("count", "check", "explain", "cache")
 EPILOG = f"Commands: {', '.join(COMMANDS)}; the first is the default. See fxflops check --help."
 INPUT_AT_FAULT = 2
 INTERRUPTED = 130

@@ -14,6 +14,7 @@ from fxflops.cli.options import (
     require_writable,
     sizes,
 )
+from fxflops.cli.quoted import quoted
 from fxflops.errors import SpecError
 from fxflops.models import is_installed
 from fxflops.reports import render
@@ -51,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="cache",
         help="neither use nor keep an earlier answer",
     )
+    parser.add_argument(
+        "--convention",
+        metavar="NAME",
+        help="the number that another tool gives: torch-profiler, flop-counter, fvcore, ptflops, "
+        "ptflops-aten, thop, ultralytics-thop, calflops, torchinfo, torchprofile; or fxflops, "
+        "contraction, macs",
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 if an operator is uncounted")
     add_output(parser, FORMATS)
 
@@ -60,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     at = sizes(arguments)
     depth = _depth(arguments)
     require_writable(arguments.output)
+    if arguments.convention is not None:
+        return quoted(arguments, at)
     request = cache.Request(
         model=arguments.model,
         inputs=arguments.input,

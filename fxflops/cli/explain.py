@@ -1,0 +1,86 @@
+"""``fxflops explain MODEL --against TOOL,…``: why another tool says another number."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fxflops.cli.options import (
+    add_model,
+    add_output,
+    deliver,
+    progress,
+    require_writable,
+    sizes,
+)
+from fxflops.errors import SpecError
+
+HELP = "Run other tools on a model and explain each number to the last FLOP."
+FORMATS = ("table", "markdown", "json")
+UNEXPLAINED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``explain``."""
+    add_model(parser)
+    parser.add_argument(
+        "--against",
+        metavar="TOOL,…",
+        required=True,
+        help="torch.profiler, FlopCounterMode, fvcore, ptflops, ptflops-aten, thop, "
+        "ultralytics-thop, calflops, torchinfo, torchprofile, or all",
+    )
+    parser.add_argument(
+        "--python",
+        metavar="[TOOL=]PATH",
+        action="append",
+        default=[],
+        help="the Python that has the tools, or that has this one; may be given again",
+    )
+    parser.add_argument("--picture", metavar="FILE", help="also draw it there, as .png or .svg")
+    add_output(parser, FORMATS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, explain, print; return 1 if anything is left unexplained."""
+    at = sizes(arguments)
+    against = [name.strip() for name in arguments.against.split(",") if name.strip()]
+    require_writable(arguments.output)
+    require_writable(arguments.picture)
+    if arguments.picture is not None:
+        from fxflops.reports.waterfall_picture import require_drawable
+
+        require_drawable(arguments.picture)
+
+    with progress(f"Capturing {arguments.model}, running {', '.join(against)} …"):
+        from fxflops.crosscheck.explain import explain
+        from fxflops.reports import explained
+
+        outcome = explain(
+            arguments.model,
+            arguments.input,
+            against=against,
+            sizes=at,
+            dtype=arguments.dtype,
+            pythons=_pythons(arguments.python),
+        )
+    deliver(explained.render(outcome, arguments.format), arguments.output)
+    if arguments.picture is not None:
+        from fxflops.reports.waterfall_picture import draw
+
+        draw(outcome, arguments.picture)
+    for failure in outcome.failures:
+        print(f"fxflops: {failure}", file=sys.stderr)
+    return UNEXPLAINED if outcome.failures else 0
+
+
+def _pythons(given: list[str]) -> dict[str, str]:
+    """Interpreters by tool, ``""`` for those of no tool of their own."""
+    chosen: dict[str, str] = {}
+    for part in given:
+        tool, equals, path = part.rpartition("=")
+        if not path:
+            raise SpecError(f"--python {part} is not of the form PATH or TOOL=PATH.")
+        if chosen.setdefault(tool if equals else "", path) != path:
+            raise SpecError(f"--python is given two paths for {tool or 'all tools'}. Give one.")
+    return chosen

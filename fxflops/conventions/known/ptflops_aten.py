@@ -1,0 +1,87 @@
+"""ptflops' ``aten`` back end. Source: ptflops 0.7.5, ptflops/aten_ops.py, aten_engine.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from fxflops.conventions.charges import Amount, Charge, Convention, by_operator
+from fxflops.conventions.fused import attention_is_fused, on_the_fast_path
+from fxflops.conventions.products import (
+    attention,
+    bmm,
+    conv,
+    conv_transpose,
+    einsum,
+    linear,
+    matmul,
+    once,
+)
+from fxflops.conventions.record import Call, Record
+from fxflops.dims import numel
+from fxflops.symbolic import Dim
+
+aten = torch.ops.aten
+
+
+def _bias(call: Call) -> Dim:
+    return 0 if call.kwargs["bias"] is None else numel(call.out)
+
+
+def _conv(call: Call) -> Amount:
+    return Amount(conv(call), _bias(call))
+
+
+def _conv_transpose(call: Call) -> Amount:
+    return Amount(conv_transpose(call), _bias(call))
+
+
+def _linear(call: Call) -> Amount:
+    """With its bias where it arrives as ``addmm``: of a matrix, or of contiguous memory.
+
+    Else PyTorch multiplies and adds the bias in place, which is not counted. Source: torch 2.14,
+    aten/src/ATen/native/Linear.cpp.
+    """
+    whole = len(call.kwargs["input"]) == 2 or "input" not in call.strided
+    return Amount(linear(call), _bias(call) if whole else 0)
+
+
+def _addmm(call: Call) -> Amount:
+    return Amount(matmul(call), numel(call.out))
+
+
+def _attention(call: Call) -> Amount:
+    return Amount() if attention_is_fused(call) else Amount(attention(call))
+
+
+RULES = {
+    **dict.fromkeys((aten.conv1d, aten.conv2d, aten.conv3d), _conv),
+    **dict.fromkeys(
+        (aten.conv_transpose1d, aten.conv_transpose2d, aten.conv_transpose3d), _conv_transpose
+    ),
+    aten.linear: _linear,
+    **dict.fromkeys((aten.matmul, aten.mm), once(matmul)),
+    aten.addmm: _addmm,
+    aten.bmm: once(bmm),
+    aten.einsum: once(einsum),
+    aten.scaled_dot_product_attention: _attention,
+}
+
+
+def charges(record: Record) -> Iterator[Charge]:
+    """Convolutions and matrix products as they are dispatched; nothing inside fused kernels."""
+    fused = on_the_fast_path(record)
+    for charge in by_operator(record, RULES):
+        if charge.call.nodes[0].name not in fused:
+            yield charge
+
+
+CONVENTION = Convention(
+    title="ptflops (aten)",
+    unit="MAC",
+    counts="convolutions and matrix products, a multiply-add as 1, and their biases",
+    misses="fused attention, the fast path of nn.MultiheadAttention, all other elementwise work",
+    version="ptflops 0.7.5",
+    charges=charges,
+)

@@ -1,0 +1,151 @@
+"""What ``fxflops explain`` found, as a table, markdown or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fxflops.crosscheck.explain import Explanation, Explanations, LeftOut, Part
+from fxflops.reports.markdown import markdown_table
+from fxflops.reports.terminal import rendered
+from fxflops.reports.wording import exact, scaled
+
+SCHEMA = "fxflops-explain/1"
+STEPS = ("from the tool's number to ours", "FLOP", "in")
+LEFT_OUT = ("left out, says the tool", "modules", "FLOPs of their own", "of these not charged")
+SHOWN_MODULES = 2
+
+
+def render(explanations: Explanations, format: str) -> str:
+    """``explanations`` as ``table``, ``markdown`` or ``json``."""
+    if format == "json":
+        return json.dumps(as_object(explanations), indent=2, ensure_ascii=False) + "\n"
+    if format == "markdown":
+        parts = [f"### {title(explanations)}"]
+        for tool in explanations.tools:
+            parts += [f"#### {headline(tool)}", conventions(tool), _markdown(tool)]
+        return "\n\n".join(parts) + "\n"
+    shown: list[RenderableType] = [Text(title(explanations), style="bold")]
+    for tool in explanations.tools:
+        shown += ["", Text(headline(tool), style="bold"), Text(conventions(tool)), *_tables(tool)]
+    return rendered(*shown)
+
+
+def as_object(explanations: Explanations) -> dict[str, Any]:
+    """The explanations as nested dicts and lists."""
+    return {
+        "schema": SCHEMA,
+        "model": explanations.model,
+        "at": dict(explanations.at),
+        "dtype": explanations.dtype,
+        "explained": not explanations.failures,
+        "tools": [_tool(tool) for tool in explanations.tools],
+    }
+
+
+def _tool(tool: Explanation) -> dict[str, Any]:
+    return {
+        "tool": tool.tool,
+        "version": tool.measured.version,
+        "python": tool.measured.python,
+        "unit": tool.unit,
+        "counts": tool.counts,
+        "misses": tool.misses,
+        "measured": tool.measured.total,
+        "error": tool.measured.error,
+        "why": tool.measured.why,
+        "convention": tool.convention,
+        "unexplained": tool.unexplained,
+        "steps": [
+            {"cause": part.cause, "flops": part.amount, "modules": dict(part.modules)}
+            for part in tool.parts
+        ],
+        "fxflops": tool.ours,
+        "left_out": [asdict(row) for row in tool.left_out],
+    }
+
+
+def title(explanations: Explanations) -> str:
+    """The model and the size."""
+    sizes = ", ".join(f"{name}={size}" for name, size in explanations.at.items())
+    return f"{explanations.model} at {sizes} ({explanations.dtype}): the tools' numbers explained"
+
+
+def headline(tool: Explanation) -> str:
+    """The tool, its version, its number."""
+    name = f"{tool.title} ({tool.tool}, version {tool.measured.version})"
+    if tool.measured.total is None:
+        return f"{name} failed"
+    return f"{name}: {exact(tool.measured.total)} {tool.unit}"
+
+
+def conventions(tool: Explanation) -> str:
+    """What the tool counts and misses; its error where it failed."""
+    sentence = f"It counts {tool.counts}; it misses {tool.misses}."
+    if tool.measured.total is not None:
+        return sentence
+    why = tool.measured.why or "The cause is not known."
+    return f"Its error: {tool.measured.error}. Cause: {why}. {sentence}"
+
+
+def steps(tool: Explanation) -> list[tuple[str, str, str]]:
+    """The waterfall's rows: the tool's number, what is unexplained, each cause, our number."""
+    if tool.measured.total is None:
+        first = [("what its convention gives", exact(tool.convention), "")]
+    else:
+        first = [(tool.title, exact(tool.measured.total), "")]
+        if tool.unexplained:
+            first.append(("UNEXPLAINED", signed(tool.unexplained), ""))
+    last = ("fxflops, contraction + elementwise", exact(tool.ours), "")
+    return [*first, *((p.cause, signed(p.amount), modules(p)) for p in tool.parts), last]
+
+
+def modules(part: Part) -> str:
+    """The dearest modules of a cause, and how many more there are."""
+    shown = [f"{path or 'the model itself'}" for path, _ in part.modules[:SHOWN_MODULES]]
+    more = len(part.modules) - len(shown)
+    return ", ".join([*shown, *([f"{more} more"] if more else [])])
+
+
+def signed(count: int) -> str:
+    """The integer with its sign, thousands apart."""
+    return f"{count:+,}"
+
+
+def left_out(tool: Explanation) -> list[tuple[str, str, str, str]]:
+    """The module types that the tool warns about, those that compute something first."""
+    rows = sorted(tool.left_out, key=lambda row: -row.flops)
+    return [_left_out_cells(row) for row in rows if row.flops]
+
+
+def _left_out_cells(row: LeftOut) -> tuple[str, str, str, str]:
+    return row.kind, str(row.modules), scaled(row.flops), scaled(row.missed)
+
+
+def _markdown(tool: Explanation) -> str:
+    parts = [markdown_table(STEPS, steps(tool))]
+    if left_out(tool):
+        parts.append(markdown_table(LEFT_OUT, left_out(tool)))
+    return "\n\n".join(parts)
+
+
+def _tables(tool: Explanation) -> list[RenderableType]:
+    tables: list[RenderableType] = [_table(STEPS, steps(tool), (1,))]
+    if left_out(tool):
+        tables += ["", _table(LEFT_OUT, left_out(tool), (1, 2, 3))]
+    return tables
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for column, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if column in numbers else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
