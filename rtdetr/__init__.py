@@ -9,7 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rtdetr.config import DecoderConfig, EncoderConfig, ResNetConfig, RTDETRConfig
+    from rtdetr.config import (
+        DecoderConfig,
+        EncoderConfig,
+        HGNetV2Config,
+        HGNetV2StageConfig,
+        ResNetConfig,
+        RTDETRConfig,
+    )
     from rtdetr.errors import CheckpointError
     from rtdetr.model import RTDETR
     from rtdetr.postprocess import Detections, select_detections
@@ -23,6 +30,8 @@ __all__ = [
     "DecoderConfig",
     "Detections",
     "EncoderConfig",
+    "HGNetV2Config",
+    "HGNetV2StageConfig",
     "RTDETRConfig",
     "ResNetConfig",
     "build",
@@ -38,6 +47,8 @@ _HOME = {
     "DecoderConfig": "rtdetr.config",
     "Detections": "rtdetr.postprocess",
     "EncoderConfig": "rtdetr.config",
+    "HGNetV2Config": "rtdetr.config",
+    "HGNetV2StageConfig": "rtdetr.config",
     "RTDETRConfig": "rtdetr.config",
     "ResNetConfig": "rtdetr.config",
     "build": "rtdetr.variants",

@@ -4,6 +4,7 @@ N images, D features, Q queries, K classes; S positions of all maps together; a 
 (cx, cy, w, h) in fractions of the image.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from math import log, sqrt
@@ -14,10 +15,17 @@ from torch import Tensor, nn
 
 from rtdetr.boxes import anchor_logits, inverse_sigmoid
 from rtdetr.config import DecoderConfig
-from rtdetr.deformable import DeformableAttention
+from rtdetr.deformable import DeformableAttention, DeformableAttentionV2
 from rtdetr.layers import MLP, ConvNorm, SelfAttention
 
 PRIOR = 0.01
+
+CROSS_ATTENTION: dict[str, type[DeformableAttention]] = {
+    "v1": DeformableAttention,
+    "v2": DeformableAttentionV2,
+}
+# What the state dicts call the linear layer and the norm of ``enc_output``.
+ENC_OUTPUT = {"v1": ("0", "1"), "v2": ("proj", "norm")}
 
 
 class DecoderLayer(nn.Module):
@@ -28,9 +36,7 @@ class DecoderLayer(nn.Module):
         dim = config.hidden_dim
         self.self_attn = SelfAttention(dim, config.nhead)
         self.norm1 = nn.LayerNorm(dim)
-        self.cross_attn = DeformableAttention(
-            dim, config.nhead, config.num_levels, config.num_points
-        )
+        self.cross_attn = CROSS_ATTENTION[config.version](config)
         self.norm2 = nn.LayerNorm(dim)
         self.linear1 = nn.Linear(dim, config.dim_feedforward)
         self.linear2 = nn.Linear(config.dim_feedforward, dim)
@@ -86,16 +92,17 @@ class RTDETRDecoder(nn.Module):
         super().__init__()
         dim, classes = config.hidden_dim, config.num_classes
         self.num_queries = config.num_queries
-        self.input_proj = nn.ModuleList(
-            ConvNorm(in_channels, dim, 1) for _ in range(config.num_levels)
-        )
+        self.input_proj = nn.ModuleList(ConvNorm(in_channels, dim, 1) for _ in config.num_points)
         self.decoder = TransformerDecoder(config)
         # Only training's denoising queries read it; the released weights hold it.
         self.denoising_class_embed = nn.Embedding(
             classes + 1, dim, padding_idx=classes, _weight=torch.zeros(classes + 1, dim)
         )
         self.query_pos_head = MLP((4, 2 * dim, dim))
-        self.enc_output = nn.Sequential(nn.Linear(dim, dim), nn.LayerNorm(dim))
+        proj, norm = ENC_OUTPUT[config.version]
+        self.enc_output = nn.Sequential(
+            OrderedDict({proj: nn.Linear(dim, dim), norm: nn.LayerNorm(dim)})
+        )
         self.enc_score_head = nn.Linear(dim, classes)
         self.enc_bbox_head = MLP((dim, dim, dim, 4))
         self.dec_score_head = nn.ModuleList(

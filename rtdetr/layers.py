@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Norm = Callable[[int], nn.Module]
+"""What makes the normalisation of so many channels."""
+
 
 class FrozenBatchNorm2d(nn.Module):
     """Batch norm as a constant affine map per channel; statistics and affine are buffers."""
@@ -50,7 +53,7 @@ class ConvNorm(nn.Module):
         stride: int = 1,
         *,
         act: nn.Module | None = None,
-        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        norm: Norm = nn.BatchNorm2d,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(

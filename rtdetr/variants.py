@@ -1,14 +1,24 @@
-"""The released variants of RT-DETR, as data.
+"""The released variants of RT-DETR and RT-DETRv2, as data.
 
-Source: the configurations at github.com/lyuwenyu/RT-DETR (rtdetr_pytorch). Their backbones are
-ResNet-vd, so each variant also answers to its longer name: ``rtdetr_r50vd`` for ``rtdetr_r50``.
+Source: the configurations at github.com/lyuwenyu/RT-DETR (rtdetr_pytorch, rtdetrv2_pytorch; for
+``rtdetr_l`` and ``rtdetr_x``, rtdetr_paddle and arXiv:2304.08069, table 2). A ResNet here is a
+ResNet-vd, so such a variant also answers to its longer name: ``rtdetr_r50vd`` for ``rtdetr_r50``.
+``dsp`` reads single pixels (discrete sampling), ``spK`` samples K points in each level.
 """
 
+import re
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rtdetr.config import DecoderConfig, EncoderConfig, ResNetConfig, RTDETRConfig
+from rtdetr.config import (
+    DecoderConfig,
+    EncoderConfig,
+    HGNetV2Config,
+    HGNetV2StageConfig,
+    ResNetConfig,
+    RTDETRConfig,
+)
 
 if TYPE_CHECKING:
     from rtdetr.model import RTDETR
@@ -23,8 +33,9 @@ _R34 = RTDETRConfig(
     encoder=EncoderConfig(csp_width=128),
     decoder=DecoderConfig(num_layers=4, eval_idx=3),
 )
+_RESNET50 = ResNetConfig(block="bottleneck", depths=(3, 4, 6, 3), freeze_norm=True, freeze_at=0)
 _R50 = RTDETRConfig(
-    backbone=ResNetConfig(block="bottleneck", depths=(3, 4, 6, 3), freeze_norm=True, freeze_at=0),
+    backbone=_RESNET50,
     encoder=EncoderConfig(csp_width=256),
     decoder=DecoderConfig(num_layers=6, eval_idx=5),
 )
@@ -35,9 +46,57 @@ _R50_M = replace(
 )
 _R101 = replace(
     _R50,
-    backbone=replace(_R50.backbone, depths=(3, 4, 23, 3)),
+    backbone=replace(_RESNET50, depths=(3, 4, 23, 3)),
     encoder=EncoderConfig(hidden_dim=384, dim_feedforward=2048, csp_width=384),
 )
+
+
+_LIGHT = partial(HGNetV2StageConfig, light_block=True, kernel_size=5)
+_HGNETV2_L = HGNetV2Config(
+    stem_channels=(32, 48),
+    stages=(
+        HGNetV2StageConfig(mid_channels=48, out_channels=128, num_blocks=1, downsample=False),
+        HGNetV2StageConfig(mid_channels=96, out_channels=512, num_blocks=1),
+        _LIGHT(mid_channels=192, out_channels=1024, num_blocks=3),
+        _LIGHT(mid_channels=384, out_channels=2048, num_blocks=1),
+    ),
+)
+_HGNETV2_X = HGNetV2Config(
+    stem_channels=(32, 64),
+    stages=(
+        HGNetV2StageConfig(mid_channels=64, out_channels=128, num_blocks=1, downsample=False),
+        HGNetV2StageConfig(mid_channels=128, out_channels=512, num_blocks=2),
+        _LIGHT(mid_channels=256, out_channels=1024, num_blocks=5),
+        _LIGHT(mid_channels=512, out_channels=2048, num_blocks=2),
+    ),
+)
+_HGNETV2_H = HGNetV2Config(
+    stem_channels=(48, 96),
+    stages=(
+        HGNetV2StageConfig(mid_channels=96, out_channels=192, num_blocks=2, downsample=False),
+        HGNetV2StageConfig(mid_channels=192, out_channels=512, num_blocks=3),
+        _LIGHT(mid_channels=384, out_channels=1024, num_blocks=6),
+        _LIGHT(mid_channels=768, out_channels=2048, num_blocks=3),
+    ),
+)
+_L = replace(_R50, backbone=_HGNETV2_L)
+_X = replace(_R101, backbone=_HGNETV2_X)
+_H = replace(
+    _L,
+    backbone=_HGNETV2_H,
+    encoder=EncoderConfig(
+        hidden_dim=512, num_encoder_layers=2, dim_feedforward=2048, csp_width=512
+    ),
+)
+
+
+def _decoded(config: RTDETRConfig, **changes: Any) -> RTDETRConfig:
+    """The detector with these fields of its decoder changed."""
+    return replace(config, decoder=replace(config.decoder, **changes))
+
+
+_v2 = partial(_decoded, version="v2")
+_dsp = partial(_v2, cross_attn_method="discrete")
 
 VARIANTS: dict[str, RTDETRConfig] = {
     "rtdetr_r18": _R18,
@@ -45,14 +104,28 @@ VARIANTS: dict[str, RTDETRConfig] = {
     "rtdetr_r50_m": _R50_M,
     "rtdetr_r50": _R50,
     "rtdetr_r101": _R101,
+    "rtdetr_l": _L,
+    "rtdetr_x": _X,
+    "rtdetrv2_r18": _v2(_R18),
+    "rtdetrv2_r18_voc": _v2(_R18, num_classes=20),
+    "rtdetrv2_r18_sp1": _v2(_R18, num_points=(1, 1, 1)),
+    "rtdetrv2_r18_sp2": _v2(_R18, num_points=(2, 2, 2)),
+    "rtdetrv2_r18_sp3": _v2(_R18, num_points=(3, 3, 3)),
+    "rtdetrv2_r18_dsp": _dsp(_R18),
+    "rtdetrv2_r34": _v2(_R34),
+    "rtdetrv2_r34_dsp": _dsp(_R34),
+    "rtdetrv2_r50_m": _v2(_R50_M),
+    "rtdetrv2_r50_m_dsp": _dsp(_R50_M),
+    "rtdetrv2_r50": _v2(_R50),
+    "rtdetrv2_r50_dsp": _dsp(_R50),
+    "rtdetrv2_r101": _v2(_R101),
+    "rtdetrv2_hgnetv2_l": _v2(_L),
+    "rtdetrv2_hgnetv2_x": _v2(_X),
+    "rtdetrv2_hgnetv2_h": _v2(_H),
 }
 
 ALIASES: dict[str, str] = {
-    "rtdetr_r18vd": "rtdetr_r18",
-    "rtdetr_r34vd": "rtdetr_r34",
-    "rtdetr_r50vd_m": "rtdetr_r50_m",
-    "rtdetr_r50vd": "rtdetr_r50",
-    "rtdetr_r101vd": "rtdetr_r101",
+    re.sub(r"_(r\d+)", r"_\1vd", name): name for name in VARIANTS if re.search(r"_r\d", name)
 }
 
 

@@ -11,11 +11,22 @@ import fxflops
 from fxflops import models
 from fxflops.capture.prepare import on_meta
 from fxflops.pipeline import recount
-from rtdetr.variants import build
+from rtdetr.variants import VARIANTS, build
 
-VARIANTS = ("rtdetr_r18", "rtdetr_r34", "rtdetr_r50_m", "rtdetr_r50", "rtdetr_r101")
+QUICK = (
+    "rtdetr_r18",
+    "rtdetr_r34",
+    "rtdetr_r50_m",
+    "rtdetr_r50",
+    "rtdetr_r101",
+    "rtdetrv2_r18",
+    "rtdetrv2_r18_dsp",
+)
+EVERY = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
 SIZES = [(n, h, w) for h, w in ((640, 640), (320, 416), (800, 1216)) for n in (1, 2, 5)]
+AWAY = [(2, 320, 416), (5, 800, 1216)]  # from the size that is traced, on every axis
 SPEC = "image: N 3 H%32 W%32"
+DOMAIN = ("H % 32 == 0", "W % 32 == 0", "21*H*W >= 307200")
 
 
 def meta(name):
@@ -39,12 +50,14 @@ def our_counts(analysis, n, h, w):
     return convolution, sum(c.contraction for c in costs.values()) - convolution
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", EVERY)
 def test_contraction_is_what_torch_counts(name):
     analysis = fxflops.analyze(name)
     model = meta(name)
     assert analysis.complete
-    sizes = SIZES if name == "rtdetr_r18" else SIZES[1::4]
+    assert analysis.domain.names == ("N", "H", "W")
+    assert analysis.domain.texts() == DOMAIN
+    sizes = SIZES if name == "rtdetr_r18" else AWAY
     for size in sizes:
         assert our_counts(analysis, *size) == torch_counts(model, *size)
         assert (
@@ -54,7 +67,7 @@ def test_contraction_is_what_torch_counts(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", QUICK)
 def test_contraction_is_what_torch_counts_at_every_size(name):
     analysis, model = fxflops.analyze(name), meta(name)
     for size in SIZES:
@@ -85,7 +98,7 @@ def test_formula_is_the_recount(n, h, w):
 
 def test_the_domain_is_what_the_graph_assumes():
     analysis, _ = r18()
-    assert analysis.domain.texts() == ("H % 32 == 0", "W % 32 == 0", "21*H*W >= 307200")
+    assert analysis.domain.texts() == DOMAIN
 
 
 def assert_same(traced, exported):
@@ -96,7 +109,7 @@ def assert_same(traced, exported):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", [*QUICK, "rtdetr_l", "rtdetrv2_hgnetv2_h"])
 def test_both_front_ends_agree(name):
     assert_same(fxflops.analyze(name, frontend="trace"), fxflops.analyze(name, frontend="export"))
 

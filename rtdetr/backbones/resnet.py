@@ -4,16 +4,13 @@ N images, C channels, H x W pixels of a map.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rtdetr.config import ResNetConfig
-from rtdetr.layers import ConvNorm, FrozenBatchNorm2d
-
-Norm = Callable[[int], nn.Module]
+from rtdetr.layers import ConvNorm, FrozenBatchNorm2d, Norm
 
 
 class BasicBlock(nn.Module):

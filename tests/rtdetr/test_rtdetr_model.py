@@ -1,5 +1,7 @@
 """The whole network: any size, any batch, the layers that run, dtypes, deployment."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -23,12 +25,32 @@ TINY = rtdetr.RTDETRConfig(
         eval_idx=1,
         num_classes=5,
         num_queries=20,
-        num_points=3,
+        num_points=(3, 3, 3),
         hidden_dim=24,
         nhead=2,
         dim_feedforward=20,
     ),
 )
+
+TINY_V2 = replace(
+    TINY,
+    backbone=rtdetr.HGNetV2Config(
+        stem_channels=(4, 5),
+        stages=(
+            rtdetr.HGNetV2StageConfig(
+                mid_channels=3, out_channels=6, num_blocks=1, downsample=False, layer_num=2
+            ),
+            rtdetr.HGNetV2StageConfig(
+                mid_channels=4, out_channels=8, num_blocks=2, light_block=True, kernel_size=5
+            ),
+            rtdetr.HGNetV2StageConfig(mid_channels=5, out_channels=10, num_blocks=1, layer_num=3),
+            rtdetr.HGNetV2StageConfig(mid_channels=6, out_channels=12, num_blocks=1, layer_num=2),
+        ),
+    ),
+    decoder=replace(TINY.decoder, version="v2", num_points=(3, 1, 2)),
+)
+TINY_DISCRETE = replace(TINY_V2, decoder=replace(TINY_V2.decoder, cross_attn_method="discrete"))
+TINIES = {"v1": TINY, "v2": TINY_V2, "discrete": TINY_DISCRETE}
 
 
 def images(*shape, seed=2, dtype=torch.float64):
@@ -40,9 +62,9 @@ def r18(randomize):
     return randomize(rtdetr.build("rtdetr_r18"))
 
 
-@pytest.fixture
-def tiny(randomize):
-    return randomize(rtdetr.RTDETR(TINY))
+@pytest.fixture(params=TINIES)
+def tiny(request, randomize):
+    return randomize(rtdetr.RTDETR(TINIES[request.param]))
 
 
 # 21 anchors per 32 x 32 pixels: 15 such squares are the least that give 300.
@@ -91,13 +113,16 @@ def test_fewer_anchors_than_queries_fail(r18):
         ("rtdetr_r18", torch.float64),
         ("rtdetr_r50", torch.float16),
         ("rtdetr_r18", torch.bfloat16),
+        ("rtdetrv2_r18_dsp", torch.float16),
+        ("rtdetrv2_hgnetv2_l", torch.bfloat16),
     ],
 )
 def test_every_variant_runs_on_meta_in_its_dtype(name, dtype):
     with torch.device("meta"):
         outputs = rtdetr.build(name).to(dtype)(torch.empty(2, 3, 256, 320, dtype=dtype))
+    classes = 20 if name.endswith("_voc") else 80
     assert {key: (x.shape, x.dtype, x.device.type) for key, x in outputs.items()} == {
-        "pred_logits": ((2, 300, 80), dtype, "meta"),
+        "pred_logits": ((2, 300, classes), dtype, "meta"),
         "pred_boxes": ((2, 300, 4), dtype, "meta"),
     }
 
@@ -157,6 +182,24 @@ def test_deployed_r18_gives_the_same_with_its_branches_merged(r18):
     assert saved == 12 * (parts - merged)
 
 
+@torch.no_grad()
+def test_deployed_tiny_gives_the_same(tiny):
+    x = images(2, 3, 96, 160)
+    torch.testing.assert_close(tiny.deploy()(x), tiny(x), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", rtdetr.VARIANTS)
+def test_every_variant_deploys(name):
+    with torch.device("meta"):
+        model = rtdetr.build(name)
+        deployed = model.deploy()
+        outputs = deployed(torch.empty(1, 3, 256, 320))
+    merged = model.config.encoder.csp_blocks * 2 * 2
+    assert sum(isinstance(module, RepVGGBlock) for module in model.modules()) == merged
+    assert not any(isinstance(module, RepVGGBlock) for module in deployed.modules())
+    assert outputs["pred_boxes"].shape == (1, 300, 4)
+
+
 def test_deploying_leaves_a_training_model_training_and_takes_meta():
     with torch.device("meta"):
         model = rtdetr.RTDETR(TINY).train()
@@ -172,7 +215,8 @@ def test_every_parameter_that_training_reads_gets_a_gradient(tiny):
     tiny.train()
     outputs = tiny(images(2, 3, 96, 64))
     (outputs["pred_logits"].square().sum() + outputs["pred_boxes"].square().sum()).backward()
-    untouched = {name for name, p in tiny.named_parameters() if p.grad is None}
+    trained = {name: p for name, p in tiny.named_parameters() if p.requires_grad}
+    untouched = {name for name, p in trained.items() if p.grad is None}
     # Auxiliary predictions and denoising queries come with the losses; selection has no gradient.
     aside = ("enc_score_head", "dec_score_head.0", "dec_score_head.1", "denoising_class_embed")
     assert {name.removeprefix("decoder.").rsplit(".", 1)[0] for name in untouched} == set(aside)
