@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 RESULTS = ROOT / "scripts" / "results"
 PROCESS = ROOT / "scripts" / "benchmark_process.py"
 MODELS = ["rtdetr_r18", "rtdetr_r50", "torchvision:resnet50", "timm:convnext_tiny"]
@@ -192,8 +194,12 @@ def main() -> None:
     results = {"machine": machine(), "repetitions": arguments.repetitions, "models": models}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n")
-    (RESULTS / "benchmark.md").write_text(as_markdown(results))
-    print(as_markdown(results))
+    text = as_markdown(results)
+    (RESULTS / "benchmark.md").write_text(text)
+    readme = README.read_text()
+    block = re.compile("(<!-- begin: benchmark -->\n).*(<!-- end: benchmark -->)", re.DOTALL)
+    README.write_text(block.sub(lambda found: found[1] + text + found[2], readme))
+    print(text)
 
 
 if __name__ == "__main__":
