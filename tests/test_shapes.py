@@ -149,6 +149,24 @@ def test_no_rule_where_layout_or_type_would_matter(args):
     assert result_of(aten.exp.default, args, {}) is None
 
 
+@pytest.mark.parametrize(
+    ("operator", "args"),
+    [
+        (aten.unsqueeze.default, (floats(*X), -5)),
+        (aten.flatten.using_ints, (floats(*X), 0, 3)),
+        (aten.sum.dim_IntList, (floats(*X), [-4])),
+        (aten.stack.default, ([floats(3), floats(3)], 2)),
+        (aten.split_with_sizes.default, (floats(*X), [1, 2], 3)),
+        (aten.unbind.int, (floats(*X), 3)),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_axis_that_there_is_not_is_an_error_as_in_pytorch(operator, args):
+    for call in (lambda: operator(*args), lambda: result_of(operator, args, {})):
+        with pytest.raises(IndexError, match="out of range"):
+            call()
+
+
 AXES = st.lists(st.sampled_from([1, 2, 3, 4, 6]), min_size=1, max_size=4)
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from fxflops.capture.views import view_of
+from fxflops.capture.views import axis_of, view_of
 
 Sizes: TypeAlias = tuple[int | torch.SymInt, ...]
 
@@ -176,7 +176,10 @@ def _first(input: Tensor, *_: object) -> Sizes:
 
 
 def _softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None) -> Sizes | None:
-    return tuple(input.shape) if dtype is None else None
+    if dtype is not None or not input.dim():
+        return None
+    axis_of(dim, input.dim())
+    return tuple(input.shape)
 
 
 def _batch_norm(input: Tensor, *parameters: object) -> Sizes | None:
@@ -308,7 +311,7 @@ def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Sizes | None:
     first, *others = (list(tensor.shape) for tensor in tensors)
     if not first:
         return None
-    dim %= len(first)
+    dim = axis_of(dim, len(first))
     joined = first.pop(dim)
     for other in others:
         if len(other) != len(first) + 1:
@@ -323,7 +326,7 @@ def _stack(tensors: Sequence[Tensor], dim: int = 0) -> Sizes | None:
     first, *others = (tensor.shape for tensor in tensors)
     if not all(_is_same_shape(first, other) for other in others):
         return None
-    dim %= len(first) + 1
+    dim = axis_of(dim, len(first) + 1)
     return (*first[:dim], len(tensors), *first[dim:])
 
 
@@ -332,7 +335,7 @@ def _reduced(
 ) -> Sizes | None:
     if not input.dim() or dim is None or dim == []:
         return None
-    dims = {d % input.dim() for d in ([dim] if isinstance(dim, int) else dim)}
+    dims = {axis_of(d, input.dim()) for d in ([dim] if isinstance(dim, int) else dim)}
     sizes = ((1 if axis in dims else size) for axis, size in enumerate(input.shape))
     return tuple(size for axis, size in enumerate(sizes) if keepdim or axis not in dims)
 
@@ -346,7 +349,7 @@ def _arange(end: Any, *, dtype: torch.dtype | None = None, **_: object) -> Tenso
 def _gather(input: Tensor, dim: int, index: Tensor, **_: object) -> Tensor | None:
     if index.dim() != input.dim() or not input.dim():
         return None
-    others = [axis for axis in range(input.dim()) if axis != dim % input.dim()]
+    others = set(range(input.dim())) - {axis_of(dim, input.dim())}
     if not all(_is_same(index.shape[axis], input.shape[axis]) for axis in others):
         return None
     return torch.empty(index.shape, dtype=input.dtype, device="meta")

@@ -76,12 +76,19 @@ def _blocks(sizes: Sequence[Size], strides: Sequence[Size]) -> list[tuple[Size, 
     return blocks or [(1, 1)]
 
 
+def axis_of(dim: int, rank: int) -> int:
+    """The axis that ``dim``, which may count from the end, names. Raises IndexError."""
+    if not -rank <= dim < rank:
+        raise IndexError(f"Dimension {dim} is out of range for {rank} axes")
+    return dim % rank
+
+
 def _is_one(size: Size) -> bool:
     return isinstance(size, int) and size == 1
 
 
 def _unsqueezed(input: Tensor, dim: int) -> Tensor:
-    dim %= input.dim() + 1
+    dim = axis_of(dim, input.dim() + 1)
     sizes, strides = list(input.shape), list(input.stride())
     strides.insert(dim, sizes[dim] * strides[dim] if dim < len(sizes) else 1)
     sizes.insert(dim, 1)
@@ -114,12 +121,14 @@ def _reshape(input: Tensor, shape: Sequence[Size]) -> Sequence[Size] | None:
 def _flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Sequence[Size] | None:
     if not input.dim():
         return None
-    start, end = start_dim % input.dim(), end_dim % input.dim()
+    start, end = axis_of(start_dim, input.dim()), axis_of(end_dim, input.dim())
+    if start > end:
+        return None
     return (*input.shape[:start], prod(input.shape[start : end + 1]), *input.shape[end + 1 :])
 
 
 def _unflatten(input: Tensor, dim: int, sizes: Sequence[Size]) -> Sequence[Size] | None:
-    dim %= input.dim()
+    dim = axis_of(dim, input.dim())
     inner = _reshape(input.new_empty(input.shape[dim]), sizes)
     return inner and (*input.shape[:dim], *inner, *input.shape[dim + 1 :])
 
@@ -133,7 +142,7 @@ def _narrowed(input: Tensor, dim: int, start: Size, length: Size) -> Tensor:
 def _split_with_sizes(
     input: Tensor, split_sizes: Sequence[Size], dim: int = 0
 ) -> tuple[Tensor, ...] | None:
-    dim %= input.dim()
+    dim = axis_of(dim, input.dim())
     ends = list(accumulate(split_sizes))
     if ends[-1] != input.shape[dim]:
         return None
@@ -160,7 +169,7 @@ def _unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...] | None:
 
 
 def _selected(input: Tensor, dim: int, index: Size) -> Tensor:
-    dim %= input.dim()
+    dim = axis_of(dim, input.dim())
     sizes = (*input.shape[:dim], *input.shape[dim + 1 :])
     strides = (*input.stride()[:dim], *input.stride()[dim + 1 :])
     return input.as_strided(sizes, strides, input.storage_offset() + index * input.stride(dim))
@@ -169,7 +178,7 @@ def _selected(input: Tensor, dim: int, index: Size) -> Tensor:
 def _slice(
     input: Tensor, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> Tensor | None:
-    dim %= input.dim()
+    dim = axis_of(dim, input.dim())
     size = input.shape[dim]
     if step != 1:
         return None
