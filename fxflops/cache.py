@@ -297,7 +297,7 @@ def _read(written: Mapping[str, Any]) -> Ledger:
         raise ValueError("a size that is not among those of the input")
     relations = []
     for value, sign, where in written["relations"]:
-        if sign not in ("==", "!=", ">="):
+        if sign not in ("==", "!=", ">=") or isinstance(dim(value), int):
             raise ValueError("no relation")
         relations.append(Relation(dim(value), sign, _text(where)))
     ledger = Ledger(

@@ -150,7 +150,7 @@ class Domain:
         """The nearest sizes inside, by steps of the sizes in the relations that do not hold."""
         violated = [relation.value for relation in self.relations if not relation.holds(values)]
         moved = [s for s in self.symbols if any(s in symbols_of(value) for value in violated)]
-        for candidate in itertools.islice(_around(moved, values), WALK):
+        for candidate in itertools.islice(_around(moved, values), WALK if moved else 0):
             if self._holds(candidate):
                 sizes = {s.name: candidate[s] * s.multiple for s in self.symbols}
                 return f"Nearest inside: {_written(sizes)}."

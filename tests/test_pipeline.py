@@ -12,6 +12,7 @@ from fxflops import models
 from fxflops.capture.prepare import on_meta
 from fxflops.pipeline import recount
 from rtdetr.variants import VARIANTS, build
+from tests.versions import EXPORT_ASSUMES
 
 QUICK = (
     "rtdetr_r18",
@@ -103,7 +104,8 @@ def test_the_domain_is_what_the_graph_assumes():
 
 def assert_same(traced, exported):
     assert traced.total == exported.total
-    assert traced.domain.texts() == exported.domain.texts()
+    assumed = set(exported.domain.texts()) - EXPORT_ASSUMES
+    assert set(traced.domain.texts()) == assumed
     counted = {op: c for op, c in exported.by_operator().items() if c != fxflops.Cost()}
     assert {op: c for op, c in traced.by_operator().items() if c != fxflops.Cost()} == counted
 

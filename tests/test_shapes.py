@@ -9,6 +9,7 @@ import fxflops
 from fxflops.capture.shapes import ARITHMETIC, COMPARISONS, IN_PLACE, MAKERS, RULES, result_of
 from fxflops.capture.views import PARTS, SHAPES
 from fxflops.dims import shares_memory
+from tests.versions import newer
 
 aten = torch.ops.aten
 
@@ -77,7 +78,10 @@ ROWS = [
     (aten.softmax.int, (floats(*X), 1)),
     (aten.conv1d.default, (floats(2, 6, 11), floats(4, 3, 5), floats(4), [2], [1], [2], 2)),
     (aten.conv2d.default, (IMAGE, floats(4, 6, 3, 5), None, [2, 1], [1, 2], [2, 1])),
-    (aten.conv2d.default, (CHANNELS_LAST, floats(4, 6, 1, 1))),
+    pytest.param(
+        aten.conv2d.default, (CHANNELS_LAST, floats(4, 6, 1, 1)),
+        marks=newer("the meta kernel keeps channels last, which changes no count"),
+    ),
     (aten.conv3d.default, (floats(2, 3, 5, 6, 7), floats(4, 3, 2, 3, 1), None, [1, 2, 3])),
     (aten.max_pool2d.default, (IMAGE, [3, 3], [2, 2], [1, 1])),
     (aten.max_pool2d.default, (IMAGE, [3, 2], [], [1, 0], [1, 2], True)),
@@ -135,7 +139,8 @@ def test_a_rule_gives_what_the_kernel_gives(operator, args):
 
 
 def test_every_rule_has_a_row():
-    assert {operator for operator, _ in ROWS} == {*RULES, *MAKERS, *PARTS, *SHAPES}
+    rows = (getattr(row, "values", row) for row in ROWS)
+    assert {operator for operator, _ in rows} == {*RULES, *MAKERS, *PARTS, *SHAPES}
 
 
 @pytest.mark.parametrize(

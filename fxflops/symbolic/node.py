@@ -239,6 +239,14 @@ class Node(SymNode):
     guard_int = guard_float = guard_bool = expect_true = guard_size_oblivious = _guarded
     guard_or_false = guard_or_true = _guarded
 
+    def expect_size(self, file: str, line: int) -> bool:
+        """Asked by torch 2.9: whether the value may be a size."""
+        return True
+
+    def require_hint(self, fallback: object = None) -> Any:
+        """Asked by torch 2.9."""
+        return self.hint
+
     def statically_known_true(self, file: str, line: int) -> bool:
         return self._constant is True
 
