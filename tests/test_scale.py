@@ -44,14 +44,14 @@ def test_a_deep_transformer_costs_its_layers_times_one():
 @pytest.mark.slow
 def test_work_grows_linearly_with_the_layers_of_a_transformer():
     fxflops.analyze(transformer(1), "x: N L 64")
-    few, many = (calls_per_node(transformer(layers), "x: N L 64") for layers in (50, 1000))
+    few, many = (calls_per_node(transformer(layers), "x: N L 64") for layers in (20, 400))
     assert many < 1.3 * few
 
 
 @pytest.mark.slow
 def test_work_grows_linearly_with_the_decoder_of_rtdetr():
     fxflops.analyze(detector(2), IMAGE)
-    few, some, many = (calls_per_node(detector(layers), IMAGE) for layers in (6, 24, 96))
+    few, some, many = (calls_per_node(detector(layers), IMAGE) for layers in (6, 24, 60))
     assert max(some, many) < 1.3 * few
 
 

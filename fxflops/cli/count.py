@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fxflops import cache
 from fxflops.cli.options import (
     add_model,
     add_output,
@@ -14,11 +13,7 @@ from fxflops.cli.options import (
     require_writable,
     sizes,
 )
-from fxflops.cli.quoted import quoted
 from fxflops.errors import SpecError
-from fxflops.models import is_installed
-from fxflops.reports import render
-from fxflops.summary import summarize
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
 FORMATS = ("table", "markdown", "json", "csv", "latex")
@@ -69,7 +64,15 @@ def run(arguments: argparse.Namespace) -> int:
     depth = _depth(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
+        from fxflops.cli.quoted import quoted
+
         return quoted(arguments, at)
+
+    from fxflops import cache
+    from fxflops.models import is_installed
+    from fxflops.reports import render
+    from fxflops.summary import summarize
+
     request = cache.Request(
         model=arguments.model,
         inputs=arguments.input,
