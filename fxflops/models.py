@@ -114,14 +114,19 @@ def _from_zoo(name: str) -> NamedModel:
 
 
 def _from_torchvision(name: str) -> NamedModel:
+    import inspect
+
     from torchvision import models
 
     known = models.list_models()
     if name not in known:
         raise ModelError(f"torchvision has no model {name!r}{_closest(name, known)}.")
+    weights = ("weights", "weights_backbone")  # which would be downloaded
+    accepted = inspect.signature(models.get_model_builder(name)).parameters
+    without = {option: None for option in weights if option in accepted}
     return NamedModel(
         name=f"torchvision:{name}",
-        build=lambda: models.get_model(name, weights=None),
+        build=lambda: models.get_model(name, **without),
         inputs=parse("image: N 3 H%32 W%32"),
         defaults={"N": 1, "H": 224, "W": 224},
         is_new=True,
