@@ -53,4 +53,4 @@ class FormulaError(FxflopsError):
 
 
 class UnsizedError(FxflopsError):
-    """A count depends on a size that has no closed form."""
+    """A count has no closed form in the symbols; in an analysis the call is then uncounted."""

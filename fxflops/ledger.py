@@ -28,7 +28,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """An operator that is free, with the reason, or uncounted, with the lines that call it."""
+    """An operator that is free or uncounted for a reason; if uncounted, the lines that call it."""
 
     op: str
     calls: int
@@ -110,10 +110,11 @@ def _free(analysis: Analysis) -> tuple[Listed, ...]:
 
 
 def _uncounted(analysis: Analysis) -> tuple[Listed, ...]:
-    where: dict[str, list[str]] = {}
+    where: dict[tuple[str, str], list[str]] = {}
     for node in analysis.uncounted:
-        where.setdefault(str(node.op), []).append(node.where or node.path)
+        found = where.setdefault((str(node.op), node.unknown or ""), [])
+        found.append(node.where or node.path)
     return tuple(
-        Listed(op=op, calls=len(lines), where=tuple(dict.fromkeys(lines)))
-        for op, lines in sorted(where.items())
+        Listed(op=op, calls=len(lines), reason=reason, where=tuple(dict.fromkeys(lines)))
+        for (op, reason), lines in sorted(where.items())
     )

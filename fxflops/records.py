@@ -114,8 +114,8 @@ def total(costs: Iterable[Cost]) -> Cost:
 class NodeCost:
     """One operator call of the graph: where it is, and what it costs.
 
-    ``cost`` is None when the operator is uncounted: neither a formula nor a place among the free
-    operators. ``free`` is the reason why a free operator costs no FLOP. ``path`` is the module in
+    ``cost`` is None when the call is uncounted, for the reason ``unknown``. ``free`` is the reason
+    why a free operator costs no FLOP. ``path`` is the module in
     which the operator is called, ``where`` the source line. ``needs`` are the positions, among the
     calls of the graph, of those whose results it uses.
     """
@@ -127,6 +127,7 @@ class NodeCost:
     cost: Cost | None
     needs: tuple[int, ...] = ()
     free: str | None = None
+    unknown: str | None = None
     source: str = "fxflops"
 
 

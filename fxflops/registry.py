@@ -7,7 +7,8 @@ A formula is a pure function of shapes. Its parameters are named as in the opera
 tensor arrives as its `Shape`, an optional one that is absent as None, anything else as it is in
 the graph; the keyword ``out`` is the shape of the result (a tuple of shapes where there are
 several). It returns the count of its ``counter``, or a whole `Cost` where it names none; or None
-where this call's cost depends on data: then the call is uncounted.
+where this call's cost depends on data. It raises `UnsizedError` where it has no closed form in the
+symbols. Then the call is uncounted, for that reason.
 
 An operator may have one formula per counter, and others for calls with complex numbers, which
 ``numbers="complex"`` registers. Operators that work in place or write to ``out=`` cost what their
@@ -102,6 +103,11 @@ def cost_of(
     costs = [f(arguments, out) for f in table.get(functional(operator), ())]
     known = [cost for cost in costs if cost is not None]
     return total(known) if known and len(known) == len(costs) else None
+
+
+def has_formula(operator: OpOverload, *, is_complex: bool = False) -> bool:
+    """Whether there is a formula for ``operator``, though it may not know every call."""
+    return functional(operator) in (COMPLEX if is_complex else FORMULAS)
 
 
 def torch_cost_of(operator: OpOverload, arguments: Mapping[str, Any], out: Any) -> Cost | None:

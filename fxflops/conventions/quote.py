@@ -104,10 +104,8 @@ def record_of(
     Raises ConventionError for a model with uncounted operators: a part has no explanation.
     """
     if analysis.uncounted:
-        ops = ", ".join(sorted({str(node.op) for node in analysis.uncounted}))
-        raise ConventionError(
-            f"{analysis.model} has uncounted operators: {ops}. Give them a formula."
-        )
+        ops = ", ".join(sorted({f"{node.op} ({node.unknown})" for node in analysis.uncounted}))
+        raise ConventionError(f"{analysis.model} has uncounted operators: {ops}.")
     least = {axis.name: axis.multiple for axis in analysis.inputs.axes}
     known = at or {}
     spec = analysis.inputs.fixed({n: s for n, s in known.items() if s == least[n]})

@@ -52,11 +52,9 @@ def counted_calls(
         if node.meta["kind"] == "operator" and node.target is not operator.getitem
     ]
     costs = count(captured)
-    unknown = sorted({str(cost.op) for cost in costs if cost.cost is None})
+    unknown = sorted({f"{cost.op} ({cost.unknown})" for cost in costs if cost.cost is None})
     if unknown:
-        raise CheckError(
-            f"The model has uncounted operators: {', '.join(unknown)}. Give them a formula."
-        )
+        raise CheckError(f"The model has uncounted operators: {', '.join(unknown)}.")
     return tuple(_call(node, cost) for node, cost in zip(nodes, costs, strict=True))
 
 

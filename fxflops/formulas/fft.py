@@ -19,8 +19,7 @@ aten = torch.ops.aten
 
 def transforms(elements: Dim, lengths: Shape) -> Dim:
     """5 * elements * log2(length), summed over the axes of these lengths  [FLOP]."""
-    logarithms = sum(ceil_log2(length, "The cost of a Fourier transform") for length in lengths)
-    return 5 * elements * logarithms
+    return 5 * elements * sum(map(ceil_log2, lengths))
 
 
 def real_transform(elements: Dim, length: Dim) -> Dim:

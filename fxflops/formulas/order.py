@@ -13,19 +13,16 @@ from fxflops.symbolic import Dim
 aten = torch.ops.aten
 
 
-def ceil_log2(length: Dim, what: str) -> int:
+def ceil_log2(length: Dim) -> int:
     """The smallest k with 2^k >= length. Raises UnsizedError for a length that is not known."""
     if not isinstance(length, int):
-        raise UnsizedError(
-            f"{what} depends on the logarithm of a length that is a symbol, which has no closed "
-            "form: give the axis a number in the input spec."
-        )
+        raise UnsizedError("no closed form over a symbolic length: fix the axis")
     return max(length - 1, 0).bit_length()
 
 
 def sorting(count: Dim, length: Dim) -> Dim:
     """M * S * ceil(log2 S) comparisons for M lines of S, as a merge sort's upper bound."""
-    return count * length * ceil_log2(length, "The cost of sorting")
+    return count * length * ceil_log2(length)
 
 
 @formula(
@@ -82,7 +79,7 @@ def unique_consecutive(self: Shape, dim: int | None) -> Dim:
 @formula(aten.searchsorted.Tensor, aten.searchsorted.Scalar, counter="comparison")
 def searchsorted(sorted_sequence: Shape, *, out: Shape) -> Dim:
     """ceil(log2(S + 1)) comparisons per value: binary search in S boundaries."""
-    return numel(out) * ceil_log2(sorted_sequence[-1] + 1, "The cost of a binary search")
+    return numel(out) * ceil_log2(sorted_sequence[-1] + 1)
 
 
 @formula(aten.bucketize.Tensor, aten.bucketize.Scalar, counter="comparison")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 
 from fxflops.dims import Shape, numel
+from fxflops.errors import UnsizedError
 from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
@@ -33,14 +34,17 @@ def windows(length: Dim, count: Dim) -> Dim | None:
     return length if length % count == 0 else None
 
 
-def adaptive_windows(input: Shape, output_size: Shape) -> tuple[Dim, Dim] | None:
-    """The elements of all windows of all planes, and the number of windows."""
+def adaptive_windows(input: Shape, output_size: Shape) -> tuple[Dim, Dim]:
+    """The elements of all windows of all planes, and the number of windows.
+
+    Raises UnsizedError where a number of windows is symbolic and is not known to divide the length.
+    """
     rank = len(output_size)
     planes = numel(input[:-rank])
     covered = [windows(*axis) for axis in zip(input[-rank:], output_size, strict=True)]
     known = [elements for elements in covered if elements is not None]
     if len(known) < rank:
-        return None
+        raise UnsizedError("no closed form over a symbolic number of windows: fix the axis")
     return planes * numel(known), planes * numel(output_size)
 
 
@@ -92,10 +96,10 @@ for _rank in (1, 2, 3):
     aten._adaptive_avg_pool2d.default,
     aten._adaptive_avg_pool3d.default,
 )
-def adaptive_avg_pool(self: Shape, output_size: Shape) -> Cost | None:
+def adaptive_avg_pool(self: Shape, output_size: Shape) -> Cost:
     """Per window of k elements k - 1 additions and one division  [FLOP]."""
-    found = adaptive_windows(self, output_size)
-    return found and Cost(elementwise=found[0])
+    elements, _ = adaptive_windows(self, output_size)
+    return Cost(elementwise=elements)
 
 
 @formula(
@@ -103,7 +107,7 @@ def adaptive_avg_pool(self: Shape, output_size: Shape) -> Cost | None:
     aten.adaptive_max_pool2d.default,
     aten.adaptive_max_pool3d.default,
 )
-def adaptive_max_pool(self: Shape, output_size: Shape) -> Cost | None:
+def adaptive_max_pool(self: Shape, output_size: Shape) -> Cost:
     """Per window of k elements k - 1 comparisons."""
-    found = adaptive_windows(self, output_size)
-    return found and Cost(comparison=found[0] - found[1])
+    elements, windows = adaptive_windows(self, output_size)
+    return Cost(comparison=elements - windows)

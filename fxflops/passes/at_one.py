@@ -94,8 +94,22 @@ def _covering(
     new = capture_at({symbol.name: symbol.multiple for symbol in group})
     if new is None or not covers(new):
         return None
-    runs[frozenset(group)] = new, _counted(count(new))
+    runs[frozenset(group)] = new, _counted(_uncounted_as(runs[frozenset()][1].nodes, count(new)))
     return runs[frozenset(group)][1]
+
+
+def _uncounted_as(above: Nodes, there: Nodes) -> Nodes:
+    """``there`` without the costs of what is uncounted ``above``, such as sorting along an axis.
+
+    A lower bound that counted a call at size 1 alone would be no formula.
+    """
+    unknown = {(node.op, node.path): node.unknown for node in above if node.cost is None}
+    return tuple(
+        replace(node, cost=None, unknown=unknown[node.op, node.path])
+        if (node.op, node.path) in unknown
+        else node
+        for node in there
+    )
 
 
 def _at_one(relation: Relation, group: Iterable[Symbol]) -> Relation:

@@ -15,11 +15,14 @@ from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.de
 from fxflops import formulas
 from fxflops.capture import Capture
 from fxflops.dims import SizeReader, numel, shares_memory
+from fxflops.errors import UnsizedError
 from fxflops.records import Cost, NodeCost
-from fxflops.registry import cost_of, reason_free, torch_cost_of
+from fxflops.registry import cost_of, has_formula, reason_free, torch_cost_of
 from fxflops.symbolic import Dim
 
 INTEGER_WORK = "integer and boolean work"
+NO_FORMULA = "no formula"
+DATA = "depends on data"
 OWN, TORCH = "fxflops", "torch.utils.flop_counter"
 
 
@@ -46,7 +49,7 @@ def _node_cost(
 ) -> NodeCost:
     op, result = node.target, node.meta["val"]
     counters: Cost | None = None
-    reason, source = None, OWN
+    reason, unknown, source = None, NO_FORMULA, OWN
     if isinstance(op, OpOverload):
         arguments = bind(op, _values(node.args), _values(node.kwargs))
         tensors = [*_tensors(list(arguments.values())), *_tensors(result)]
@@ -58,7 +61,7 @@ def _node_cost(
             counters = Cost.zero()
         else:
             shapes = (shaped(value, read) for value in arguments.values())
-            counters, source = known(op, tuple(shapes), shaped(result, read), is_complex)
+            counters, source, unknown = known(op, tuple(shapes), shaped(result, read), is_complex)
     return NodeCost(
         name=node.name,
         op=op,
@@ -67,23 +70,27 @@ def _node_cost(
         cost=None if counters is None else counters + _moved(node, read),
         needs=needs,
         free=reason,
+        unknown=unknown if counters is None else None,
         source=source,
     )
 
 
-Counters: TypeAlias = Callable[[OpOverload, tuple[Any, ...], Any, bool], tuple[Cost | None, str]]
+Known: TypeAlias = tuple[Cost | None, str, str]
+Counters: TypeAlias = Callable[[OpOverload, tuple[Any, ...], Any, bool], Known]
 
 
-def _counters(
-    op: OpOverload, arguments: tuple[Any, ...], out: Any, is_complex: bool
-) -> tuple[Cost | None, str]:
-    """The counters of a call, and whose formula gave them."""
+def _counters(op: OpOverload, arguments: tuple[Any, ...], out: Any, is_complex: bool) -> Known:
+    """The counters of a call, whose formula gave them, and why there are none, if so."""
     named = dict(zip((a.name for a in op._schema.arguments), arguments, strict=True))
-    counters = cost_of(op, named, out, is_complex=is_complex)
+    try:
+        counters = cost_of(op, named, out, is_complex=is_complex)
+    except UnsizedError as error:
+        return None, OWN, str(error)
     if counters is not None:
-        return counters, OWN
+        return counters, OWN, ""
     counters = torch_cost_of(op, named, out)
-    return counters, OWN if counters is None else TORCH
+    unknown = DATA if has_formula(op, is_complex=is_complex) else NO_FORMULA
+    return counters, OWN if counters is None else TORCH, unknown
 
 
 def bind(op: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

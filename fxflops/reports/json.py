@@ -43,7 +43,7 @@ def as_object(summary: Summary) -> dict[str, Any]:
             for row in summary.operators
         ],
         "free": [_listed(item, "reason") for item in summary.free],
-        "uncounted": [_listed(item, "where") for item in summary.uncounted],
+        "uncounted": [_listed(item, "reason", "where") for item in summary.uncounted],
         "notes": list(summary.notes),
     }
 
@@ -55,7 +55,7 @@ def _quantities(quantities: Mapping[str, Quantity]) -> dict[str, dict[str, Any]]
     }
 
 
-def _listed(item: Listed, detail: str) -> dict[str, Any]:
-    value = getattr(item, detail)
-    shown = list(value) if isinstance(value, tuple) else value
-    return {"op": item.op, "calls": item.calls, detail: shown}
+def _listed(item: Listed, *details: str) -> dict[str, Any]:
+    values = {detail: getattr(item, detail) for detail in details}
+    shown = {d: list(value) if isinstance(value, tuple) else value for d, value in values.items()}
+    return {"op": item.op, "calls": item.calls, **shown}

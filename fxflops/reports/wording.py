@@ -67,7 +67,7 @@ def verdict(summary: Summary) -> list[str]:
         calls = sum(item.calls for item in summary.uncounted)
         lines.append(f"LOWER BOUND: {calls} operator calls are uncounted:")
         lines += [
-            f"  {item.op}, {item.calls} calls, at {'; '.join(item.where[:3])}"
+            f"  {item.op}, {item.calls} calls ({item.reason}), at {'; '.join(item.where[:3])}"
             for item in summary.uncounted
         ]
     return [*lines, *summary.notes]
