@@ -112,7 +112,7 @@ def _is_size(argument: Any) -> bool:
 
 
 def _storages(node: torch.fx.Node) -> Iterator[int]:
-    for value in tree_leaves([node.meta["val"]]):
+    for value in tree_leaves([node.meta.get("val")]):
         if isinstance(value, Tensor):
             # Private: _cdata identifies a storage that, on the meta device, has no address.
             yield value.untyped_storage()._cdata
