@@ -24,6 +24,7 @@ from fxflops.errors import (
 )
 
 if TYPE_CHECKING:
+    from fxflops.inputs import PASSES
     from fxflops.pipeline import analyze
     from fxflops.records import Analysis, Cost, NodeCost
     from fxflops.registry import formula, free
@@ -34,12 +35,14 @@ _HOME = {
     "Analysis": "records",
     "Cost": "records",
     "NodeCost": "records",
+    "PASSES": "inputs",
     "analyze": "pipeline",
     "formula": "registry",
     "free": "registry",
 }
 
 __all__ = [
+    "PASSES",
     "Analysis",
     "CaptureError",
     "CheckError",

@@ -40,4 +40,5 @@ def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:
         defaults=hints,
         dtype=request.dtype,
         frontend=request.frontend,
+        deploy=request.deploy,
     )

@@ -25,7 +25,7 @@ from fxflops.domain import Domain, Relation
 from fxflops.errors import FxflopsError
 from fxflops.inputs import Frontend
 from fxflops.ledger import Entry, Ledger, Listed
-from fxflops.records import Cost
+from fxflops.records import MOMENTS, Applied, Cost, Moment
 from fxflops.symbolic import Symbol
 from fxflops.symbolic.encoding import Table, natural, read
 
@@ -39,12 +39,16 @@ LEDGERS_PER_REQUEST = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked: the model's name, its input spec and dtype where given, how to capture it."""
+    """What is asked: the model's name, its input spec and dtype where given, how to capture it.
+
+    ``deploy`` are the passes to apply.
+    """
 
     model: str
     inputs: str | None
     dtype: str | None
     frontend: Frontend
+    deploy: tuple[str, ...] = ()
 
 
 def directory() -> Path:
@@ -105,6 +109,7 @@ def _path(key: Mapping[str, Any]) -> Path:
 def _key(request: Request) -> dict[str, Any]:
     return {
         **{field.name: getattr(request, field.name) for field in fields(request)},
+        "deploy": list(request.deploy),
         "rules": _rules(),
         "python": sys.version,
         "torch": _version("torch"),
@@ -245,6 +250,8 @@ def _written(ledger: Ledger) -> dict[str, Any]:
         "uncounted": listed(ledger.uncounted),
         "notes": list(ledger.notes),
         "flow": [[table.add(flops), *needs] for flops, needs in ledger.flow],
+        "applied": [[a.name, a.places, *cost(a.saved)] for a in ledger.applied],
+        "once": [[moment, *cost(once)] for moment, once in ledger.once.items()],
         "dims": table.entries,
     }
 
@@ -287,6 +294,12 @@ def _read(written: Mapping[str, Any]) -> Ledger:
                 raise ValueError("a call that needs a later one")
             yield dim(flops), tuple(needs)
 
+    def once() -> Iterator[tuple[Moment, Cost]]:
+        for moment, *counts in written["once"]:
+            if moment not in MOMENTS:
+                raise ValueError("no moment")
+            yield moment, Cost.of(map(dim, counts))
+
     symbols = tuple(
         Symbol(_text(name), natural(multiple), natural(minimum))
         for name, multiple, minimum in written["symbols"]
@@ -314,6 +327,11 @@ def _read(written: Mapping[str, Any]) -> Ledger:
         uncounted=listed(written["uncounted"]),
         notes=tuple(map(_text, written["notes"])),
         flow=tuple(flow()),
+        applied=tuple(
+            Applied(name=_text(name), places=natural(places), saved=Cost.of(map(dim, counts)))
+            for name, places, *counts in written["applied"]
+        ),
+        once=dict(once()),
     )
     if not ledger.modules:
         raise ValueError("no modules")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fxflops.dataflow import span
 from fxflops.domain import Domain
-from fxflops.records import Analysis, Cost
+from fxflops.records import Analysis, Applied, Cost, Moment
 from fxflops.symbolic import Dim, Symbol
 
 
@@ -41,7 +41,8 @@ class Ledger:
     """An `Analysis` in sums: ``modules`` include their children, the root first.
 
     ``flow`` are the calls in order, each with its FLOPs and the positions of those before it whose
-    results it uses.
+    results it uses. ``applied`` are the passes that changed the graph, ``once`` what is computed
+    once per ``"size"`` and once per ``"model"`` where passes took it out of the calls.
     """
 
     model: str
@@ -57,6 +58,8 @@ class Ledger:
     uncounted: tuple[Listed, ...]
     notes: tuple[str, ...]
     flow: tuple[tuple[Dim, tuple[int, ...]], ...]
+    applied: tuple[Applied, ...] = ()
+    once: Mapping[Moment, Cost] = field(default_factory=dict)
 
     @property
     def total(self) -> Cost:
@@ -98,6 +101,8 @@ def ledger(analysis: Analysis) -> Ledger:
         uncounted=_uncounted(analysis),
         notes=analysis.notes,
         flow=analysis.flow,
+        applied=analysis.applied,
+        once={moment: analysis.once_per(moment) for moment in analysis.once},
     )
 
 

@@ -21,9 +21,9 @@ from fxflops.capture.prepare import (
 )
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
-from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, TensorInput, parse
+from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, TensorInput, parse, require_passes
+from fxflops.passes import deploy as passes
 from fxflops.passes.annotate import annotate
-from fxflops.passes.at_one import extend_to_one
 from fxflops.passes.count import count
 from fxflops.passes.notes import notes
 from fxflops.records import Analysis, Cost, total
@@ -39,6 +39,7 @@ def analyze(
     defaults: Mapping[str, int] | None = None,
     dtype: str | None = None,
     frontend: Frontend = "auto",
+    deploy: Sequence[str] = (),
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -48,12 +49,13 @@ def analyze(
     later. ``dtype`` (``"float32"``, ``"float16"``, ``"bfloat16"``, …) is that of the weights and
     inputs, the model's own by default. The graph is that of inference, in eval mode.
     ``frontend`` chooses what captures it: ``"trace"``, ``"export"``, or ``"auto"``, which is the
-    first with the second where that fails.
+    first with the second where that fails. ``deploy`` are passes that change it as deployment does
+    (``fxflops.PASSES``): what they leave is counted, what they take out of a call is apart.
 
     Raises ModelError, SpecError, CaptureError.
     """
     with alone():
-        return _analyze(model, inputs, defaults or {}, dtype, frontend)
+        return _analyze(model, inputs, defaults or {}, dtype, frontend, deploy)
 
 
 def _analyze(
@@ -62,9 +64,11 @@ def _analyze(
     defaults: Mapping[str, int],
     dtype: str | None,
     frontend: Frontend,
+    deploy: Sequence[str],
 ) -> Analysis:
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
+    require_passes(deploy)
     named = _named(model)
     spec = _spec(inputs, named)
     known = {**named.defaults, **defaults}
@@ -75,22 +79,22 @@ def _analyze(
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
     sizes = hints(spec, known)
     captured = _capture(module, spec, sizes, frontend)
-    nodes, domain = extend_to_one(
-        captured, count(captured), partial(_capture_with, module, spec, sizes)
-    )
+    deployed = passes.deploy(captured, partial(_capture_with, module, spec, sizes), deploy)
     return Analysis(
         model=named.name,
         inputs=spec,
-        domain=domain,
-        nodes=nodes,
+        domain=deployed.domain,
+        nodes=deployed.nodes,
         module_types=captured.module_types,
-        annotated=partial(annotate, captured.graph, nodes),
+        annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
         frontend=captured.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         defaults=known,
-        notes=notes(captured, nodes),
+        notes=notes(deployed.capture, deployed.nodes),
         packages=packages_of(module),
+        applied=deployed.applied,
+        once=deployed.once,
     )
 
 

@@ -8,12 +8,13 @@ the symbols of the input spec.
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from fxflops.closed_form import evaluate_many, to_sympy
 from fxflops.dataflow import span, to_networkx
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 Operator: TypeAlias = Any
 """An ``OpOverload``, or another callable that a graph node may call."""
+
+Moment: TypeAlias = Literal["model", "size", "call"]
+"""How often something is computed: once per model, once per size, or in each call."""
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
 
 COUNTERS = ("contraction", "elementwise", "transcendental", "comparison")
 
@@ -62,6 +67,9 @@ class Cost:
 
     def __add__(self, other: Cost) -> Cost:
         return Cost.of(map(operator.add, self.counts, other.counts))
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost.of(map(operator.sub, self.counts, other.counts))
 
     def __mul__(self, times: Dim) -> Cost:
         return self.map(lambda count: count * times)
@@ -131,6 +139,15 @@ class NodeCost:
     source: str = "fxflops"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A pass that changed the graph: in how many places, and what a call costs less for it."""
+
+    name: str
+    places: int
+    saved: Cost
+
+
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
     """The cost of a model: node by node, in total, and as formulas.
@@ -138,7 +155,9 @@ class Analysis:
     ``annotated`` makes `graph`.
     ``domain`` says at which sizes the formulas hold; ``defaults`` are the sizes that stand in for
     those not given; ``parameters`` is the number of parameters of the model, ``packages`` are those
-    that the classes of its modules come from.
+    that the classes of its modules come from. ``applied`` are the passes that made the graph out
+    of the one captured, ``once`` the calls that these took out of ``nodes``: made once per size
+    (``"size"``) or once per model (``"model"``).
     """
 
     model: str
@@ -153,6 +172,8 @@ class Analysis:
     defaults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    applied: tuple[Applied, ...] = ()
+    once: Mapping[Moment, tuple[NodeCost, ...]] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -166,8 +187,9 @@ class Analysis:
 
     @property
     def uncounted(self) -> tuple[NodeCost, ...]:
-        """The nodes whose cost is not known."""
-        return tuple(node for node in self.nodes if node.cost is None)
+        """The nodes whose cost is not known, those of `once` included."""
+        nodes = itertools.chain(self.nodes, *self.once.values())
+        return tuple(node for node in nodes if node.cost is None)
 
     @property
     def complete(self) -> bool:
@@ -180,6 +202,10 @@ class Analysis:
         Raises SpecError for an unknown quantity.
         """
         return to_sympy(self.count(quantity), self.domain.names)
+
+    def once_per(self, moment: Moment) -> Cost:
+        """What is computed once per ``"size"`` or once per ``"model"``, and not in each call."""
+        return total(node.cost for node in self.once.get(moment, ()) if node.cost)
 
     def count(self, quantity: str) -> Dim:
         """The total of one quantity, in symbols."""

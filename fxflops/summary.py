@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fxflops.closed_form import coefficients, text, to_latex
 from fxflops.ledger import Entry, Ledger, Listed
-from fxflops.records import COUNTERS, Cost
+from fxflops.records import COUNTERS, Cost, total
 from fxflops.symbolic import Dim, evaluate
 
 SHOWN = (*COUNTERS, "flops", "bytes_read", "bytes_written")
@@ -43,7 +43,10 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One module (``name`` is its path, ``kind`` its type), or one operator with its calls."""
+    """One module (``name`` is its path, ``kind`` its type), or one operator with its calls.
+
+    Or a pass, with the number of places that it changed as its calls, and what it saved.
+    """
 
     name: str
     kind: str
@@ -55,7 +58,9 @@ class Row:
 class Summary:
     """An `Analysis` at some sizes, or at none: then every value is None.
 
-    ``symbolic`` says that the reader asked for the formulas themselves.
+    ``symbolic`` says that the reader asked for the formulas themselves. ``graph`` is ``eval`` or
+    ``deployed``; then ``passes`` are those that made it, each with what it saved, ``saved`` is what
+    all of them did, and ``once`` what is computed once per ``size`` or per ``model``.
     """
 
     model: str
@@ -75,6 +80,9 @@ class Summary:
     free: tuple[Listed, ...]
     uncounted: tuple[Listed, ...]
     notes: tuple[str, ...]
+    passes: tuple[Row, ...] = ()
+    saved: Row | None = None
+    once: tuple[Row, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -131,7 +139,7 @@ def summarize(
     shown = (entry for entry in ledger.modules if depth is None or level(entry.name) <= depth)
     return Summary(
         model=ledger.model,
-        graph="eval",
+        graph="deployed" if ledger.applied else "eval",
         frontend=ledger.frontend,
         dtype=ledger.dtype,
         inputs=ledger.inputs,
@@ -147,6 +155,13 @@ def summarize(
         free=ledger.free,
         uncounted=ledger.uncounted,
         notes=ledger.notes,
+        passes=tuple(row(Entry(name=a.name, calls=a.places, cost=a.saved)) for a in ledger.applied),
+        saved=(
+            row(Entry(name="all", cost=total(a.saved for a in ledger.applied)))
+            if ledger.applied
+            else None
+        ),
+        once=tuple(row(Entry(name=moment, cost=cost)) for moment, cost in ledger.once.items()),
     )
 
 

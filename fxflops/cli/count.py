@@ -14,6 +14,7 @@ from fxflops.cli.options import (
     sizes,
 )
 from fxflops.errors import SpecError
+from fxflops.inputs import PASSES, require_passes
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
 FORMATS = ("table", "markdown", "json", "csv", "latex")
@@ -33,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "trace", "export"),
         default="auto",
         help="what captures the graph (default: auto, trace and else export)",
+    )
+    parser.add_argument(
+        "--deploy",
+        metavar="PASS,…",
+        nargs="?",
+        const=",".join(PASSES),
+        help=f"the graph after deployment: --deploy for all passes, or --deploy={','.join(PASSES)}",
     )
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument(
@@ -63,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     at = sizes(arguments)
     depth = _depth(arguments)
     require_writable(arguments.output)
+    deploy = _deploy(arguments)
     if arguments.convention is not None:
         from fxflops.cli.quoted import quoted
 
@@ -78,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         inputs=arguments.input,
         dtype=arguments.dtype,
         frontend=arguments.frontend,
+        deploy=deploy,
     )
     cached = arguments.cache or (arguments.cache is None and is_installed(arguments.model))
     ledger = cache.find(request, at) if cached else None
@@ -102,6 +112,17 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"fxflops: {calls} operator calls are uncounted (--strict).", file=sys.stderr)
         return UNCOUNTED_WORK
     return 0
+
+
+def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The passes asked for, in their order."""
+    if arguments.deploy is None:
+        return ()
+    names = [name.strip() for name in arguments.deploy.split(",")]
+    require_passes(names)
+    if arguments.convention is not None:
+        raise SpecError("--convention counts the graph that the tool sees: leave out --deploy.")
+    return tuple(name for name in PASSES if name in names)
 
 
 def _depth(arguments: argparse.Namespace) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch.fx
 
+from fxflops.passes.rewrite import copied
 from fxflops.records import NodeCost
 
 
@@ -15,11 +16,9 @@ def annotate(graph: torch.fx.Graph, nodes: Iterable[NodeCost]) -> torch.fx.Graph
     Requires that ``nodes`` are the graph's operator calls by name. ``graph`` is not changed.
     """
     costs = {node.name: node.cost for node in nodes}
-    copied = torch.fx.Graph()
-    copies: dict[torch.fx.Node, torch.fx.Node] = {}
-    for node in graph.nodes:
-        copies[node] = copied.node_copy(node, copies.__getitem__)
-    for node, original in zip(copied.nodes, graph.nodes, strict=True):
+    annotated = copied(graph)
+    for node, original in zip(annotated.nodes, graph.nodes, strict=True):
         cost = costs.get(original.name)
-        node.meta = {**original.meta, **({"cost": cost} if cost is not None else {})}
-    return copied
+        if cost is not None:
+            node.meta["cost"] = cost
+    return annotated

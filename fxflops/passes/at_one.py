@@ -20,7 +20,7 @@ from fxflops.capture import Capture
 from fxflops.capture.guards import all_implied
 from fxflops.domain import Domain, Relation
 from fxflops.passes.count import count
-from fxflops.records import Cost, NodeCost, total
+from fxflops.records import Cost, Moment, NodeCost, total
 from fxflops.symbolic import Dim, Symbol, beyond_one, is_one, substitute
 from fxflops.symbolic.polynomial import from_atom
 
@@ -37,17 +37,19 @@ class Counted(NamedTuple):
     total: Cost
 
 
-def extend_to_one(captured: Capture, nodes: Nodes, capture_at: CaptureAt) -> tuple[Nodes, Domain]:
-    """The costs of the nodes, and where they hold, sizes of 1 included where that is proven.
+def extend_to_one(
+    captured: Capture, capture_at: CaptureAt, moment: Moment = "call"
+) -> tuple[Nodes, Domain]:
+    """The costs of the calls of a moment, and where they hold, sizes of 1 included where proven.
 
-    Requires that ``nodes`` are the calls of ``captured``. Ensures costs that are unchanged where
-    every size is at least 2. Each group of sizes that may be 1 together is covered by a capture
-    all of whose assumptions hold there, and which gives the same total; a size, or a group of
-    them, for which there is none stays outside the domain.
+    Requires what `Capture` ensures. Ensures costs that are unchanged where every size is at least
+    2. Each group of sizes that may be 1 together is covered by a capture all of whose assumptions
+    hold there, and which gives the same total; a size, or a group of them, for which there is none
+    stays outside the domain.
     """
     domain = captured.domain
     least = dict(domain.least)
-    above = current = _counted(nodes)
+    above = current = _counted(captured, moment)
     runs = {frozenset[Symbol](): (captured, above)}
     apart: list[Relation] = []
     for group in _groups([symbol for symbol in domain.symbols if symbol.minimum == 1]):
@@ -56,7 +58,7 @@ def extend_to_one(captured: Capture, nodes: Nodes, capture_at: CaptureAt) -> tup
         known = [_at_one(relation, group) for relation in domain.relations]
         extended: Counted | None = current
         if not any(_is_false(relation) for relation in known):
-            covering = _covering(runs, group, known, capture_at)
+            covering = _covering(runs, group, known, capture_at, moment)
             extended = covering and _extended(current, above, covering, group)
         if len(group) == 1 and extended is not None:
             current, least[group[0].name] = extended, 1
@@ -67,7 +69,11 @@ def extend_to_one(captured: Capture, nodes: Nodes, capture_at: CaptureAt) -> tup
     return current.nodes, replace(domain, least=least, relations=relations)
 
 
-def _counted(nodes: Nodes) -> Counted:
+def _counted(captured: Capture, moment: Moment) -> Counted:
+    return _summed(count(captured, moment))
+
+
+def _summed(nodes: Nodes) -> Counted:
     return Counted(nodes, total(node.cost for node in nodes if node.cost))
 
 
@@ -82,6 +88,7 @@ def _covering(
     group: Sequence[Symbol],
     known: Sequence[Relation],
     capture_at: CaptureAt,
+    moment: Moment,
 ) -> Counted | None:
     """The calls of a capture that holds where ``group`` is 1, of ``runs`` or else new."""
 
@@ -94,7 +101,8 @@ def _covering(
     new = capture_at({symbol.name: symbol.multiple for symbol in group})
     if new is None or not covers(new):
         return None
-    runs[frozenset(group)] = new, _counted(_uncounted_as(runs[frozenset()][1].nodes, count(new)))
+    there = _uncounted_as(runs[frozenset()][1].nodes, count(new, moment))
+    runs[frozenset(group)] = new, _summed(there)
     return runs[frozenset(group)][1]
 
 
@@ -135,7 +143,7 @@ def _extended(
         if len(group) > 1:
             return None
         corrected = _corrected(current.nodes, above.nodes, there.nodes, group[0])
-        return None if corrected is None else _counted(corrected)
+        return None if corrected is None else _summed(corrected)
     except ZeroDivisionError:
         return None
 

@@ -16,7 +16,7 @@ from fxflops import formulas
 from fxflops.capture import Capture
 from fxflops.dims import SizeReader, numel, shares_memory
 from fxflops.errors import UnsizedError
-from fxflops.records import Cost, NodeCost
+from fxflops.records import Cost, Moment, NodeCost
 from fxflops.registry import cost_of, has_formula, reason_free, torch_cost_of
 from fxflops.symbolic import Dim
 
@@ -26,16 +26,21 @@ DATA = "depends on data"
 OWN, TORCH = "fxflops", "torch.utils.flop_counter"
 
 
-def count(capture: Capture) -> tuple[NodeCost, ...]:
-    """Every operator call's cost.
+def count(capture: Capture, moment: Moment = "call") -> tuple[NodeCost, ...]:
+    """The cost of every operator call that is made at ``moment``.
 
-    Requires what `Capture` ensures. Ensures one `NodeCost` per operator call, in the graph's order.
+    Requires what `Capture` ensures; a node may have a ``meta["moment"]``, and is of each call of
+    the model without one. Ensures one `NodeCost` per operator call of the moment, in the graph's
+    order.
     """
     formulas.load()
     known = cache(_counters)
     costs: list[NodeCost] = []
     sources: dict[torch.fx.Node, tuple[int, ...]] = {}
     for node in capture.graph.nodes:
+        if node.meta.get("moment", "call") != moment:
+            sources[node] = ()
+            continue
         needs = tuple(dict.fromkeys(i for n in node.all_input_nodes for i in sources[n]))
         sources[node] = needs
         if node.meta["kind"] == "operator" and node.target is not operator.getitem:

@@ -14,7 +14,13 @@ def render(summary: Summary) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     formulas = [f"{name}_formula" for name in SHOWN]
     writer.writerow(["kind", "name", "type", "calls", *SHOWN, *formulas])
-    for kind, rows in (("module", summary.modules), ("operator", summary.operators)):
+    kinds = {
+        "module": summary.modules,
+        "operator": summary.operators,
+        "saved": summary.passes,
+        "once": summary.once,
+    }
+    for kind, rows in kinds.items():
         for row in rows:
             writer.writerow([kind, row.name, row.kind, row.calls, *_values(row), *_formulas(row)])
     for item in summary.uncounted:

@@ -45,6 +45,21 @@ def as_object(summary: Summary) -> dict[str, Any]:
         "free": [_listed(item, "reason") for item in summary.free],
         "uncounted": [_listed(item, "reason", "where") for item in summary.uncounted],
         "notes": list(summary.notes),
+        **_deployed(summary),
+    }
+
+
+def _deployed(summary: Summary) -> dict[str, Any]:
+    """The keys that only a deployed graph has."""
+    if summary.saved is None:
+        return {}
+    return {
+        "passes": [
+            {"pass": row.name, "places": row.calls, "saved": _quantities(row.quantities)}
+            for row in summary.passes
+        ],
+        "saved": _quantities(summary.saved.quantities),
+        "once": {row.name: _quantities(row.quantities) for row in summary.once},
     }
 
 

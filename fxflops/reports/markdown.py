@@ -9,12 +9,15 @@ from fxflops.reports.wording import (
     NAMES,
     UNITS,
     cells,
+    deployment,
     exact,
     figures,
+    graph_line,
+    scaled,
     title,
     verdict,
 )
-from fxflops.summary import Summary
+from fxflops.summary import Quantity, Summary
 
 
 def render(summary: Summary) -> str:
@@ -22,9 +25,9 @@ def render(summary: Summary) -> str:
     parts = [f"### {title(summary)}"]
     if summary.symbolic:
         rows = [[NAMES[n], UNITS[n], f"`{summary.totals[n].formula}`"] for n in HEADLINE_FIRST]
-        parts.append(markdown_table(["quantity", "unit", "formula"], rows))
+        parts += [markdown_table(["quantity", "unit", "formula"], rows), *_deployment(summary)]
     else:
-        parts += [_totals(summary), _modules(summary), _operators(summary)]
+        parts += [_totals(summary), *_deployment(summary), _modules(summary), _operators(summary)]
     parts.append("\n".join(f"- {line.strip()}" for line in verdict(summary)))
     return "\n\n".join(parts) + "\n"
 
@@ -33,6 +36,19 @@ def _totals(summary: Summary) -> str:
     rows = [[NAMES[n], exact(summary.totals[n].value), UNITS[n]] for n in HEADLINE_FIRST]
     rows += [[name, figure, ""] for name, figure in figures(summary)]
     return markdown_table(["quantity", "value", "unit"], rows)
+
+
+def _deployment(summary: Summary) -> list[str]:
+    rows = [
+        [name, changed, *(_figure(row.quantities[n], summary) for n in HEADLINE_FIRST)]
+        for name, changed, row in deployment(summary)
+    ]
+    headings = [f"graph: {graph_line(summary)}", "", *(NAMES[name] for name in HEADLINE_FIRST)]
+    return [markdown_table(headings, rows)] if rows else []
+
+
+def _figure(quantity: Quantity, summary: Summary) -> str:
+    return f"`{quantity.formula}`" if summary.symbolic else scaled(quantity.value)
 
 
 def _modules(summary: Summary) -> str:

@@ -10,8 +10,10 @@ from fxflops.reports.wording import (
     NAMES,
     UNITS,
     cells,
+    deployment,
     exact,
     figures,
+    graph_line,
     scaled,
     title,
     verdict,
@@ -25,9 +27,16 @@ def render(summary: Summary) -> str:
     """Formulas if the reader asked for them; else totals, the module tree and the operators."""
     lines = [bold(title(summary)), ""]
     if summary.symbolic:
-        lines += [*_formulas(summary), *_coefficients(summary)]
+        lines += [*_formulas(summary), *_coefficients(summary), *_deployment(summary)]
     else:
-        lines += [*_totals(summary), "", *_modules(summary), "", *_operators(summary)]
+        lines += [
+            *_totals(summary),
+            *_deployment(summary),
+            "",
+            *_modules(summary),
+            "",
+            *_operators(summary),
+        ]
     return "\n".join([*lines, "", *verdict(summary)]) + "\n"
 
 
@@ -58,6 +67,25 @@ def _totals(summary: Summary) -> list[str]:
         rows.append([NAMES[name], scaled(value), exact(value), UNITS[name]])
     rows += [[name, figure, "", ""] for name, figure in figures(summary)]
     return columns(rows, "lrrl", headed=False)
+
+
+def _deployment(summary: Summary) -> list[str]:
+    """What deployment changed: a row each with values, or with formulas if those were asked for."""
+    parts = deployment(summary)
+    if not parts:
+        return []
+    if summary.symbolic:
+        lines = ["", bold(f"graph: {graph_line(summary)}")]
+        for name, changed, row in parts:
+            lines.append(f"{name}, {changed}" if changed else name)
+            formulas = ((n, row.quantities[n].formula) for n in HEADLINE_FIRST)
+            lines += [f"  {NAMES[n]}: {formula}" for n, formula in formulas if formula != "0"]
+        return lines
+    headings = [f"graph: {graph_line(summary)}", "", *(NAMES[name] for name in HEADLINE_FIRST)]
+    rows = [headings]
+    for name, changed, row in parts:
+        rows.append([name, changed, *(scaled(row.quantities[n].value) for n in HEADLINE_FIRST)])
+    return ["", *columns(rows, "ll" + "r" * len(HEADLINE_FIRST))]
 
 
 def _modules(summary: Summary) -> list[str]:

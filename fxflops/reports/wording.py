@@ -73,6 +73,31 @@ def verdict(summary: Summary) -> list[str]:
     return [*lines, *summary.notes]
 
 
+PLACES = {
+    "merge-repvgg": "RepVGG blocks merged",
+    "fold-batch-norm": "batch norms folded",
+    "hoist": "calls hoisted",
+}
+
+
+def deployment(summary: Summary) -> list[tuple[str, str, Row]]:
+    """Of a deployed graph, row by row: what each pass did and saved, and what is done once."""
+    if summary.saved is None:
+        return []
+    changed = {row.name: f"{row.calls} {PLACES[row.name]}" for row in summary.passes}
+    return [
+        *((f"saved: {row.name}", changed[row.name], row) for row in summary.passes),
+        ("saved: all passes", "", summary.saved),
+        *((f"once per {row.name}", "", row) for row in summary.once),
+    ]
+
+
+def graph_line(summary: Summary) -> str:
+    """Which graph is counted: ``deployed (merge-repvgg, hoist)``."""
+    names = ", ".join(row.name for row in summary.passes)
+    return f"{summary.graph} ({names})" if names else summary.graph
+
+
 def figures(summary: Summary) -> list[tuple[str, str]]:
     """The single numbers beside the counters, by name."""
     rows = [("MACs", scaled(_macs(summary))), ("parameters", exact(summary.parameters))]

@@ -1,0 +1,65 @@
+"""The pass that folds batch norms into the convolutions before them."""
+
+from __future__ import annotations
+
+import torch
+import torch.fx
+
+from fxflops.capture import Capture
+from fxflops.passes.moments import is_kept, moments
+from fxflops.passes.normalisation import Normalisation, normalisation, scale_and_shift
+from fxflops.passes.rewrite import Rewriter, Rewritten, has_type_of, is_convolution
+
+aten = torch.ops.aten
+
+
+def fold_batch_norm(capture: Capture) -> Rewritten:
+    """``capture`` with each batch norm that follows a convolution folded into it.
+
+    With ``scale`` and ``shift`` of the norm, kernel and bias become ``kernel * scale`` and
+    ``bias * scale + shift`` per output channel (arXiv:1712.05877, sec. 3.2). A batch norm is a
+    call of ``batch_norm`` in inference, or a product and a sum with constants per channel. Left
+    as they are: batch norms of a value that something else uses, too, those of other layers, those
+    of another dtype, and transposed convolutions.
+
+    Requires what `Capture` ensures. Ensures the same outputs; the new kernels are calls on weights
+    alone whose ``meta["moment"]`` is ``"model"``. ``capture`` is not changed, and a second pass
+    finds nothing to do.
+    """
+    graph = Rewriter(capture, moments(capture.graph))
+    folded = 0
+    for node in list(graph.graph.nodes):
+        norm = normalisation(node, graph)
+        if norm is not None and _is_foldable(norm, graph):
+            _fold(norm, graph)
+            folded += 1
+    return graph.result(folded)
+
+
+def _is_foldable(norm: Normalisation, graph: Rewriter) -> bool:
+    convolution = norm.input
+    if not is_convolution(convolution) or len(convolution.users) > 1:
+        return False
+    input, *weights = convolution.args[:3]
+    weights = [weight for weight in weights if weight is not None]
+    return (
+        isinstance(input, torch.fx.Node)
+        and all(map(graph.is_constant, weights))
+        and has_type_of(norm.calls[0], *weights)  # type: ignore[arg-type]
+        and is_kept(input, convolution, norm.calls[0])
+    )
+
+
+def _fold(norm: Normalisation, graph: Rewriter) -> None:
+    convolution, last = norm.input, norm.calls[0]
+    _, weight, bias = (*convolution.args, None)[:3]
+    assert isinstance(weight, torch.fx.Node)
+    scale_C, shift_C = scale_and_shift(norm, graph, last)
+    ones = [1] * (weight.meta["val"].dim() - 1)
+    factor = graph.weight(last, aten.reshape.default, scale_C, [-1, *ones])
+    kernel = graph.weight(last, aten.mul.Tensor, weight, factor)
+    if bias is not None:
+        scaled_C = graph.weight(last, aten.mul.Tensor, bias, scale_C)
+        shift_C = graph.weight(last, aten.add.Tensor, scaled_C, shift_C)
+    graph.convolution(convolution, kernel, shift_C, instead_of=last, path=convolution.meta["path"])
+    graph.erase((*norm.calls, convolution))
