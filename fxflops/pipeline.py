@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fxflops import models
+from fxflops import formulas, models
 from fxflops.arguments import flattened
 from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import (
@@ -44,7 +44,6 @@ def analyze(
     defaults: Mapping[str, int] | None = None,
     dtype: str | None = None,
     frontend: Frontend = "auto",
-    trust: bool = False,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -55,13 +54,12 @@ def analyze(
     to stand in for those not given later. ``dtype`` (``"float32"``, ``"float16"``, ``"bfloat16"``,
     …) is that of the weights and inputs, the model's own by default. The graph is that of
     inference, in eval mode. ``frontend`` chooses what captures it: ``"trace"``, ``"export"``, or
-    ``"auto"``, which is the first with the second where that fails. ``trust`` lets a saved model
-    execute what it brings.
+    ``"auto"``, which is the first with the second where that fails.
 
     Raises ModelError, SpecError, CaptureError.
     """
     with alone():
-        named = _named(model, trust)
+        named = _named(model)
         if args is not None or kwargs is not None:
             if inputs is not None:
                 raise SpecError("Both inputs and args or kwargs are given. Give one of them.")
@@ -106,7 +104,7 @@ def _analyze(
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         defaults=known,
         notes=(*notes(captured, nodes), *said),
-        packages=packages_of(module),
+        packages=(*packages_of(module), *formulas.packages()),
     )
 
 
@@ -133,10 +131,10 @@ def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Co
     return total(node.cost for node in nodes if node.cost)
 
 
-def _named(model: str | nn.Module, trust: bool) -> models.NamedModel:
+def _named(model: str | nn.Module) -> models.NamedModel:
     """The model under its name, which for a module is its type's."""
     if isinstance(model, str):
-        return models.find(model, trust=trust)
+        return models.find(model)
     if not isinstance(model, nn.Module):
         raise ModelError(
             f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."

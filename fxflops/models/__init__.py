@@ -5,7 +5,6 @@ torchvision:resnet50        a model of torchvision
 timm:vit_tiny_patch16_224   a model of timm
 hf:ViTModel                 a class of transformers with its default configuration
 hf:config.json              the architecture that a configuration of transformers names
-model.pt2                   what torch.export.save wrote
 package.module:callable     what the callable returns, or the module that it is
 
 Nothing is downloaded: weights are as initialised, or empty.
@@ -22,19 +21,15 @@ __all__ = ["NamedModel", "build", "build_empty", "called", "find", "is_file", "i
 LIBRARIES = ("torchvision", "timm", "hf")
 """Packages whose models have names of their own, ``torchvision:resnet50``: a file for each."""
 
-ARCHIVE, CONFIG = ".pt2", ".json"
+CONFIG = ".json"
 
 
-def find(name: str, *, trust: bool = False) -> NamedModel:
-    """The model of this name; ``trust`` lets an archive execute what it brings.
+def find(name: str) -> NamedModel:
+    """The model of this name.
 
     Raises ModelError, with the closest names, where there is none.
     """
     library, colon, rest = name.partition(":")
-    if name.endswith(ARCHIVE):
-        from fxflops.models import archive
-
-        return archive.find(name, trust=trust)
     if library in LIBRARIES and colon:
         in_library: NamedModel = import_module(f"{__name__}.{library}").find(rest)
         return in_library
@@ -55,4 +50,4 @@ def is_installed(name: str) -> bool:
 
 def is_file(name: str) -> bool:
     """Whether the name says a file, whose content is the model."""
-    return name.endswith(ARCHIVE) or (name.startswith("hf:") and name.endswith(CONFIG))
+    return name.startswith("hf:") and name.endswith(CONFIG)
