@@ -7,10 +7,32 @@ from dataclasses import replace
 
 from fxflops import models
 from fxflops.cache import Request
-from fxflops.errors import DomainError
+from fxflops.errors import DomainError, SpecError
+from fxflops.inputs import EXAMPLE, parse
 from fxflops.ledger import Ledger, ledger
 from fxflops.pipeline import analyze
 from fxflops.records import Analysis
+
+
+def at_one_size(request: Request, sizes: Mapping[str, int]) -> Request:
+    """The request for the model at ``sizes`` alone, or else its own, with no size left free.
+
+    Raises SpecError for a size that is missing or that the model does not have.
+    """
+    named = models.find(request.model)
+    spec = parse(request.inputs) if request.inputs else named.inputs
+    if spec is None:
+        raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
+    names = [axis.name for axis in spec.axes]
+    unknown = [name for name in sizes if name not in names]
+    if unknown:
+        raise SpecError(f"There is no size {', '.join(unknown)} to set in {str(spec)!r}.")
+    known = {**named.defaults, **sizes}
+    missing = [name for name in names if name not in known]
+    if missing:
+        example = ",".join(f"{name}=…" for name in missing)
+        raise SpecError(f"No value for the size {', '.join(missing)}: give --at {example}.")
+    return replace(request, inputs=str(spec.fixed(known)))
 
 
 def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[str, ...]]:

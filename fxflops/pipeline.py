@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
-from fxflops import models
+from fxflops import formulas, models
+from fxflops.arguments import flattened
 from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import (
     alone,
@@ -19,23 +21,26 @@ from fxflops.capture.prepare import (
     prepared,
     symbol_of,
 )
+from fxflops.closed_form import relation_text
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
-from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, TensorInput, parse, require_passes
+from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, parse, require_passes
 from fxflops.passes import deploy as passes
 from fxflops.passes.annotate import annotate
 from fxflops.passes.count import count
 from fxflops.passes.notes import notes
+from fxflops.proposal import at_fixed_sizes, at_multiples
 from fxflops.records import Analysis, Cost, total
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
-MULTIPLES = (2, 4, 8, 16, 32, 64)
 
 
 def analyze(
     model: str | nn.Module,
     inputs: Inputs | None = None,
     *,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
     defaults: Mapping[str, int] | None = None,
     dtype: str | None = None,
     frontend: Frontend = "auto",
@@ -45,21 +50,28 @@ def analyze(
 
     ``model`` is a name (see `fxflops.models`) or a module, which is not changed. ``inputs`` is an
     input spec (see `fxflops.inputs`), or example tensors, whose sizes are then fixed; a named
-    model brings its own. ``defaults`` are sizes to trace with and to stand in for those not given
-    later. ``dtype`` (``"float32"``, ``"float16"``, ``"bfloat16"``, …) is that of the weights and
-    inputs, the model's own by default. The graph is that of inference, in eval mode.
-    ``frontend`` chooses what captures it: ``"trace"``, ``"export"``, or ``"auto"``, which is the
-    first with the second where that fails. ``deploy`` are passes that change it as deployment does
-    (``fxflops.PASSES``): what they leave is counted, what they take out of a call is apart.
+    model brings its own. In its place, ``args`` and ``kwargs`` are those of a call, with tensors
+    in them however nested, whose sizes are fixed likewise. ``defaults`` are sizes to trace with and
+    to stand in for those not given later. ``dtype`` (``"float32"``, ``"float16"``, ``"bfloat16"``,
+    …) is that of the weights and inputs, the model's own by default. The graph is that of
+    inference, in eval mode. ``frontend`` chooses what captures it: ``"trace"``, ``"export"``, or
+    ``"auto"``, which is the first with the second where that fails. ``deploy`` are passes that
+    change it as deployment does (``fxflops.PASSES``): what they leave is counted, what they take
+    out of a call is apart.
 
     Raises ModelError, SpecError, CaptureError.
     """
     with alone():
-        return _analyze(model, inputs, defaults or {}, dtype, frontend, deploy)
+        named = _named(model)
+        if args is not None or kwargs is not None:
+            if inputs is not None:
+                raise SpecError("Both inputs and args or kwargs are given. Give one of them.")
+            named = _called_with(named, tuple(args or ()), dict(kwargs or {}))
+        return _analyze(named, inputs, defaults or {}, dtype, frontend, deploy)
 
 
 def _analyze(
-    model: str | nn.Module,
+    named: models.NamedModel,
     inputs: Inputs | None,
     defaults: Mapping[str, int],
     dtype: str | None,
@@ -69,17 +81,21 @@ def _analyze(
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
     require_passes(deploy)
-    named = _named(model)
     spec = _spec(inputs, named)
-    known = {**named.defaults, **defaults}
-    _require_names(spec, defaults, named.name)
-    known = {axis.name: known[axis.name] for axis in spec.axes if axis.name in known}
-    _require_axes(spec, known, named.name)
+    known = _sizes(spec, named, defaults)
     module = models.build_empty(named)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
-    sizes = hints(spec, known)
-    captured = _capture(module, spec, sizes, frontend)
-    deployed = passes.deploy(captured, partial(_capture_with, module, spec, sizes), deploy)
+    module = models.called(named, module, spec)
+    said: tuple[str, ...] = named.notes
+    if inputs is None and named.narrower:
+        captured, chosen, why = _first(module, named, defaults, frontend)
+        if why is not None:
+            spec, known = chosen, _sizes(chosen, named, defaults)
+            said = (*said, f"The sizes are those of {str(spec)!r}, since of others: {why}")
+    else:
+        captured = _capture(module, spec, known, frontend)
+    capture_at = partial(_capture_with, module, spec, hints(spec, known))
+    deployed = passes.deploy(captured, capture_at, deploy)
     return Analysis(
         model=named.name,
         inputs=spec,
@@ -91,11 +107,23 @@ def _analyze(
         dtype=str(floating_dtype(module)).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         defaults=known,
-        notes=notes(deployed.capture, deployed.nodes),
-        packages=packages_of(module),
+        notes=(*notes(deployed.capture, deployed.nodes), *said),
+        packages=(*packages_of(module), *formulas.packages()),
         applied=deployed.applied,
         once=deployed.once,
     )
+
+
+def _sizes(spec: InputSpec, named: models.NamedModel, given: Mapping[str, int]) -> dict[str, int]:
+    """The model's own sizes of the free axes, and in their place those given.
+
+    Raises SpecError and DomainError for given sizes that the spec does not have or excludes.
+    """
+    _require_names(spec, given, named.name)
+    known = {**named.defaults, **given}
+    known = {axis.name: known[axis.name] for axis in spec.axes if axis.name in known}
+    _require_axes(spec, known, named.name)
+    return known
 
 
 def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Cost:
@@ -120,6 +148,16 @@ def _named(model: str | nn.Module) -> models.NamedModel:
     return models.NamedModel(name=type(model).__name__, build=lambda: model)
 
 
+def _called_with(
+    named: models.NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> models.NamedModel:
+    """The model as it is called with these arguments, at the sizes of their tensors."""
+    spec, arrange = flattened(args, kwargs)
+    return replace(
+        named, inputs=spec, narrower=(), call=lambda module, inputs, tensors: arrange(tensors)
+    )
+
+
 def _spec(inputs: Inputs | None, named: models.NamedModel) -> InputSpec:
     """The input spec in whatever form it was given."""
     if isinstance(inputs, InputSpec):
@@ -130,15 +168,10 @@ def _spec(inputs: Inputs | None, named: models.NamedModel) -> InputSpec:
         tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         if not all(isinstance(tensor, Tensor) for tensor in tensors):
             raise SpecError(f"The inputs are neither tensors nor a spec like {EXAMPLE}.")
-        return InputSpec(tuple(map(_like, tensors, itertools.count())))
+        return flattened(tuple(tensors), {})[0]
     if named.inputs is None:
         raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
     return named.inputs
-
-
-def _like(tensor: Tensor, index: int) -> TensorInput:
-    dtype = str(tensor.dtype).removeprefix("torch.")
-    return TensorInput(name=f"input{index}", axes=tuple(map(int, tensor.shape)), dtype=dtype)
 
 
 def _require_names(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
@@ -157,42 +190,80 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
     Domain(tuple(map(symbol_of, axes)), least=least).values(sizes, name)
 
 
+def _first(
+    module: nn.Module, named: models.NamedModel, given: Mapping[str, int], frontend: Frontend
+) -> tuple[Capture, InputSpec, CaptureError | None]:
+    """The capture with the first of the model's own specs that works, and why none before did."""
+    assert named.inputs is not None
+    failure: CaptureError | None = None
+    fronts = {"auto": (trace.capture, _export), "trace": (trace.capture,), "export": (_export,)}
+    for front in fronts[frontend]:
+        for spec in (named.inputs, *named.narrower):
+            try:
+                sizes = hints(spec, _sizes(spec, named, given))
+                captured = front(module, spec, sizes)
+            except CaptureError as error:
+                failure = failure or error
+                continue
+            outside = _outside(captured, _sizes(spec, named, given))
+            if outside and spec is not named.narrower[-1]:
+                failure = failure or outside
+                continue
+            return captured, spec, None if spec is named.inputs else failure
+    assert failure is not None
+    raise failure
+
+
+def _outside(captured: Capture, known: Mapping[str, int]) -> CaptureError | None:
+    """Why the capture does not hold at the model's own sizes, those of 1 left aside."""
+    values = {s: known.get(s.name, 0) // s.multiple for s in captured.domain.symbols}
+    if not all(values.values()):
+        return None
+    for relation in captured.domain.relations:
+        if not relation.holds(values):
+            text = relation_text(relation.value, relation.sign)
+            return CaptureError(f"The graph is another one where {text} does not hold.")
+    return None
+
+
 def _capture(
-    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], frontend: Frontend
+    module: nn.Module, spec: InputSpec, known: Mapping[str, int], frontend: Frontend
 ) -> Capture:
-    if frontend == "export":
-        return _export(module, spec, sizes)
-    try:
-        return trace.capture(module, spec, sizes)
-    except SpecialisedError:
-        raise
-    except CaptureError as error:
-        _suggest_multiple(module, spec, error)
-        if frontend == "trace":
-            raise
-        return _export(module, spec, sizes)
+    """The capture with a spec that the user chose; where there is none, the spec that works."""
+    sizes = hints(spec, known)
+    failure: CaptureError
+    if frontend != "export":
+        try:
+            return trace.capture(module, spec, sizes)
+        except SpecialisedError as error:
+            raise _proposing(at_fixed_sizes(module, spec, known), error, spec) from error
+        except CaptureError as error:
+            failure = error
+        coarser = at_multiples(module, spec)
+        if coarser is not None:
+            raise CaptureError(
+                f"The model does not run at every size of {str(spec)!r}, but at multiples of "
+                f"{coarser[0]}: give the input {str(coarser[1])!r}."
+            ) from failure
+    if frontend != "trace":
+        try:
+            return _export(module, spec, sizes)
+        except CaptureError as error:
+            failure = error if frontend == "export" else failure
+    raise _proposing(at_fixed_sizes(module, spec, known), failure, spec) from failure
+
+
+def _proposing(working: InputSpec | None, error: CaptureError, spec: InputSpec) -> CaptureError:
+    """``error`` with the spec that works, if one is known."""
+    if working is None:
+        return error
+    return type(error)(f"{error} It works with the input {str(working)!r}.")
 
 
 def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Capture:
     from fxflops.capture import export  # takes long: it imports sympy and more
 
     return export.capture(module, spec, sizes)
-
-
-def _suggest_multiple(module: nn.Module, spec: InputSpec, error: CaptureError) -> None:
-    """Raise CaptureError that names the multiple at which the model runs, if there is one."""
-    for multiple in MULTIPLES:
-        coarser = spec.with_multiple(multiple)
-        if coarser == spec:
-            continue
-        try:
-            trace.capture(module, coarser, hints(coarser, {}))
-        except CaptureError:
-            continue
-        raise CaptureError(
-            f"The model does not run at every size of {str(spec)!r}, but at multiples of "
-            f"{multiple}: give the input {str(coarser)!r}."
-        ) from error
 
 
 def _capture_with(

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=",".join(PASSES),
         help=f"the graph after deployment: --deploy for all passes, or --deploy={','.join(PASSES)}",
     )
+    parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument(
         "--cache",
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         return quoted(arguments, at)
 
     from fxflops import cache
-    from fxflops.models import is_installed
+    from fxflops.models import is_file, is_installed
     from fxflops.reports import render
     from fxflops.summary import summarize
 
@@ -89,6 +90,14 @@ def run(arguments: argparse.Namespace) -> int:
         frontend=arguments.frontend,
         deploy=deploy,
     )
+    if arguments.static:
+        if arguments.symbolic:
+            raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
+        from fxflops.answer import at_one_size
+
+        request, at = at_one_size(request, at), {}
+    if arguments.cache and is_file(arguments.model):
+        raise SpecError("--cache keeps no answer for a file, which may change. Leave it out.")
     cached = arguments.cache or (arguments.cache is None and is_installed(arguments.model))
     ledger = cache.find(request, at) if cached else None
     if ledger is None:

@@ -1,0 +1,107 @@
+"""A model that has not been built yet, and how to build and call it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fxflops.errors import ModelError
+from fxflops.inputs import InputSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Arguments: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
+"""What a call takes by position, and by keyword."""
+
+Call: TypeAlias = "Callable[[nn.Module, InputSpec, tuple[Tensor, ...]], Arguments]"
+"""The arguments of a call of a module that is given the tensors of a spec."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedModel:
+    """A model that has not been built yet, and the input that its source proposes for it."""
+
+    name: str
+    build: Callable[[], nn.Module]
+    inputs: InputSpec | None = None
+    defaults: Mapping[str, int] = field(default_factory=dict)
+    narrower: tuple[InputSpec, ...] = ()
+    """Specs to fall back on, in order, where the model does not take every size of ``inputs``."""
+    call: Call | None = None
+    """How it takes the tensors of its spec; None is by position."""
+    is_new: bool = False
+    """Whether each call of ``build`` gives a module that nobody else has."""
+    notes: tuple[str, ...] = ()
+
+
+def build(model: NamedModel) -> nn.Module:
+    """Build it with real weights, as its source initialises them.
+
+    Raises ModelError when it raises, or returns something else than a module.
+    """
+    from torch import nn
+
+    try:
+        module = model.build()
+    except Exception as error:
+        message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"Cannot build {model.name}: {message}") from error
+    if not isinstance(module, nn.Module):
+        raise ModelError(f"{model.name} gives a {type(module).__name__}, not a torch.nn.Module.")
+    return module
+
+
+def build_empty(model: NamedModel) -> nn.Module:
+    """Build it on the meta device, or with real weights where its constructor needs numbers."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            return build(model)
+    except ModelError:
+        return build(model)
+
+
+def called(model: NamedModel, module: nn.Module, inputs: InputSpec) -> nn.Module:
+    """``module`` itself, changed so that it takes the tensors of ``inputs`` by position."""
+    if model.call is None:
+        return module
+    arrange, original = model.call, module.forward
+
+    def forward(*tensors: Tensor) -> Any:
+        args, kwargs = arrange(module, inputs, tensors)
+        return original(*args, **kwargs)
+
+    by_position = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    named = [inspect.Parameter(tensor.name, by_position) for tensor in inputs.tensors]
+    forward.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # for torch.export
+    module.forward = forward
+    return module
+
+
+def required(package: str, name: str) -> Any:
+    """The package that the model ``name`` needs, imported.
+
+    Raises ModelError, with the command that installs it, where it is missing.
+    """
+    try:
+        return import_module(package)
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            raise ModelError(
+                f"{name} needs {package}, which is not installed: pip install {package}"
+            ) from error
+        raise ModelError(f"{name} needs {package}, which cannot be imported: {error}") from error
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """The known names that are nearest, as the end of a sentence."""
+    import difflib
+
+    public = [other for other in known if not other.startswith("_")]
+    matches = difflib.get_close_matches(name, public, n=3, cutoff=0.5)
+    return f"; did you mean {', '.join(matches)}" if matches else ""

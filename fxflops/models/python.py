@@ -1,0 +1,33 @@
+"""Models by the path to a callable that returns them, or to the module itself."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from fxflops.errors import ModelError
+from fxflops.models.named import NamedModel, closest
+
+
+def find(module_name: str, attribute: str) -> NamedModel:
+    """What ``attribute`` of the module is. Raises ModelError where there is no such thing."""
+    from torch import nn
+
+    name = f"{module_name}:{attribute}"
+    sys.path.insert(0, "")  # as `python -m` does, for the console script
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:
+        raise ModelError(f"Cannot import {module_name}: {error}") from error
+    finally:
+        sys.path.remove("")
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise ModelError(f"{module_name} has no {attribute!r}{closest(part, vars(found))}.")
+        found = getattr(found, part)
+    if isinstance(found, nn.Module):
+        return NamedModel(name=name, build=lambda: found)
+    if not callable(found):
+        raise ModelError(f"{name} is a {type(found).__name__}: neither a module nor callable.")
+    return NamedModel(name=name, build=found)

@@ -1,0 +1,90 @@
+"""Models of torchvision, with the input that the transforms of their weights make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fxflops.errors import ModelError
+from fxflops.inputs import InputSpec, parse
+from fxflops.models import images
+from fxflops.models.named import Arguments, NamedModel, closest, required
+
+USUAL = 224
+DETECTOR = 640
+CLIP = 16
+"""The usual number of frames, where weights do not say one."""
+
+
+def find(name: str) -> NamedModel:
+    """The model that torchvision calls ``name``, without pretrained weights.
+
+    Raises ModelError where torchvision has no such model.
+    """
+    models = required("torchvision.models", f"torchvision:{name}")
+    known = models.list_models()
+    if name not in known:
+        raise ModelError(f"torchvision has no model {name!r}{closest(name, known)}.")
+    module = models.get_model_builder(name).__module__
+    family = module.removeprefix("torchvision.models").strip(".").partition(".")[0]
+    takes = {"detection": _detection, "video": _video, "optical_flow": _flow}.get(family, _image)
+    return NamedModel(
+        name=f"torchvision:{name}",
+        build=lambda: models.get_model(name, **_no_weights(family)),
+        is_new=True,
+        **takes(_transforms(models, name)),
+    )
+
+
+def _no_weights(family: str) -> dict[str, Any]:
+    if family in ("detection", "segmentation"):
+        return {"weights": None, "weights_backbone": None}  # otherwise it loads the backbone's
+    return {"weights": None}
+
+
+def _transforms(models: Any, name: str) -> dict[str, Any]:
+    """What the transforms of the default weights are made with."""
+    try:
+        weights = models.get_model_weights(name).DEFAULT
+    except (AttributeError, ValueError):
+        return {}
+    return getattr(weights.transforms, "keywords", {})
+
+
+def _image(made_with: dict[str, Any]) -> dict[str, Any]:
+    size = made_with.get("crop_size", made_with.get("resize_size", USUAL))
+    height, width = images.pair(size)
+    return {
+        "inputs": images.free(height, width),
+        "defaults": {"N": 1, "H": height, "W": width},
+        "narrower": (*images.narrower(height, width), images.fixed(USUAL, USUAL)),
+    }
+
+
+def _video(made_with: dict[str, Any]) -> dict[str, Any]:
+    height, width = images.pair(made_with.get("crop_size", USUAL))
+    return {
+        "inputs": parse(f"video: N 3 T%8 H%{height} W%{width}"),
+        "defaults": {"N": 1, "T": CLIP, "H": height, "W": width},
+        "narrower": (parse(f"video: N 3 {CLIP} {height} {width}"),),
+    }
+
+
+def _flow(made_with: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "inputs": parse("image1: N 3 H%8>=128 W%8>=128; image2: N 3 H%8>=128 W%8>=128"),
+        "defaults": {"N": 1, "H": 520, "W": 960},
+    }
+
+
+def _detection(made_with: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "inputs": parse("image: 3 H%32 W%32"),
+        "defaults": {"H": DETECTOR, "W": DETECTOR},
+        "narrower": (parse(f"image: 3 {DETECTOR} {DETECTOR}"),),
+        "call": _list_of_images,
+    }
+
+
+def _list_of_images(module: object, inputs: InputSpec, tensors: tuple[Any, ...]) -> Arguments:
+    """A detector takes a list, since its images may be of different sizes."""
+    return (list(tensors),), {}

@@ -1,0 +1,43 @@
+"""Models by the names that installed packages offer in the entry-point group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fxflops.errors import ModelError
+from fxflops.inputs import parse
+from fxflops.models.named import NamedModel, closest
+
+ENTRY_POINTS = "fxflops.models"
+
+
+def find(name: str) -> NamedModel:
+    """The model that some package offers as ``name``. Raises ModelError where there is none."""
+    offered = catalogue()
+    if name not in offered:
+        raise ModelError(f"There is no model {name!r}{closest(name, offered)}.")
+    entry = offered[name]
+    return NamedModel(
+        name=name,
+        build=entry["build"],
+        inputs=parse(entry["inputs"]),
+        defaults=entry["defaults"],
+        is_new=True,
+    )
+
+
+def catalogue() -> dict[str, Mapping[str, Any]]:
+    """What the installed packages offer: name -> ``build``, ``inputs``, ``defaults``.
+
+    Raises ModelError when a package's offer cannot be loaded.
+    """
+    offered: dict[str, Mapping[str, Any]] = {}
+    from importlib.metadata import entry_points  # takes long
+
+    for entry in entry_points(group=ENTRY_POINTS):
+        try:
+            offered |= entry.load()()
+        except Exception as error:
+            raise ModelError(f"The models of {entry.value} cannot be loaded: {error}") from error
+    return offered

@@ -1,0 +1,119 @@
+"""Which models the sweep counts: names as the command line takes them, in three sets."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+SETS = ("torchvision", "detection", "timm", "transformers")
+OF_TIMM = 150
+SMALL = ("atto", "femto", "pico", "nano", "tiny", "xxs", "xs", "small", "mini", "_s", "18", "b0")
+
+TRANSFORMERS = (
+    "AlbertModel",
+    "BartModel",
+    "BeitModel",
+    "BertForMaskedLM",
+    "BlipVisionModel",
+    "BloomForCausalLM",
+    "CLIPModel",
+    "CLIPVisionModel",
+    "ConditionalDetrForObjectDetection",
+    "ConvNextForImageClassification",
+    "DPTForDepthEstimation",
+    "DebertaV2Model",
+    "DeformableDetrForObjectDetection",
+    "DeiTModel",
+    "DetrForObjectDetection",
+    "Dinov2Model",
+    "DistilBertModel",
+    "ElectraModel",
+    "FalconForCausalLM",
+    "GPT2LMHeadModel",
+    "GPTNeoXForCausalLM",
+    "Gemma2ForCausalLM",
+    "GraniteForCausalLM",
+    "HubertModel",
+    "LlamaForCausalLM",
+    "MBartModel",
+    "MistralForCausalLM",
+    "MixtralForCausalLM",
+    "MobileViTForImageClassification",
+    "OPTForCausalLM",
+    "PhiForCausalLM",
+    "Qwen2ForCausalLM",
+    "Qwen3ForCausalLM",
+    "RTDetrForObjectDetection",
+    "RobertaModel",
+    "SegformerForSemanticSegmentation",
+    "SiglipVisionModel",
+    "SwinModel",
+    "T5ForConditionalGeneration",
+    "ViTForImageClassification",
+    "VitDetModel",
+    "Wav2Vec2Model",
+    "WhisperForConditionalGeneration",
+    "YolosForObjectDetection",
+)
+LAYERS = ("num_hidden_layers", "encoder_layers", "decoder_layers", "num_layers", "n_layers")
+"""Fields of a configuration that make it small."""
+
+
+def names(of: str, folder: Path) -> list[str]:
+    """The models of a set; configurations of transformers are written to ``folder``."""
+    listed: list[str] = {
+        "torchvision": _of_torchvision,
+        "detection": _of_detection,
+        "timm": _of_timm,
+        "transformers": lambda: _of_transformers(folder),
+    }[of]()
+    return listed
+
+
+def _of_torchvision() -> list[str]:
+    from torchvision import models
+
+    listed = [*models.list_models(models), *models.list_models(models.segmentation)]
+    return [f"torchvision:{name}" for name in listed]
+
+
+def _of_detection() -> list[str]:
+    from torchvision import models
+
+    return [f"torchvision:{name}" for name in models.list_models(models.detection)]
+
+
+def _of_timm() -> list[str]:
+    """One of each family: a source file of timm and the name's first word; the smallest by name."""
+    import timm
+
+    families: dict[tuple[str, str], list[str]] = {}
+    for module in timm.list_modules():
+        for name in timm.list_models(module=module):
+            word = re.match(r"[a-z]+", name)
+            families.setdefault((module, word[0] if word else name), []).append(name)
+    chosen = [min(members, key=_largeness) for members in families.values()]
+    files = {module: name for (module, _), name in zip(families, chosen, strict=True)}
+    rest = [name for name in chosen if name not in files.values()]
+    return sorted(f"timm:{name}" for name in [*files.values(), *rest][:OF_TIMM])
+
+
+def _largeness(name: str) -> tuple[bool, str]:
+    return not any(word in name for word in SMALL), name
+
+
+def _of_transformers(folder: Path) -> list[str]:
+    import transformers
+
+    listed = []
+    for name in TRANSFORMERS:
+        config = getattr(transformers, name).config_class()
+        for part in (config, *(getattr(config, sub) for sub in type(config).sub_configs)):
+            for field in LAYERS:
+                if isinstance(getattr(part, field, None), int):
+                    setattr(part, field, 2)
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(config.to_dict() | {"architectures": [name]}, default=str))
+        listed.append(f"hf:{path}")
+    return listed

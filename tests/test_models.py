@@ -1,0 +1,149 @@
+"""From names to models, their inputs, and what packages bring."""
+
+import json
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+import torch
+from torch import nn
+
+import fxflops
+from fxflops import formulas, models
+from fxflops.cli import main
+
+
+class Nested(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 5)
+
+    def forward(self, parts, *, scale):
+        return {"out": self.linear(parts["x"]) @ parts["pair"][1] * scale}
+
+
+def test_arguments_are_those_of_a_call():
+    parts = {"x": torch.empty(2, 3), "pair": (7, torch.empty(5, 11))}
+    analysis = fxflops.analyze(Nested(), args=(parts,), kwargs={"scale": 3.0})
+    assert analysis.at().contraction == 2 * 2 * 5 * 3 + 2 * 2 * 11 * 5
+    with pytest.raises(fxflops.SpecError, match="Give one of them"):
+        fxflops.analyze(Nested(), "x: N 3", args=(parts,))
+
+
+class Grid(nn.Module):
+    def forward(self, x):
+        assert x.shape[-1] == 224, "the grid is fixed"
+        return x + 1
+
+
+def test_an_axis_that_is_fixed_is_named_with_the_spec_that_works():
+    with pytest.raises(
+        fxflops.CaptureError, match=r"test_models.py:\d+ in forward.*'x: N 3 H 224'"
+    ):
+        fxflops.analyze(Grid(), "x: N 3 H W", frontend="trace")
+
+
+def test_a_grid_of_torchvision_is_counted_at_its_size():
+    analysis = fxflops.analyze("torchvision:vit_b_16")
+    assert str(analysis.inputs) == "image: N 3 224 224"
+    assert any("vision_transformer.py" in note for note in analysis.notes)
+
+
+def test_static_counts_at_one_size(capsys):
+    words = ["torch.nn:ReLU", "--input", "x: N 3 H", "--static", "--format", "json"]
+    assert main([*words, "--at", "N=2,H=5"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["symbols"] == []
+    assert report["totals"]["comparison"]["value"] == 2 * 3 * 5
+    assert main(words) == 2
+    assert "No value for the size N, H" in capsys.readouterr().err
+    assert main([*words, "--symbolic"]) == 2
+
+
+def test_a_configuration_of_transformers(tmp_path):
+    pytest.importorskip("transformers")
+    config = {
+        "model_type": "vit",
+        "architectures": ["ViTModel"],
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 12,
+        "image_size": 32,
+        "patch_size": 16,
+    }
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    analysis = fxflops.analyze(f"hf:{path}")
+    assert str(analysis.inputs) == "pixel_values: N 3 32 32"
+    tokens, attention = 2 * 2 + 1, 2 * 2 * 5 * 5 * 8
+    per_token = 4 * 8 * 8 + 2 * 8 * 12
+    by_hand = 2 * 4 * 8 * 3 * 16 * 16 + 2 * tokens * per_token + attention + 2 * 8 * 8
+    assert analysis.at(N=3).contraction == 3 * by_hand
+    assert models.is_file(f"hf:{path}")
+    assert not models.is_installed(f"hf:{path}")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("hf:/nowhere/config.json", "Cannot read the configuration"),
+        ("torchvision:resnet51", "did you mean"),
+    ],
+)
+def test_what_is_not_there(name, says, capsys):
+    assert main([name]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_missing_package_gets_the_command(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    assert main(["timm:resnet50", "--no-cache"]) == 2
+    assert "pip install timm" in capsys.readouterr().err
+
+
+@pytest.fixture
+def brought(monkeypatch):
+    """Pretend that a package with this entry point is installed."""
+
+    def install(value):
+        entry = EntryPoint(name="brought", value=value, group=formulas.ENTRY_POINTS)
+        monkeypatch.setattr(
+            "importlib.metadata.entry_points",
+            lambda *, group: [entry] if group == formulas.ENTRY_POINTS else [],
+        )
+        formulas.packages.cache_clear()
+
+    yield install
+    formulas.packages.cache_clear()
+
+
+def test_a_package_brings_its_formulas(brought, tmp_path, monkeypatch):
+    library = torch.library.Library("fxflops_brought", "DEF")
+    library.define("twice(Tensor x) -> Tensor")
+    library.impl("twice", lambda x: torch.empty_like(x), "Meta")
+    (tmp_path / "brought_formulas.py").write_text(
+        "import torch, fxflops\n"
+        "@fxflops.formula(torch.ops.fxflops_brought.twice.default, counter='elementwise')\n"
+        "def twice(*, out):\n"
+        "    return out[0] * out[1]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class Twice(nn.Module):
+        def forward(self, x):
+            return torch.ops.fxflops_brought.twice(x)
+
+    brought("brought_formulas")
+    analysis = fxflops.analyze(Twice(), "x: N 7")
+    assert analysis.complete
+    assert analysis.at(N=3).elementwise == 3 * 7
+    assert "brought_formulas" in analysis.packages
+
+
+def test_formulas_that_cannot_be_loaded_are_one_line(brought, capsys):
+    brought("no_such_package_of_formulas")
+    assert main(["torch.nn:ReLU", "--input", "x: N 3", "--at", "N=2"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "no_such_package_of_formulas cannot be loaded" in err
