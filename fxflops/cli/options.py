@@ -85,11 +85,16 @@ def progress(message: str) -> Iterator[None]:
 def deliver(text: str, output: str | None) -> None:
     """To stdout, or whole to a file.
 
-    Raises SpecError for a file that cannot be written; nothing is left half-written.
+    Raises SpecError for what cannot be written; no file is left half-written.
     """
     if output is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise SpecError(f"Cannot write to the standard output: {error.strerror}.") from error
         return
     import tempfile
 
