@@ -25,6 +25,7 @@ from fxflops.closed_form import relation_text
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
 from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, parse, require_passes
+from fxflops.models.named import NamedModel, build_empty, called
 from fxflops.passes import deploy as passes
 from fxflops.passes.annotate import annotate
 from fxflops.passes.count import count
@@ -71,7 +72,7 @@ def analyze(
 
 
 def _analyze(
-    named: models.NamedModel,
+    named: NamedModel,
     inputs: Inputs | None,
     defaults: Mapping[str, int],
     dtype: str | None,
@@ -83,9 +84,9 @@ def _analyze(
     require_passes(deploy)
     spec = _spec(inputs, named)
     known = _sizes(spec, named, defaults)
-    module = models.build_empty(named)
+    module = build_empty(named)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
-    module = models.called(named, module, spec)
+    module = called(named, module, spec)
     said: tuple[str, ...] = named.notes
     if inputs is None and named.narrower:
         captured, chosen, why = _first(module, named, defaults, frontend)
@@ -114,7 +115,7 @@ def _analyze(
     )
 
 
-def _sizes(spec: InputSpec, named: models.NamedModel, given: Mapping[str, int]) -> dict[str, int]:
+def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict[str, int]:
     """The model's own sizes of the free axes, and in their place those given.
 
     Raises SpecError and DomainError for given sizes that the spec does not have or excludes.
@@ -137,7 +138,7 @@ def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Co
     return total(node.cost for node in nodes if node.cost)
 
 
-def _named(model: str | nn.Module) -> models.NamedModel:
+def _named(model: str | nn.Module) -> NamedModel:
     """The model under its name, which for a module is its type's."""
     if isinstance(model, str):
         return models.find(model)
@@ -145,12 +146,10 @@ def _named(model: str | nn.Module) -> models.NamedModel:
         raise ModelError(
             f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."
         )
-    return models.NamedModel(name=type(model).__name__, build=lambda: model)
+    return NamedModel(name=type(model).__name__, build=lambda: model)
 
 
-def _called_with(
-    named: models.NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> models.NamedModel:
+def _called_with(named: NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NamedModel:
     """The model as it is called with these arguments, at the sizes of their tensors."""
     spec, arrange = flattened(args, kwargs)
     return replace(
@@ -158,7 +157,7 @@ def _called_with(
     )
 
 
-def _spec(inputs: Inputs | None, named: models.NamedModel) -> InputSpec:
+def _spec(inputs: Inputs | None, named: NamedModel) -> InputSpec:
     """The input spec in whatever form it was given."""
     if isinstance(inputs, InputSpec):
         return inputs
@@ -191,7 +190,7 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
 
 
 def _first(
-    module: nn.Module, named: models.NamedModel, given: Mapping[str, int], frontend: Frontend
+    module: nn.Module, named: NamedModel, given: Mapping[str, int], frontend: Frontend
 ) -> tuple[Capture, InputSpec, CaptureError | None]:
     """The capture with the first of the model's own specs that works, and why none before did."""
     assert named.inputs is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from fxflops import cache
 from fxflops.cli.options import deliver
@@ -25,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         deliver(f"Deleted {cache.clear()} answers in {cache.directory()}.\n", None)
         return 0
     files = cache.files()
-    size = sum(path.stat().st_size for path in files)
+    size = sum(map(os.path.getsize, files))
     deliver(
         f"{len(files)} answers, {size / 1e6:.1f} MB of at most "
         f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {cache.directory()}.\n",

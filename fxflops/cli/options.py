@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from fxflops.errors import SpecError
 
@@ -97,6 +96,7 @@ def deliver(text: str, output: str | None) -> None:
             raise SpecError(f"Cannot write to the standard output: {error.strerror}.") from error
         return
     import tempfile
+    from pathlib import Path
 
     path = Path(output)
     try:
@@ -123,10 +123,10 @@ def require_writable(output: str | None) -> None:
     """
     if output is None:
         return
-    path = Path(output)
-    if not path.parent.is_dir():
-        raise SpecError(f"Cannot write {output}: there is no directory {path.parent}.")
-    if path.is_dir():
+    folder = os.path.dirname(output) or os.curdir
+    if not os.path.isdir(folder):
+        raise SpecError(f"Cannot write {output}: there is no directory {folder}.")
+    if os.path.isdir(output):
         raise SpecError(f"Cannot write {output}: it is a directory.")
 
 
