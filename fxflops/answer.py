@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from fxflops import models
 from fxflops.cache import Request
@@ -32,7 +31,7 @@ def at_one_size(request: Request, sizes: Mapping[str, int]) -> Request:
     if missing:
         example = ",".join(f"{name}=…" for name in missing)
         raise SpecError(f"No value for the size {', '.join(missing)}: give --at {example}.")
-    return replace(request, inputs=str(spec.fixed(known)))
+    return request._replace(inputs=str(spec.fixed(known)))
 
 
 def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[str, ...]]:
@@ -52,7 +51,7 @@ def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[st
         except DomainError:
             analysis = _analysis(request, sizes)
     kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
-    return replace(ledger(analysis), defaults=kept), analysis.packages
+    return ledger(analysis)._replace(defaults=kept), analysis.packages
 
 
 def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:

@@ -18,16 +18,18 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fxflops.cost import MOMENTS, Applied, Cost, Moment
 from fxflops.domain import Domain, Relation
 from fxflops.errors import FxflopsError
-from fxflops.inputs import Frontend
 from fxflops.ledger import Entry, Ledger, Listed
-from fxflops.records import MOMENTS, Applied, Cost, Moment
 from fxflops.symbolic import Symbol
 from fxflops.symbolic.encoding import Table, natural, read
+from fxflops.symbolic.polynomial import is_dim
+
+if TYPE_CHECKING:
+    from fxflops.inputs import Frontend
 
 LARGEST_FILE = 2**26
 LARGEST_CACHE = 2**28
@@ -37,8 +39,7 @@ LEDGERS_PER_REQUEST = 8
 """A model whose graph depends on the size has one for each domain."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """What is asked: the model's name, its input spec and dtype where given, how to capture it.
 
     ``deploy`` are the passes to apply.
@@ -113,7 +114,7 @@ def _path(key: Mapping[str, Any]) -> str:
 
 def _key(request: Request) -> dict[str, Any]:
     return {
-        **{field.name: getattr(request, field.name) for field in fields(request)},
+        **request._asdict(),
         "deploy": list(request.deploy),
         "rules": _rules(),
         "python": sys.version,
@@ -240,7 +241,7 @@ def _written(ledger: Ledger) -> dict[str, Any]:
     table = Table()
 
     def cost(cost: Cost) -> list[int]:
-        return [table.add(count) for count in cost.counts]
+        return [table.add(count) for count in cost]
 
     def entries(entries: Iterable[Entry]) -> list[Any]:
         return [[entry.name, entry.kind, entry.calls, *cost(entry.cost)] for entry in entries]
@@ -275,7 +276,10 @@ def _read(written: Mapping[str, Any]) -> Ledger:
     dims = read(written["dims"])
 
     def dim(position: Any) -> Any:
-        return dims[natural(position)]
+        value = dims[natural(position)]
+        if not is_dim(value):
+            raise ValueError("no dim in the place of one")
+        return value
 
     def entries(rows: Any) -> tuple[Entry, ...]:
         return tuple(
@@ -283,7 +287,7 @@ def _read(written: Mapping[str, Any]) -> Ledger:
                 name=_text(name),
                 kind=_text(kind),
                 calls=None if calls is None else natural(calls),
-                cost=Cost.of(map(dim, counts)),
+                cost=Cost(*map(dim, counts)),
             )
             for name, kind, calls, *counts in rows
         )
@@ -312,7 +316,7 @@ def _read(written: Mapping[str, Any]) -> Ledger:
         for moment, *counts in written["once"]:
             if moment not in MOMENTS:
                 raise ValueError("no moment")
-            yield moment, Cost.of(map(dim, counts))
+            yield moment, Cost(*map(dim, counts))
 
     symbols = tuple(
         Symbol(_text(name), natural(multiple), natural(minimum))
@@ -342,7 +346,7 @@ def _read(written: Mapping[str, Any]) -> Ledger:
         notes=tuple(map(_text, written["notes"])),
         flow=tuple(flow()),
         applied=tuple(
-            Applied(name=_text(name), places=natural(places), saved=Cost.of(map(dim, counts)))
+            Applied(name=_text(name), places=natural(places), saved=Cost(*map(dim, counts)))
             for name, places, *counts in written["applied"]
         ),
         once=dict(once()),

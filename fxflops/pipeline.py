@@ -22,16 +22,18 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.closed_form import relation_text
+from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
-from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, parse, require_passes
+from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, parse
 from fxflops.models.named import NamedModel, build_empty, called
 from fxflops.passes import deploy as passes
+from fxflops.passes import require_passes
 from fxflops.passes.annotate import annotate
 from fxflops.passes.count import count
 from fxflops.passes.notes import notes
 from fxflops.proposal import at_fixed_sizes, at_multiples
-from fxflops.records import Analysis, Cost, total
+from fxflops.records import Analysis
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
 

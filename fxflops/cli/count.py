@@ -14,7 +14,7 @@ from fxflops.cli.options import (
     sizes,
 )
 from fxflops.errors import SpecError
-from fxflops.inputs import PASSES, require_passes
+from fxflops.passes import PASSES, require_passes
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
 FORMATS = ("table", "markdown", "json", "csv", "latex")
