@@ -59,6 +59,7 @@ def measure(words: list[str], cache: str) -> dict[str, Any]:
     before = time.perf_counter()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         environment = {**os.environ, "XDG_CACHE_HOME": cache, "PYTHONPATH": str(ROOT)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the peers' modules are compiled, too
         process = subprocess.Popen(words, stdout=out, stderr=errors, cwd=ROOT, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
