@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fxflops import models
 from fxflops.cache import Request
-from fxflops.errors import DomainError, SpecError
+from fxflops.errors import CaptureError, DomainError, SpecError
 from fxflops.inputs import EXAMPLE, parse
 from fxflops.ledger import Ledger, ledger
 from fxflops.pipeline import analyze
@@ -48,8 +48,13 @@ def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[st
     if sizes.keys() - own.keys():
         try:
             analysis.domain.values({**analysis.defaults, **sizes}, analysis.model)
-        except DomainError:
-            analysis = _analysis(request, sizes)
+        except DomainError as outside:
+            try:
+                analysis = _analysis(request, sizes)
+            except DomainError:
+                raise outside from None
+            except CaptureError as error:
+                raise DomainError(f"{outside} {error}") from error
     kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
     return ledger(analysis)._replace(defaults=kept), analysis.packages
 

@@ -41,12 +41,19 @@ from fxflops.symbolic.node import SizeSpace
 
 
 def capture(
-    model: nn.Module, inputs: InputSpec, hints: Mapping[str, int], *, with_rules: bool = True
+    model: nn.Module,
+    inputs: InputSpec,
+    hints: Mapping[str, int],
+    *,
+    with_rules: bool = True,
+    as_compiled: bool = False,
 ) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
     ``hints`` are the sizes at which the model's own decisions are taken and recorded. Without
     ``with_rules`` every result is that of PyTorch's own kernel (see `fxflops.capture.shapes`).
+    ``as_compiled`` has the model run as `torch.compile` and `torch.export` would have it: many then
+    leave out what looks at values, of which there are none here.
 
     Raises CaptureError when the model does not run, and SpecialisedError, with the source line,
     when it fixes an axis that the spec leaves free.
@@ -66,7 +73,7 @@ def capture(
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
-            with _module_paths(model, recorder.paths), recorder:
+            with _module_paths(model, recorder.paths), _compiling(as_compiled), recorder:
                 result = model(*tensors)
     except Exception as error:
         raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
@@ -89,6 +96,17 @@ def _symbolic(some: bool) -> Iterator[None]:
         return
     with enable_python_dispatcher(), TensorsOfSizes():
         yield
+
+
+@contextmanager
+def _compiling(said: bool) -> Iterator[None]:
+    """Has `torch.compiler.is_compiling` say so; private, since only PyTorch itself is to say it."""
+    before = torch.compiler._is_compiling_flag
+    torch.compiler._is_compiling_flag = said
+    try:
+        yield
+    finally:
+        torch.compiler._is_compiling_flag = before
 
 
 class TensorsOfSizes(TorchFunctionMode):
