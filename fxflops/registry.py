@@ -11,8 +11,9 @@ where this call's cost depends on data. It raises `UnsizedError` where it has no
 symbols. Then the call is uncounted, for that reason.
 
 An operator may have one formula per counter, and others for calls with complex numbers, which
-``numbers="complex"`` registers. Operators that work in place or write to ``out=`` cost what their
-functional form costs, and are not registered.
+``numbers="complex"`` registers. Work on integers is free, but for operators that are registered
+with ``numbers="quantised"``: their integers stand for real numbers. Operators that work in place or
+write to ``out=`` cost what their functional form costs, and are not registered.
 """
 
 from __future__ import annotations
@@ -58,13 +59,29 @@ COMPLEX: dict[OpOverload, tuple[Formula, ...]] = {}
 FREE: dict[OpOverload, str] = {}
 
 
+QUANTISED: set[OpOverload] = set()
+"""The operators whose integers stand for real numbers, and so are counted like those."""
+
+
+def existing(*names: str) -> tuple[OpOverload, ...]:
+    """The overloads of these names, ``"aten.relu.default"``, that this build of torch has."""
+    found = []
+    for name in names:
+        namespace, packet, overload = name.split(".")
+        of_name = getattr(getattr(torch.ops, namespace), packet, None)
+        if of_name is not None and overload in of_name.overloads():
+            found.append(getattr(of_name, overload))
+    return tuple(found)
+
+
 def formula(
     *operators: OpOverload,
     counter: str | None = None,
-    numbers: Literal["real", "complex"] = "real",
+    numbers: Literal["real", "complex", "quantised"] = "real",
 ) -> Callable[[F], F]:
     """Register the decorated function as the cost of ``operators``.
 
+    With quantised numbers a call counts also where every tensor is of integers.
     Raises FormulaError when it asks for an argument that a schema does not have, when the counter
     is unknown, and when the operator has a cost for that counter already.
     """
@@ -79,6 +96,8 @@ def formula(
             _require_schema(operator, function, asks_for)
             _require_new(operator, counter, table)
             new = Formula(function, counter, asks_for)
+            if numbers == "quantised":
+                QUANTISED.add(operator)
             table[operator] = (*table.get(operator, ()), new)
         return function
 

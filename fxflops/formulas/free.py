@@ -247,7 +247,6 @@ free(
     aten.fix.default,
     aten.floor.default,
     aten.round.default,
-    aten.special_round.default,
     aten.trunc.default,
 )
 

@@ -69,6 +69,30 @@ def index_put(self: Shape, indices: tuple[Shape | None, ...], accumulate: bool) 
     return numel(positions) * numel(whole) * numel(self[len(indices) :])
 
 
+@formula(aten._unsafe_masked_index_put_accumulate.default, counter="elementwise")
+def masked_index_put(values: Shape) -> Dim:
+    """One addition per value: what the mask hides adds 0  [FLOP]."""
+    return numel(values)
+
+
+@formula(aten.put.default, counter="elementwise")
+def put(index: Shape, accumulate: bool) -> Dim:
+    """One addition per index where they accumulate  [FLOP]; else a scatter."""
+    return numel(index) if accumulate else 0
+
+
+@formula(aten.segment_reduce.default)
+def segment_reduce(data: Shape, reduce: str, initial: float | None, *, out: Shape) -> Cost:
+    """Operations: in - out, in where there is an ``initial`` value; a mean divides each result.
+
+    Segments are taken to have elements.
+    """
+    operations = numel(data) - (numel(out) if initial is None else 0)
+    if reduce in ("max", "min"):
+        return Cost(comparison=operations)
+    return Cost(elementwise=operations + (numel(out) if reduce == "mean" else 0))
+
+
 @formula(aten.col2im.default, counter="elementwise")
 def col2im(self: Shape) -> Dim:
     """Overlapping patches add up: one addition per element of the patches  [FLOP]."""

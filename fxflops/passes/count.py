@@ -17,7 +17,7 @@ from fxflops.capture import Capture
 from fxflops.dims import SizeReader, numel, shares_memory
 from fxflops.errors import UnsizedError
 from fxflops.records import Cost, Moment, NodeCost
-from fxflops.registry import cost_of, has_formula, reason_free, torch_cost_of
+from fxflops.registry import QUANTISED, cost_of, has_formula, reason_free, torch_cost_of
 from fxflops.symbolic import Dim
 
 INTEGER_WORK = "integer and boolean work"
@@ -60,7 +60,8 @@ def _node_cost(
         tensors = [*_tensors(list(arguments.values())), *_tensors(result)]
         is_complex = any(tensor.is_complex() for tensor in tensors)
         reason = reason_free(op, is_complex=is_complex)
-        if reason is None and tensors and not any(map(_is_real, tensors)):
+        of_integers = tensors and op not in QUANTISED and not any(map(_is_real, tensors))
+        if reason is None and of_integers:
             reason = INTEGER_WORK
         if reason is not None:
             counters = Cost.zero()
@@ -136,7 +137,7 @@ def _tensors(value: Any) -> list[Tensor]:
 
 
 def _is_real(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
+    return tensor.is_floating_point() or tensor.is_complex() or tensor.is_quantized
 
 
 def _moved(node: torch.fx.Node, read: SizeReader) -> Cost:
