@@ -255,7 +255,7 @@ OTHERS = (
         X,
         ops=(
             *(aten.ceil.default, aten.floor.default, aten.trunc.default, aten.fix.default),
-            *(aten.round.default, aten.special_round.default),
+            aten.round.default,
             *(aten.abs.default, aten.absolute.default, aten.signbit.default),
             *(aten.neg.default, aten.negative.default, aten.positive.default),
         ),

@@ -74,6 +74,7 @@ CASES = (
         "log of running sums of exponentials",
         aten.logcumsumexp.default,
         (X, 1),
+        aliases=(aten._logcumsumexp.default,),
         elementwise=10 * 2,
         transcendental=2 * 30,
     ),
