@@ -56,7 +56,7 @@ def axis(length: Dim, count: Dim, align_corners: bool, factor: float | None) -> 
         if align_corners:
             scale = Fraction(length - 1, count - 1) if count > 1 else Fraction(0)
         else:
-            scale = 1 / Fraction(factor) if factor else Fraction(length, count)
+            scale = Fraction(1 / factor) if factor else Fraction(length, count)
         return Axis(count, scale, count)
     for period in range(1, LARGEST_PERIOD + 1):
         pixels_of_period = length * period // count

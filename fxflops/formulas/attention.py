@@ -117,7 +117,7 @@ def descaled(
     """
     of_scores = (q_descale is not None) + (k_descale is not None)
     of_results = v_descale is not None
-    return Cost(elementwise=of_scores * scores + of_results * results)
+    return Cost(elementwise=of_scores * scores + int(of_results) * results)
 
 
 @formula(

@@ -207,11 +207,6 @@ def linalg_norm_by_name(self: Shape, ord: str, *, out: Shape) -> Cost | None:
     return matrix_norm(self, ord, out=out)
 
 
-@formula(aten.nuclear_norm.default, aten.nuclear_norm.dim)
-def nuclear_norm() -> None:
-    """The sum of the singular values, which no closed form gives: not known."""
-
-
 @formula(aten.renorm.default)
 def renorm(self: Shape, p: float, dim: int) -> Cost:
     """Slices along ``dim`` whose `p_norm` is above a bound are scaled down to it.

@@ -294,7 +294,7 @@ CASES = (
         )
         for op in existing("aten._flash_attention_forward_no_dropout_inplace.default")
     ),
-    # 2 sequences of 5 rows of 6, in 2 heads of 3: 2 * 2 * 5 * 5 scores in 20 rows. Four projections.
+    # 2 sequences of 5 rows of 6, in 2 heads of 3: 2 * 2 * 5 * 5 scores in 20 rows; 4 projections.
     Case(
         "whole layer of Triton",
         aten._triton_multi_head_attention.default,

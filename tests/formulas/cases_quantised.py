@@ -126,6 +126,7 @@ CASES = (
         "quantise and back",
         aten.fake_quantize_per_tensor_affine.default,
         (X, 0.1, 3, 0, 255),
+        device="cpu",
         elementwise=2 * 30,
     ),
     Case(
