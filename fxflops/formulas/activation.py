@@ -119,6 +119,12 @@ def native_dropout(p: float, train: bool | None, *, out: tuple[Shape, ...]) -> D
     return dropout(p, train is not False, out=out[0])
 
 
+@formula(aten._fused_dropout.default, counter="elementwise")
+def fused_dropout(p: float, *, out: tuple[Shape, ...]) -> Dim:
+    """`dropout` in training; ``p`` is the share that is kept."""
+    return dropout(1 - p, True, out=out[0])
+
+
 @formula(
     aten.alpha_dropout.default,
     aten.alpha_dropout_.default,

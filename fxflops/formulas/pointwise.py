@@ -165,7 +165,7 @@ def rounded(decimals: int, *, out: Shape) -> Dim:
     return 2 * numel(out) if decimals else 0
 
 
-@formula(aten._add_relu.Tensor)
+@formula(aten._add_relu.Tensor, aten._add_relu.Scalar)
 def add_relu(alpha: float, *, out: Shape) -> Cost:
     """`add`, and a comparison with 0."""
     return Cost(elementwise=add(alpha, out=out), comparison=numel(out))

@@ -55,6 +55,7 @@ def index_reduce(self: Shape, source: Shape, reduce: str) -> Cost:
     aten.index_put.default,
     aten._unsafe_index_put.default,
     aten._index_put_impl_.default,
+    aten._index_put_impl.default,
     counter="elementwise",
 )
 def index_put(self: Shape, indices: tuple[Shape | None, ...], accumulate: bool) -> Dim:

@@ -213,4 +213,11 @@ CASES = (
         elementwise=30,
         comparison=30,
     ),
+    Case(
+        "dropout that keeps 9 of 10",
+        aten._fused_dropout.default,
+        (X, 0.9),
+        out=(X, X),
+        elementwise=30,
+    ),
 )

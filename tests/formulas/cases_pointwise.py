@@ -332,4 +332,12 @@ CASES = (
         elementwise=2 * 30,
         comparison=30,
     ),
+    Case(
+        "max(x + 3, 0)",
+        aten._add_relu.Scalar,
+        (X, 3),
+        out=X,
+        elementwise=30,
+        comparison=30,
+    ),
 )

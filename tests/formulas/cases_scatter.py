@@ -126,4 +126,11 @@ CASES = (
         out=(4, 3),
         comparison=11 * 3,
     ),
+    Case(
+        "into positions, in a functional graph",
+        aten._index_put_impl.default,
+        ((5, 7), [ints(3)], (3, 7), True),
+        out=(5, 7),
+        elementwise=3 * 7,
+    ),
 )
