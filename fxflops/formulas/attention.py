@@ -31,6 +31,16 @@ def attention(rows: Dim, keys: Dim, widths: Dim, mask: Shape | None, dropout_p: 
     )
 
 
+def flex_attention(query: Shape, value: Shape, per_score: Cost) -> Cost:
+    """`attention` without a mask, and what a function does to each score: ``per_score``.
+
+    A mask is a selection. Blocks of scores that a mask leaves out are charged, as PyTorch does.
+    Source: arXiv:2412.05496, sec. 3.
+    """
+    rows, (*_, keys, width) = numel(query[:-1]), value
+    return attention(rows, keys, query[-1] + width, None) + per_score * (rows * keys)
+
+
 @formula(aten.scaled_dot_product_attention.default)
 def scaled_dot_product_attention(
     query: Shape,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -14,9 +15,11 @@ from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.de
 
 from fxflops import formulas
 from fxflops.capture import Capture
+from fxflops.capture.flex import is_flex_attention
 from fxflops.dims import SizeReader, numel, shares_memory
 from fxflops.errors import UnsizedError
-from fxflops.records import Cost, Moment, NodeCost
+from fxflops.formulas.attention import flex_attention
+from fxflops.records import Cost, Moment, NodeCost, total
 from fxflops.registry import QUANTISED, cost_of, has_formula, reason_free, torch_cost_of
 from fxflops.symbolic import Dim
 
@@ -68,6 +71,8 @@ def _node_cost(
         else:
             shapes = (shaped(value, read) for value in arguments.values())
             counters, source, unknown = known(op, tuple(shapes), shaped(result, read), is_complex)
+    elif is_flex_attention(op) and "per_score" in node.meta:
+        counters, unknown = _flex_attention(node, read, known)
     return NodeCost(
         name=node.name,
         op=op,
@@ -79,6 +84,23 @@ def _node_cost(
         unknown=unknown if counters is None else None,
         source=source,
     )
+
+
+def _flex_attention(
+    node: torch.fx.Node, read: SizeReader, known: Counters
+) -> tuple[Cost | None, str]:
+    """The counters of a call of flex attention, and why there are none, if so."""
+    of_score = [
+        _node_cost(n, (), read, known)
+        for n in node.meta["per_score"].nodes
+        if n.meta["kind"] == "operator" and n.target is not operator.getitem
+    ]
+    unknown = [f"{cost.op} of every score: {cost.unknown}" for cost in of_score if cost.unknown]
+    if unknown:
+        return None, unknown[0]
+    per_score = total(replace(c.cost, bytes_read=0, bytes_written=0) for c in of_score if c.cost)
+    query, _, value, *_ = shaped(_values(node.args), read)
+    return flex_attention(query, value, per_score), ""
 
 
 Known: TypeAlias = tuple[Cost | None, str, str]
