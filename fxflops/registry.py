@@ -63,6 +63,10 @@ QUANTISED: set[OpOverload] = set()
 """The operators whose integers stand for real numbers, and so are counted like those."""
 
 
+WORST_CASE: dict[OpOverload, str] = {}
+"""The operators whose cost depends on data, and what is taken to happen, which costs most."""
+
+
 def existing(*names: str) -> tuple[OpOverload, ...]:
     """The overloads of these names, ``"aten.relu.default"``, that this build of torch has."""
     found = []
@@ -78,10 +82,12 @@ def formula(
     *operators: OpOverload,
     counter: str | None = None,
     numbers: Literal["real", "complex", "quantised"] = "real",
+    worst_case: str | None = None,
 ) -> Callable[[F], F]:
     """Register the decorated function as the cost of ``operators``.
 
-    With quantised numbers a call counts also where every tensor is of integers.
+    With quantised numbers a call counts also where every tensor is of integers. ``worst_case`` says
+    of a cost that depends on data what is taken to happen; reports repeat it.
     Raises FormulaError when it asks for an argument that a schema does not have, when the counter
     is unknown, and when the operator has a cost for that counter already.
     """
@@ -98,6 +104,8 @@ def formula(
             new = Formula(function, counter, asks_for)
             if numbers == "quantised":
                 QUANTISED.add(operator)
+            if worst_case is not None:
+                WORST_CASE[operator] = worst_case
             table[operator] = (*table.get(operator, ()), new)
         return function
 

@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
 from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
+from fxflops.capture.data import sized_by_data
 from fxflops.capture.flex import called_whole, is_flex_attention, of_one_score, results
 from fxflops.capture.guards import above_one
 from fxflops.capture.prepare import (
@@ -140,7 +141,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._higher_order(func, *args)
         result = result_of(func, args, kwargs or {}) if self._with_rules else None
         if result is None:
-            result = func(*args, **(kwargs or {}))
+            result = _result(func, args, kwargs or {})
         node = self.graph.call_function(func, self._argument(args), self._argument(kwargs or {}))
         return self._record(node, result)
 
@@ -212,6 +213,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _own(self, tensor: Tensor, node: torch.fx.Node) -> None:
         self._nodes[id(tensor)] = node
         self._alive.append(tensor)
+
+
+def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:
+    """What PyTorch's own kernel gives. Raises CaptureError where the data decide the size."""
+    try:
+        return func(*args, **kwargs)
+    except RuntimeError as error:
+        said = sized_by_data(func, args)
+        if said is None:
+            raise
+        raise CaptureError(said) from error
 
 
 def size_of(formula: str) -> int:

@@ -203,6 +203,9 @@ def multi_margin_loss(self: Shape, p: int, weight: Shape | None, reduction: int)
     return per_pair * (samples * (classes - 1)) + mean + reduced(samples, reduction)
 
 
+HALF = "half of the classes are labels"
+
+
 def multilabel_margin(scores: Shape, reduction: int) -> Cost:
     """The mean over the C classes of max(0, 1 - (x_j - x_i)), j a label and i none.
 
@@ -215,16 +218,20 @@ def multilabel_margin(scores: Shape, reduction: int) -> Cost:
     return (FLOP * 3 + COMPARISON) * pairs + reduced(samples, reduction)
 
 
-@formula(aten.multilabel_margin_loss.default)
+@formula(aten.multilabel_margin_loss.default, worst_case=HALF)
 def multilabel_margin_loss(self: Shape, reduction: int) -> Cost:
     """`multilabel_margin`."""
     return multilabel_margin(self, reduction)
 
 
-@formula(aten.multilabel_margin_loss_forward.default)
+@formula(aten.multilabel_margin_loss_forward.default, worst_case=HALF)
 def multilabel_margin_loss_forward(self: Shape, reduction: int) -> Cost:
     """`multilabel_margin`; which classes are labels is a second result."""
     return multilabel_margin(self, reduction)
+
+
+DIFFERENT = "no label follows on itself"
+LONGEST = "all sequences are the longest, and no label follows on itself"
 
 
 def log_sum_exp(terms: int) -> Cost:
@@ -273,7 +280,7 @@ def ctc_reduced(items: Dim, reduction: int, zero_infinity: bool) -> Cost:
     return reduced(items, reduction) + by_labels + found
 
 
-@formula(aten.ctc_loss.IntList)
+@formula(aten.ctc_loss.IntList, worst_case=DIFFERENT)
 def ctc_loss(
     log_probs: Shape,
     input_lengths: tuple[int, ...],
@@ -288,7 +295,7 @@ def ctc_loss(
     )
 
 
-@formula(aten.ctc_loss.Tensor)
+@formula(aten.ctc_loss.Tensor, worst_case=LONGEST)
 def ctc_loss_of_data(log_probs: Shape, targets: Shape, reduction: int, zero_infinity: bool) -> Cost:
     """`ctc_of_data`, `ctc_reduced`."""
     items = sequences(log_probs)
@@ -299,6 +306,7 @@ def ctc_loss_of_data(log_probs: Shape, targets: Shape, reduction: int, zero_infi
     aten._ctc_loss.default,
     aten._cudnn_ctc_loss.default,
     *existing("aten.miopen_ctc_loss.default"),
+    worst_case=DIFFERENT,
 )
 def kernel_of_ctc_loss(input_lengths: tuple[int, ...], target_lengths: tuple[int, ...]) -> Cost:
     """`ctc_of_known`; the forward variables are a second result."""
@@ -309,6 +317,7 @@ def kernel_of_ctc_loss(input_lengths: tuple[int, ...], target_lengths: tuple[int
     aten._ctc_loss.Tensor,
     aten._cudnn_ctc_loss.Tensor,
     *existing("aten.miopen_ctc_loss.Tensor"),
+    worst_case=LONGEST,
 )
 def kernel_of_ctc_loss_of_data(log_probs: Shape, targets: Shape) -> Cost:
     """`ctc_of_data`."""

@@ -76,7 +76,11 @@ def unique_consecutive(self: Shape, dim: int | None) -> Dim:
     return count * (length - 1)
 
 
-@formula(aten.unique_dim.default, counter="comparison")
+@formula(
+    aten.unique_dim.default,
+    counter="comparison",
+    worst_case="slices differ in their last elements alone",
+)
 def unique_slices(self: Shape, dim: int) -> Dim:
     """Sort the S slices along ``dim``, then compare neighbours, element by element.
 

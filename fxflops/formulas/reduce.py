@@ -207,7 +207,7 @@ def linalg_norm_by_name(self: Shape, ord: str, *, out: Shape) -> Cost | None:
     return matrix_norm(self, ord, out=out)
 
 
-@formula(aten.renorm.default)
+@formula(aten.renorm.default, worst_case="every slice is too long")
 def renorm(self: Shape, p: float, dim: int) -> Cost:
     """Slices along ``dim`` whose `p_norm` is above a bound are scaled down to it.
 
@@ -219,7 +219,7 @@ def renorm(self: Shape, p: float, dim: int) -> Cost:
     return p_norm(numel(self), slices, p) + scaled
 
 
-@formula(aten.embedding_renorm.default)
+@formula(aten.embedding_renorm.default, worst_case="every row is another one, and too long")
 def embedding_renorm(self: Shape, indices: Shape, norm_type: float) -> Cost:
     """`renorm` of the rows that are looked up; the worst case, in which no row is twice."""
     return renorm((numel(indices), self[-1]), norm_type, 0)

@@ -97,7 +97,7 @@ def covered(input: Shape, out: Shape) -> tuple[Cost, Dim]:
     return Cost(elementwise=regions * (6 + 2 * (bins_down + bins_across))), elements
 
 
-@formula(vision.roi_pool.default)
+@formula(vision.roi_pool.default, worst_case="every region is as large as the image")
 def roi_pool(input: Shape, *, out: tuple[Shape, ...]) -> Cost:
     """The largest element of each of K * C bins: k - 1 comparisons for k elements, `covered`.
 
@@ -107,7 +107,7 @@ def roi_pool(input: Shape, *, out: tuple[Shape, ...]) -> Cost:
     return bins + Cost(comparison=elements - numel(out[0]))
 
 
-@formula(vision.ps_roi_pool.default)
+@formula(vision.ps_roi_pool.default, worst_case="every region is as large as the image")
 def ps_roi_pool(input: Shape, *, out: tuple[Shape, ...]) -> Cost:
     """The mean of each of K * C bins, of channels of its own: k FLOPs for k elements, `covered`.
 
@@ -117,7 +117,11 @@ def ps_roi_pool(input: Shape, *, out: tuple[Shape, ...]) -> Cost:
     return bins + Cost(elementwise=elements)
 
 
-@formula(vision.nms.default, *existing("torchvision.qnms.default"))
+@formula(
+    vision.nms.default,
+    *existing("torchvision.qnms.default"),
+    worst_case="no box suppresses another",
+)
 def nms(dets: Shape) -> Cost:
     """The worst case, in which no box suppresses another: all N(N - 1)/2 pairs.
 
