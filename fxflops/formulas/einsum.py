@@ -9,6 +9,7 @@ PyTorch (aten/src/ATen/native/Linear.cpp), and so its flop counter counts it.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TypeAlias
 
 import torch
@@ -66,21 +67,30 @@ def einsum(equation: str, tensors: tuple[Shape, ...], path: tuple[int, ...] | No
     return contracted(labelled, result, path)
 
 
-def contracted(labelled: list[Operand], result: set[str], path: tuple[int, ...] | None) -> Cost:
-    """The operands as one with the labels of ``result``, two at a time."""
+def contracted(
+    labelled: list[Operand],
+    result: set[str],
+    path: tuple[int, ...] | None,
+    of_sum: int = 1,
+    of_product: int = 1,
+) -> Cost:
+    """The operands as one with the labels of ``result``, two at a time.
+
+    ``of_sum`` and ``of_product`` are the FLOPs of one, outside of contractions.
+    """
     operands, cost = [], Cost.zero()
     for i, operand in enumerate(labelled):
         others = [other for j, other in enumerate(labelled) if j != i]
         kept, sums = summed(operand, result.union(*others))
         operands.append(kept)
-        cost = cost + Cost(elementwise=sums)
+        cost = cost + Cost(elementwise=of_sum * sums)
     for step in range(len(operands) - 1):
         i, j = sorted(path[2 * step : 2 * step + 2]) if path else (0, 1)
         b, a = operands.pop(j), operands.pop(i)
         joined, of_pair = product(a, b, result.union(*operands))
         # PyTorch appends the product where a path is given, and goes on with it otherwise.
         operands.insert(len(operands) if path else 0, joined)
-        cost = cost + of_pair
+        cost = cost + replace(of_pair, elementwise=of_product * of_pair.elementwise)
     return cost
 
 
