@@ -14,6 +14,7 @@ from torch.utils.flop_counter import flop_registry
 
 import fxflops
 from fxflops.errors import CaptureError
+from tests.versions import newer
 
 # 3 images, 2 heads, 5 queries and 7 keys of width 8, values of width 16: 210 scores in 30 rows.
 SPEC = "q: N 2 S 8; k: N 2 T 8; v: N 2 T 16"
@@ -71,6 +72,7 @@ def test_it_is_attention_and_a_function_of_each_score(
     assert cost.comparison == SCORES - ROWS
 
 
+@newer("it has no formula for it yet")
 def test_the_contraction_is_what_torch_counts() -> None:
     shapes = ((3, 2, 5, 8), (3, 2, 7, 8), (3, 2, 7, 16))
     tensors = [torch.empty(shape, device="meta") for shape in shapes]

@@ -83,7 +83,7 @@ def named(names: Iterable[str]) -> Iterator[tuple[str, OpOverload]]:
         namespace, _, rest = name.partition("::")
         packet, _, overload = rest.partition(".")
         op = getattr(getattr(getattr(torch.ops, namespace), packet), overload or "default")
-        if "Tensor" in str(op._schema) and "Dimname" not in str(op._schema):
+        if "Tensor" in str(op._schema) and "name" not in overload.lower():
             yield name, op
 
 
