@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,7 @@ def find(name: str) -> NamedModel:
     inputs, defaults, narrower = _inputs(model_class, config)
     return NamedModel(
         name=f"hf:{name}",
-        build=lambda: model_class(config),
+        build=lambda: _of_whole_sequences(model_class(config)),
         inputs=inputs,
         defaults=defaults,
         narrower=narrower,
@@ -97,6 +100,47 @@ def _without_weights(config: Any) -> Any:
     if getattr(config, "use_pretrained_backbone", None):
         config.use_pretrained_backbone = False
     return config
+
+
+def _of_whole_sequences(model: Any) -> Any:
+    """``model`` itself, where a row of the input is one sequence, without padding.
+
+    The library looks for several sequences packed into one, for padding, and for masks that hide
+    something, in the values of tensors, which on meta have none.
+    """
+    from transformers import PreTrainedModel, masking_utils
+
+    answers: tuple[tuple[Any, str, Any], ...] = (
+        (masking_utils, "find_packed_sequence_indices", lambda position_ids: None),
+        (masking_utils, "fast_all", lambda padding_mask: True),
+        (PreTrainedModel, "warn_if_padding_and_no_attention_mask", lambda *_: None),
+    )
+    original = model.forward
+
+    @functools.wraps(original)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as stack:
+            for owner, name, answer in answers:
+                stack.enter_context(_replaced(owner, name, answer))
+            return original(*args, **kwargs)
+
+    model.forward = forward
+    return model
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """``owner`` with another value of an attribute that it may have."""
+    missing = object()
+    usual = vars(owner).get(name, missing)
+    if usual is missing:  # in another version
+        yield
+        return
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, usual)
 
 
 Proposal = tuple[InputSpec, dict[str, int], tuple[InputSpec, ...]]
