@@ -14,12 +14,12 @@ from fxflops.pipeline import analyze
 from fxflops.records import Analysis
 
 
-def at_one_size(request: Request, sizes: Mapping[str, int]) -> Request:
+def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = False) -> Request:
     """The request for the model at ``sizes`` alone, or else its own, with no size left free.
 
     Raises SpecError for a size that is missing or that the model does not have.
     """
-    named = models.find(request.model)
+    named = models.find(request.model, trust=trust)
     spec = parse(request.inputs) if request.inputs else named.inputs
     if spec is None:
         raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
@@ -35,7 +35,9 @@ def at_one_size(request: Request, sizes: Mapping[str, int]) -> Request:
     return replace(request, inputs=str(spec.fixed(known)))
 
 
-def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[str, ...]]:
+def derive(
+    request: Request, sizes: Mapping[str, int], *, trust: bool = False
+) -> tuple[Ledger, tuple[str, ...]]:
     """The costs that hold at ``sizes``, and the packages that the model's code comes from.
 
     The model is captured at its own default sizes, so that the formulas are the same whatever
@@ -43,19 +45,19 @@ def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[st
 
     Raises ModelError, SpecError, CaptureError, DomainError.
     """
-    named = models.find(request.model)
+    named = models.find(request.model, trust=trust)
     own = {name: size for name, size in sizes.items() if name not in named.defaults}
-    analysis = _analysis(request, own)
+    analysis = _analysis(request, own, trust)
     if sizes.keys() - own.keys():
         try:
             analysis.domain.values({**analysis.defaults, **sizes}, analysis.model)
         except DomainError:
-            analysis = _analysis(request, sizes)
+            analysis = _analysis(request, sizes, trust)
     kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
     return replace(ledger(analysis), defaults=kept), analysis.packages
 
 
-def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:
+def _analysis(request: Request, hints: Mapping[str, int], trust: bool) -> Analysis:
     return analyze(
         request.model,
         request.inputs,
@@ -63,4 +65,5 @@ def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:
         dtype=request.dtype,
         frontend=request.frontend,
         deploy=request.deploy,
+        trust=trust,
     )

@@ -45,6 +45,7 @@ def analyze(
     dtype: str | None = None,
     frontend: Frontend = "auto",
     deploy: Sequence[str] = (),
+    trust: bool = False,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -57,12 +58,13 @@ def analyze(
     inference, in eval mode. ``frontend`` chooses what captures it: ``"trace"``, ``"export"``, or
     ``"auto"``, which is the first with the second where that fails. ``deploy`` are passes that
     change it as deployment does (``fxflops.PASSES``): what they leave is counted, what they take
-    out of a call is apart.
+    out of a call is apart. ``trust`` lets a saved program, ``model.pt2``, execute what is in its
+    file, which otherwise is refused.
 
     Raises ModelError, SpecError, CaptureError.
     """
     with alone():
-        named = _named(model)
+        named = _named(model, trust)
         if args is not None or kwargs is not None:
             if inputs is not None:
                 raise SpecError("Both inputs and args or kwargs are given. Give one of them.")
@@ -137,10 +139,10 @@ def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Co
     return total(node.cost for node in nodes if node.cost)
 
 
-def _named(model: str | nn.Module) -> models.NamedModel:
+def _named(model: str | nn.Module, trust: bool) -> models.NamedModel:
     """The model under its name, which for a module is its type's."""
     if isinstance(model, str):
-        return models.find(model)
+        return models.find(model, trust=trust)
     if not isinstance(model, nn.Module):
         raise ModelError(
             f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."
@@ -196,6 +198,7 @@ def _first(
     """The capture with the first of the model's own specs that works, and why none before did."""
     assert named.inputs is not None
     failure: CaptureError | None = None
+    last = failure
     fronts = {"auto": (trace.capture, _export), "trace": (trace.capture,), "export": (_export,)}
     for front in fronts[frontend]:
         for spec in (named.inputs, *named.narrower):
@@ -204,6 +207,7 @@ def _first(
                 captured = front(module, spec, sizes)
             except CaptureError as error:
                 failure = failure or error
+                last = error if front is fronts[frontend][0] else last
                 continue
             outside = _outside(captured, _sizes(spec, named, given))
             if outside and spec is not named.narrower[-1]:
@@ -211,7 +215,7 @@ def _first(
                 continue
             return captured, spec, None if spec is named.inputs else failure
     assert failure is not None
-    raise failure
+    raise last or failure  # of the narrowest spec: it fails whatever the sizes are
 
 
 def _outside(captured: Capture, known: Mapping[str, int]) -> CaptureError | None:

@@ -58,7 +58,14 @@ TRANSFORMERS = (
     "YolosForObjectDetection",
 )
 FEW = 2
-LAYERS = ("num_hidden_layers", "encoder_layers", "decoder_layers", "num_layers", "n_layer", "n_layers")
+LAYERS = (
+    "num_hidden_layers",
+    "encoder_layers",
+    "decoder_layers",
+    "num_layers",
+    "n_layer",
+    "n_layers",
+)
 """Fields of a configuration that say how many layers there are."""
 
 

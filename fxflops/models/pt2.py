@@ -67,7 +67,9 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _inputs(program: ExportedProgram, path: str) -> tuple[InputSpec, dict[str, int], tuple[str, ...]]:
+def _inputs(
+    program: ExportedProgram, path: str
+) -> tuple[InputSpec, dict[str, int], tuple[str, ...]]:
     """The spec of the tensors that the program takes, sizes to count at, and what to know."""
     names: dict[Any, str] = {}
     defaults: dict[str, int] = {}
@@ -141,9 +143,9 @@ def _largest(program: ExportedProgram, names: dict[Any, str]) -> Iterator[str]:
 
 
 def _nested(program: ExportedProgram) -> Any:
-    """How the program takes the tensors of its spec: nested, with the constants it was saved with."""
+    """How the program takes the tensors of its spec: nested, with the constants of its export."""
     from torch.export.graph_signature import ConstantArgument
-    from torch.utils._pytree import tree_unflatten
+    from torch.utils._pytree import tree_unflatten  # private: the nesting of arguments
 
     taken = [s.arg for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
     structure = program.call_spec.in_spec
