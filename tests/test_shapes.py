@@ -115,9 +115,9 @@ ROWS = [
     (aten.gather.default, (floats(2, 3, 9).transpose(0, 0), 2, INDEX)),
     (aten.topk.default, (floats(*X), 2, 1)),
     *(
-        (op, (floats(5, 2, 3), states(op, directions, 5 if batch_first else 2), weights(gates, directions), True, 1, 0.0,
-              False, directions == 2, batch_first))
-        for op, gates in GATES.items() for directions in (1, 2) for batch_first in (True, False)
+        (op, (floats(5, 2, 3), states(op, way, 5 if first else 2), weights(gates, way),
+              True, 1, 0.0, False, way == 2, first))
+        for op, gates in GATES.items() for way in (1, 2) for first in (True, False)
     ),
     (aten.chunk.default, (floats(2, 7, 3), 3, 1)),
     (aten.expand.default, (floats(3, 1, 5), [2, -1, 4, 5])),
