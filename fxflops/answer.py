@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from fxflops import models
 from fxflops.cache import Request
-from fxflops.errors import DomainError, SpecError
+from fxflops.errors import CaptureError, DomainError, SpecError
 from fxflops.inputs import EXAMPLE, parse
 from fxflops.ledger import Ledger, ledger
 from fxflops.pipeline import analyze
@@ -32,7 +31,7 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
     if missing:
         example = ",".join(f"{name}=…" for name in missing)
         raise SpecError(f"No value for the size {', '.join(missing)}: give --at {example}.")
-    return replace(request, inputs=str(spec.fixed(known)))
+    return request._replace(inputs=str(spec.fixed(known)))
 
 
 def derive(
@@ -51,10 +50,15 @@ def derive(
     if sizes.keys() - own.keys():
         try:
             analysis.domain.values({**analysis.defaults, **sizes}, analysis.model)
-        except DomainError:
-            analysis = _analysis(request, sizes, trust)
+        except DomainError as outside:
+            try:
+                analysis = _analysis(request, sizes, trust)
+            except DomainError:
+                raise outside from None
+            except CaptureError as error:
+                raise DomainError(f"{outside} {error}") from error
     kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
-    return replace(ledger(analysis), defaults=kept), analysis.packages
+    return ledger(analysis)._replace(defaults=kept), analysis.packages
 
 
 def _analysis(request: Request, hints: Mapping[str, int], trust: bool) -> Analysis:

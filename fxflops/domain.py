@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fxflops.closed_form import INT64_MAX, evaluate_many, relation_text
 from fxflops.errors import DomainError, SpecError
@@ -19,13 +19,19 @@ Sign = Literal["==", "!=", ">="]
 WALK = 20_000  # sizes tried in search of the nearest inside, before the conditions are quoted
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(NamedTuple):
     """``value sign 0``, with the source line of the model or operator that assumed it."""
 
     value: Dim
     sign: Sign
-    where: str = field(default="", compare=False)
+    where: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        """The same wherever it was assumed."""
+        return isinstance(other, Relation) and self[:2] == other[:2]
+
+    def __hash__(self) -> int:
+        return hash(self[:2])
 
     def holds(self, values: Mapping[Symbol, int]) -> bool:
         """Whether it holds with these values of the symbols."""
@@ -33,17 +39,18 @@ class Relation:
         return bool({"==": value == 0, "!=": value != 0, ">=": value >= 0}[self.sign])
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(NamedTuple):
     """The sizes at which a formula is exact.
 
     ``symbols`` are in the order of the input spec; ``least[name]`` is the least value of that
-    symbol (of H / 32 for ``H%32``) that was proven; ``relations`` hold among them.
+    symbol (of H / 32 for ``H%32``) that was proven; ``relations`` hold among them. ``fixed`` are
+    sizes with a name that the graph holds for at one value alone.
     """
 
     symbols: tuple[Symbol, ...]
     relations: tuple[Relation, ...] = ()
-    least: Mapping[str, int] = field(default_factory=dict)
+    least: Mapping[str, int] = MappingProxyType({})
+    fixed: Mapping[str, int] = MappingProxyType({})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,6 +73,11 @@ class Domain:
         DomainError, with the nearest sizes inside, for sizes at which ``what`` has no formula.
         """
         self._require_names(sizes)
+        for name, only in self.fixed.items():
+            if sizes.get(name, only) != only:
+                raise DomainError(
+                    f"Cannot count {what} at {name}={sizes[name]}: {name} is fixed at {only}."
+                )
         for name in self.names:
             if type(sizes[name]) is not int or sizes[name] < 1:
                 raise SpecError(f"The size {name} must be a positive integer, not {sizes[name]!r}.")
@@ -96,6 +108,11 @@ class Domain:
 
         self._require_names(sizes)
         given = {name: _integers(name, array) for name, array in sizes.items()}
+        for name, only in self.fixed.items():
+            if name in given and not np.all(given[name] == only):
+                raise DomainError(
+                    f"Cannot count {what} at every {name}: {name} is fixed at {only}."
+                )
         try:
             shape = np.broadcast_shapes(*(array.shape for array in given.values()))
         except ValueError as error:
@@ -132,7 +149,7 @@ class Domain:
         if missing:
             example = ",".join(f"{name}=…" for name in missing)
             raise SpecError(f"No value for the size {', '.join(missing)}: give --at {example}.")
-        unknown = [name for name in sizes if name not in self.names]
+        unknown = [name for name in sizes if name not in self.names and name not in self.fixed]
         if unknown:
             free = f"the free sizes are {', '.join(self.names)}" if self.names else "none is free"
             raise SpecError(f"There is no size {', '.join(unknown)} to set: {free}.")

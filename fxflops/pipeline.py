@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,28 +10,30 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fxflops import formulas, models
+from fxflops import formulas, frontends, models
 from fxflops.arguments import flattened
-from fxflops.capture import Capture, trace
+from fxflops.capture import trace
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
-    hints,
     on_meta,
     packages_of,
     prepared,
     symbol_of,
 )
-from fxflops.closed_form import relation_text
+from fxflops.cost import Cost, total
 from fxflops.domain import Domain
-from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
-from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, parse, require_passes
+from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
+from fxflops.frontends import Captured
+from fxflops.inputs import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
+from fxflops.models.named import NamedModel, build_empty, called
 from fxflops.passes import deploy as passes
+from fxflops.passes import require_passes
 from fxflops.passes.annotate import annotate
 from fxflops.passes.count import count
+from fxflops.passes.deploy import Deployed
 from fxflops.passes.notes import notes
-from fxflops.proposal import at_fixed_sizes, at_multiples
-from fxflops.records import Analysis, Cost, total
+from fxflops.records import Analysis
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
 
@@ -73,7 +76,7 @@ def analyze(
 
 
 def _analyze(
-    named: models.NamedModel,
+    named: NamedModel,
     inputs: Inputs | None,
     defaults: Mapping[str, int],
     dtype: str | None,
@@ -85,30 +88,28 @@ def _analyze(
     require_passes(deploy)
     spec = _spec(inputs, named)
     known = _sizes(spec, named, defaults)
-    module = models.build_empty(named)
+    module = build_empty(named)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
-    module = models.called(named, module, spec)
-    said: tuple[str, ...] = named.notes
+    module = called(named, module, spec)
     if inputs is None and named.narrower:
-        captured, chosen, why = _first(module, named, defaults, frontend)
-        if why is not None:
-            spec, known = chosen, _sizes(chosen, named, defaults)
-            said = (*said, f"The sizes are those of {str(spec)!r}, since of others: {why}")
+        captured, deployed, why = _first(module, _proposed(spec, named, defaults), frontend, deploy)
     else:
-        captured = _capture(module, spec, known, frontend)
-    capture_at = partial(_capture_with, module, spec, hints(spec, known))
-    deployed = passes.deploy(captured, capture_at, deploy)
+        captured, why = frontends.capture(module, spec, known, frontend), None
+        deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+    said = named.notes
+    if why is not None:
+        said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
     return Analysis(
         model=named.name,
-        inputs=spec,
-        domain=deployed.domain,
+        inputs=captured.spec,
+        domain=deployed.domain._replace(fixed=_fixed(spec, captured.spec)),
         nodes=deployed.nodes,
-        module_types=captured.module_types,
+        module_types=captured.capture.module_types,
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
-        frontend=captured.frontend,
+        frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
-        defaults=known,
+        defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),
         applied=deployed.applied,
@@ -116,7 +117,35 @@ def _analyze(
     )
 
 
-def _sizes(spec: InputSpec, named: models.NamedModel, given: Mapping[str, int]) -> dict[str, int]:
+def _proposed(
+    widest: InputSpec, named: NamedModel, given: Mapping[str, int]
+) -> list[tuple[InputSpec, Mapping[str, int]]]:
+    """The specs of the model's source that have the sizes given, each with its sizes.
+
+    Raises SpecError and DomainError for sizes that not even the first one has.
+    """
+    proposed: list[tuple[InputSpec, Mapping[str, int]]]
+    proposed = [(widest, _sizes(widest, named, given))]
+    for spec in named.narrower:
+        fixed = _fixed(widest, spec)
+        free = {name: size for name, size in given.items() if name not in fixed}
+        if all(given.get(name, only) == only for name, only in fixed.items()):
+            with contextlib.suppress(DomainError):
+                proposed.append((spec, _sizes(spec, named, free)))
+    return proposed
+
+
+def _fixed(spec: InputSpec, narrower: InputSpec) -> dict[str, int]:
+    """The sizes that ``spec`` leaves free and ``narrower`` fixes."""
+    axes = (
+        pair
+        for tensors in zip(spec.tensors, narrower.tensors, strict=True)
+        for pair in zip(*(tensor.axes for tensor in tensors), strict=True)
+    )
+    return {free.name: at for free, at in axes if isinstance(free, Axis) and isinstance(at, int)}
+
+
+def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict[str, int]:
     """The model's own sizes of the free axes, and in their place those given.
 
     Raises SpecError and DomainError for given sizes that the spec does not have or excludes.
@@ -139,7 +168,7 @@ def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Co
     return total(node.cost for node in nodes if node.cost)
 
 
-def _named(model: str | nn.Module, trust: bool) -> models.NamedModel:
+def _named(model: str | nn.Module, trust: bool) -> NamedModel:
     """The model under its name, which for a module is its type's."""
     if isinstance(model, str):
         return models.find(model, trust=trust)
@@ -147,12 +176,10 @@ def _named(model: str | nn.Module, trust: bool) -> models.NamedModel:
         raise ModelError(
             f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."
         )
-    return models.NamedModel(name=type(model).__name__, build=lambda: model)
+    return NamedModel(name=type(model).__name__, build=lambda: model)
 
 
-def _called_with(
-    named: models.NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> models.NamedModel:
+def _called_with(named: NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NamedModel:
     """The model as it is called with these arguments, at the sizes of their tensors."""
     spec, arrange = flattened(args, kwargs)
     return replace(
@@ -160,7 +187,7 @@ def _called_with(
     )
 
 
-def _spec(inputs: Inputs | None, named: models.NamedModel) -> InputSpec:
+def _spec(inputs: Inputs | None, named: NamedModel) -> InputSpec:
     """The input spec in whatever form it was given."""
     if isinstance(inputs, InputSpec):
         return inputs
@@ -193,94 +220,39 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
 
 
 def _first(
-    module: nn.Module, named: models.NamedModel, given: Mapping[str, int], frontend: Frontend
-) -> tuple[Capture, InputSpec, CaptureError | None]:
-    """The capture with the first of the model's own specs that works, and why none before did."""
-    assert named.inputs is not None
+    module: nn.Module,
+    proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
+    frontend: Frontend,
+    deploy: Sequence[str],
+) -> tuple[Captured, Deployed, CaptureError | None]:
+    """The first capture that holds at the model's own sizes, and why none before it does.
+
+    Where none holds there, the first one. Raises CaptureError, the first one, for no capture.
+    """
     failure: CaptureError | None = None
-    last = failure
-    fronts = {"auto": (trace.capture, _export), "trace": (trace.capture,), "export": (_export,)}
-    for front in fronts[frontend]:
-        for spec in (named.inputs, *named.narrower):
-            try:
-                sizes = hints(spec, _sizes(spec, named, given))
-                captured = front(module, spec, sizes)
-            except CaptureError as error:
-                failure = failure or error
-                last = error if front is fronts[frontend][0] else last
-                continue
-            outside = _outside(captured, _sizes(spec, named, given))
-            if outside and spec is not named.narrower[-1]:
-                failure = failure or outside
-                continue
-            return captured, spec, None if spec is named.inputs else failure
-    assert failure is not None
-    raise last or failure  # of the narrowest spec: it fails whatever the sizes are
-
-
-def _outside(captured: Capture, known: Mapping[str, int]) -> CaptureError | None:
-    """Why the capture does not hold at the model's own sizes, those of 1 left aside."""
-    values = {s: known.get(s.name, 0) // s.multiple for s in captured.domain.symbols}
-    if not all(values.values()):
-        return None
-    for relation in captured.domain.relations:
-        if not relation.holds(values):
-            text = relation_text(relation.value, relation.sign)
-            return CaptureError(f"The graph is another one where {text} does not hold.")
-    return None
-
-
-def _capture(
-    module: nn.Module, spec: InputSpec, known: Mapping[str, int], frontend: Frontend
-) -> Capture:
-    """The capture with a spec that the user chose; where there is none, the spec that works."""
-    sizes = hints(spec, known)
-    failure: CaptureError
-    if frontend != "export":
-        try:
-            return trace.capture(module, spec, sizes)
-        except SpecialisedError as error:
-            raise _proposing(at_fixed_sizes(module, spec, known), error, spec) from error
-        except CaptureError as error:
-            failure = error
-        coarser = at_multiples(module, spec)
-        if coarser is not None:
-            raise CaptureError(
-                f"The model does not run at every size of {str(spec)!r}, but at multiples of "
-                f"{coarser[0]}: give the input {str(coarser[1])!r}."
-            ) from failure
-    if frontend != "trace":
-        try:
-            return _export(module, spec, sizes)
-        except CaptureError as error:
-            failure = error if frontend == "export" else failure
-    raise _proposing(at_fixed_sizes(module, spec, known), failure, spec) from failure
-
-
-def _proposing(working: InputSpec | None, error: CaptureError, spec: InputSpec) -> CaptureError:
-    """``error`` with the spec that works, if one is known."""
-    if working is None:
-        return error
-    return type(error)(f"{error} It works with the input {str(working)!r}.")
-
-
-def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Capture:
-    from fxflops.capture import export  # takes long: it imports sympy and more
-
-    return export.capture(module, spec, sizes)
-
-
-def _capture_with(
-    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], fixed: Mapping[str, int]
-) -> Capture | None:
-    """The graph with some sizes fixed at their least, which often needs the others to be large."""
-    for attempt in (_wide(sizes), sizes):
-        try:
-            return trace.capture(module, spec.fixed(fixed), attempt)
-        except CaptureError:
+    found: tuple[Captured, Deployed, CaptureError | None] | None = None
+    for captured in frontends.captures(module, proposed, frontend):
+        if isinstance(captured, CaptureError):
+            failure = failure or captured
             continue
+        deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+        outside = _outside(deployed.domain, captured.sizes)
+        if outside is None:
+            return captured, deployed, failure
+        found = found or (captured, deployed, failure)
+        failure = failure or outside
+    if found is None:
+        assert failure is not None
+        raise failure
+    return found
+
+
+def _outside(domain: Domain, sizes: Mapping[str, int]) -> CaptureError | None:
+    """Why the formulas do not hold at these sizes."""
+    if sizes.keys() < set(domain.names):
+        return None
+    try:
+        domain.values(sizes, "the model")
+    except DomainError as error:
+        return CaptureError(str(error))
     return None
-
-
-def _wide(sizes: Mapping[str, int]) -> dict[str, int]:
-    return {name: 8 * size for name, size in sizes.items()}

@@ -6,43 +6,41 @@ Reports render a `Summary` and compute nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fxflops.closed_form import coefficients, text, to_latex
+from fxflops.cost import COUNTERS, Cost, total
 from fxflops.ledger import Entry, Ledger, Listed
-from fxflops.records import COUNTERS, Cost, total
 from fxflops.symbolic import Dim, evaluate
 
 SHOWN = (*COUNTERS, "flops", "bytes_read", "bytes_written")
 """The quantities of the totals and of every row, in the order of the reports."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A count: its value where the sizes are known, and its formula in the user's sizes."""
 
-    count: Dim
+    dim: Dim
     order: tuple[str, ...]
     value: int | None
 
     @property
     def formula(self) -> str:
         """The formula as text."""
-        return text(self.count, self.order)
+        return text(self.dim, self.order)
 
     @property
     def coefficients(self) -> dict[str, str]:
         """Each monomial with its rational coefficient, as text."""
-        return coefficients(self.count, self.order)
+        return coefficients(self.dim, self.order)
 
     @property
     def latex(self) -> str:
         """The formula in LaTeX, which imports sympy."""
-        return to_latex(self.count, self.order)
+        return to_latex(self.dim, self.order)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One module (``name`` is its path, ``kind`` its type), or one operator with its calls.
 
     Or a pass, with the number of places that it changed as its calls, and what it saved.
@@ -54,8 +52,7 @@ class Row:
     quantities: Mapping[str, Quantity]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(NamedTuple):
     """An `Analysis` at some sizes, or at none: then every value is None.
 
     ``symbolic`` says that the reader asked for the formulas themselves. ``graph`` is ``eval`` or

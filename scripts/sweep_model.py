@@ -15,6 +15,7 @@ from fxflops import models
 from fxflops.capture.prepare import example_inputs, floating_dtype, hints, prepared
 from fxflops.errors import FxflopsError
 from fxflops.inputs import Axis
+from fxflops.models.named import build_empty, called
 from fxflops.records import Analysis
 
 AT = 2
@@ -82,8 +83,8 @@ def _compared(name: str, analysis: Analysis, at: Mapping[str, int]) -> dict[str,
     """Our contraction, and FlopCounterMode's, of the model run on the meta device."""
     named = models.find(name)
     # FlopCounterMode's own hooks fail on parameters that need gradients where there are none.
-    module = prepared(models.build_empty(named)).requires_grad_(False)
-    models.called(named, module, analysis.inputs)
+    module = prepared(build_empty(named)).requires_grad_(False)
+    called(named, module, analysis.inputs)
     tensors = example_inputs(analysis.inputs, at, floating_dtype(module))
     ours = analysis.at(**at).contraction
     try:

@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 import fxflops
-from fxflops import formulas, models
+from fxflops import formulas, models, registry
 from fxflops.cli import main
+from fxflops.inputs import parse
+from fxflops.models.named import NamedModel
 
 
 class Nested(nn.Module):
@@ -114,6 +116,8 @@ def brought(monkeypatch):
         )
         formulas.packages.cache_clear()
 
+    formulas.load()
+    monkeypatch.setattr(registry, "FORMULAS", dict(registry.FORMULAS))
     yield install
     formulas.packages.cache_clear()
 
@@ -147,3 +151,38 @@ def test_formulas_that_cannot_be_loaded_are_one_line(brought, capsys):
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "no_such_package_of_formulas cannot be loaded" in err
+
+
+class Square(nn.Module):
+    """Takes images of 32 x 32 alone."""
+
+    def forward(self, image):
+        if image.shape[2:] != (32, 32):
+            raise ValueError("the grid is 4 x 4")
+        return image.relu()
+
+
+@pytest.fixture
+def square(monkeypatch):
+    offered = NamedModel(
+        name="square",
+        build=Square,
+        inputs=parse("image: N 3 H%16 W%16"),
+        defaults={"N": 1, "H": 32, "W": 32},
+        narrower=(parse("image: N 3 32 32"),),
+    )
+    monkeypatch.setattr(models, "find", lambda name: offered)
+
+
+def test_a_model_of_one_size_takes_that_size_and_says_so_of_others(square, capsys):
+    words = ["square", "--no-cache", "--batch", "2", "--format", "json"]
+    assert main([*words, "--size", "32x32"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["totals"]["comparison"]["value"] == 2 * 3 * 32 * 32
+    assert "The sizes are those of 'image: N 3 32 32'" in report["notes"][-1]
+    assert main([*words, "--size", "48x32"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("fxflops: Cannot count square at H=48: H is fixed at 32.")
+    assert error.count("\n") == 1
+    with pytest.raises(fxflops.DomainError, match="H is fixed at 32"):
+        fxflops.analyze("square").evaluate("comparison", H=[32, 48])

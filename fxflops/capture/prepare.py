@@ -140,20 +140,9 @@ def packages_of(model: nn.Module) -> tuple[str, ...]:
     return tuple(sorted(packages - {"builtins", "torch"}))
 
 
-DEPENDS_ON_DATA = {
-    "register_meta function for torch.nonzero()": "how many results it has is up to the data, "
-    "not to sizes, from here on: count the part of the model before",
-    "cannot be called on meta tensors": "what it does is up to the data, not to sizes",
-}
-"""What torch says, at length, where a shape depends on values; and what that means here."""
-
-
 def failure(error: BaseException) -> str:
     """What an error of the model says, in one line, and the line of the model that raised it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     message = lines[0].rstrip(".") if lines else type(error).__name__
-    for said, meant in DEPENDS_ON_DATA.items():
-        if said in message:
-            message = meant
     where = raised_at(error)
     return f"{message} ({where})." if where else f"{message}."

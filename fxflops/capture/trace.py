@@ -17,10 +17,13 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
+from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
 from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
+from fxflops.capture.data import sized_by_data
+from fxflops.capture.flex import called_whole, is_flex_attention, of_one_score, results
 from fxflops.capture.guards import above_one
 from fxflops.capture.prepare import (
     example_inputs,
@@ -41,12 +44,19 @@ from fxflops.symbolic.node import SizeSpace
 
 
 def capture(
-    model: nn.Module, inputs: InputSpec, hints: Mapping[str, int], *, with_rules: bool = True
+    model: nn.Module,
+    inputs: InputSpec,
+    hints: Mapping[str, int],
+    *,
+    with_rules: bool = True,
+    as_compiled: bool = False,
 ) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
     ``hints`` are the sizes at which the model's own decisions are taken and recorded. Without
     ``with_rules`` every result is that of PyTorch's own kernel (see `fxflops.capture.shapes`).
+    ``as_compiled`` has the model run as `torch.compile` and `torch.export` would have it: many then
+    leave out what looks at values, of which there are none here.
 
     Raises CaptureError when the model does not run, and SpecialisedError, with the source line,
     when it fixes an axis that the spec leaves free.
@@ -66,7 +76,12 @@ def capture(
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
-            with _module_paths(model, recorder.paths), recorder:
+            with (
+                _module_paths(model, recorder.paths),
+                called_whole(),
+                _compiling(as_compiled),
+                recorder,
+            ):
                 result = model(*tensors)
     except Exception as error:
         raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
@@ -89,6 +104,17 @@ def _symbolic(some: bool) -> Iterator[None]:
         return
     with enable_python_dispatcher(), TensorsOfSizes():
         yield
+
+
+@contextmanager
+def _compiling(said: bool) -> Iterator[None]:
+    """Has `torch.compiler.is_compiling` say so; private, since only PyTorch itself is to say it."""
+    before = torch.compiler._is_compiling_flag
+    torch.compiler._is_compiling_flag = said
+    try:
+        yield
+    finally:
+        torch.compiler._is_compiling_flag = before
 
 
 class TensorsOfSizes(TorchFunctionMode):
@@ -118,6 +144,8 @@ def _is_symbolic(value: object) -> bool:
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes every operator call into ``graph``; ``paths`` is the stack of modules running."""
 
+    supports_higher_order_operators = True
+
     def __init__(self, *, with_rules: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._with_rules = with_rules
@@ -132,10 +160,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not isinstance(func, OpOverload):
+            return self._higher_order(func, *args)
         result = result_of(func, args, kwargs or {}) if self._with_rules else None
         if result is None:
-            result = func(*args, **(kwargs or {}))
+            result = _result(func, args, kwargs or {})
         node = self.graph.call_function(func, self._argument(args), self._argument(kwargs or {}))
+        return self._record(node, result)
+
+    def _record(self, node: torch.fx.Node, result: Any) -> Any:
+        """Make ``node`` what computes ``result``, a tensor or several."""
         self._describe(node, result)
         if isinstance(result, Tensor):
             self._own(result, node)
@@ -146,6 +180,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self._describe(part, item)
                     self._own(item, part)
         return result
+
+    def _higher_order(self, func: Any, *args: Any) -> Any:
+        """Flex attention as one node, whose ``meta["per_score"]`` is the graph of one score."""
+        if not is_flex_attention(func):
+            raise CaptureError(f"fxflops cannot record the higher-order operator {func}")
+        query, key, value, score_mod, block_mask, *_ = args
+        of_score = Recorder(with_rules=False)
+        per_score, captured = of_one_score(of_score, score_mod, block_mask[-1])
+        node = self.graph.call_function(func, self._argument((query, key, value, captured)))
+        node.meta["per_score"] = per_score
+        return self._record(node, results(query, value))
 
     def add_input(self, name: str, tensor: Tensor) -> None:
         """Make ``tensor`` the graph's next input."""
@@ -191,6 +236,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _own(self, tensor: Tensor, node: torch.fx.Node) -> None:
         self._nodes[id(tensor)] = node
         self._alive.append(tensor)
+
+
+def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:
+    """What PyTorch's own kernel gives. Raises CaptureError where the data decide the size."""
+    try:
+        return func(*args, **kwargs)
+    except RuntimeError as error:
+        said = sized_by_data(func, args)
+        if said is None:
+            raise
+        raise CaptureError(said) from error
 
 
 def size_of(formula: str) -> int:

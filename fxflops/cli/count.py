@@ -14,7 +14,7 @@ from fxflops.cli.options import (
     sizes,
 )
 from fxflops.errors import SpecError
-from fxflops.inputs import PASSES, require_passes
+from fxflops.passes import PASSES, require_passes
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
 FORMATS = ("table", "markdown", "json", "csv", "latex")
@@ -38,8 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deploy",
         metavar="PASS,…",
-        nargs="?",
-        const=",".join(PASSES),
         help=f"the graph after deployment: --deploy for all passes, or --deploy={','.join(PASSES)}",
     )
     parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
@@ -132,7 +130,7 @@ def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:
     """The passes asked for, in their order."""
     if arguments.deploy is None:
         return ()
-    names = [name.strip() for name in arguments.deploy.split(",")]
+    names = [name.strip() for name in (arguments.deploy or ",".join(PASSES)).split(",")]
     require_passes(names)
     if arguments.convention is not None:
         raise SpecError("--convention counts the graph that the tool sees: leave out --deploy.")

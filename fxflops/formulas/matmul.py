@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
 from fxflops.formulas.activation import gelu
 from fxflops.formulas.pointwise import COMPARISON
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim, minimum
 
@@ -112,13 +112,6 @@ def outer(*, out: Shape) -> Dim:
 def vecdot(x: Shape, dim: int, *, out: Shape) -> Dim:
     """2 * prod(out) * K for vectors of K along ``dim``  [FLOP]."""
     return 2 * numel(out) * x[dim]
-
-
-@formula(aten._scaled_mm.default)
-def scaled_mm(self: Shape, bias: Shape | None, *, out: Shape) -> Cost:
-    """2 * M * N * K; each result times both scales, and the bias  [FLOP]."""
-    scaled = 2 if bias is None else 3
-    return Cost(contraction=2 * numel(out) * self[-1], elementwise=scaled * numel(out))
 
 
 @formula(aten._grouped_mm.default)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 
@@ -115,6 +115,12 @@ def batch_norm(
 def batch_norm_in_eval(input: Shape, weight: Shape | None, bias: Shape | None) -> Cost:
     """2n + 4C  [FLOP], C rsqrt."""
     return apply_statistics(numel(input), input[1], weight, bias)
+
+
+@formula(aten.quantized_batch_norm.default)
+def quantized_batch_norm(input: Shape, weight: Shape | None, bias: Shape | None) -> Cost:
+    """`batch_norm_in_eval`, a times the ratio of the scales, b over the result's: 2C  [FLOP]."""
+    return batch_norm_in_eval(input, weight, bias) + Cost(elementwise=2 * input[1])
 
 
 @formula(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, lines, numel
 from fxflops.errors import UnsizedError
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 
@@ -74,6 +74,33 @@ def unique_consecutive(self: Shape, dim: int | None) -> Dim:
         return numel(self) - 1
     count, length = lines(self, dim)
     return count * (length - 1)
+
+
+@formula(
+    aten.unique_dim.default,
+    counter="comparison",
+    worst_case="slices differ in their last elements alone",
+)
+def unique_slices(self: Shape, dim: int) -> Dim:
+    """Sort the S slices along ``dim``, then compare neighbours, element by element.
+
+    The worst case, in which no two slices differ before their last elements.
+    """
+    elements, slices = lines(self, dim)
+    return elements * (sorting(1, slices) + slices - 1)
+
+
+@formula(aten.unique_dim_consecutive.default, counter="comparison")
+def unique_consecutive_slices(self: Shape, dim: int) -> Dim:
+    """`unique_consecutive` along ``dim``."""
+    return unique_consecutive(self, dim)
+
+
+@formula(aten.mode.default, counter="comparison")
+def mode(self: Shape, dim: int) -> Dim:
+    """Sort each line of S, then compare neighbours: M(S * ceil(log2 S) + S - 1) comparisons."""
+    count, length = lines(self, dim)
+    return sorting(count, length) + count * (length - 1)
 
 
 @formula(aten.searchsorted.Tensor, aten.searchsorted.Scalar, counter="comparison")

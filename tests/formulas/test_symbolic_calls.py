@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from fxflops.capture import Capture, trace
+from fxflops.cost import Cost, total
 from fxflops.errors import FxflopsError
 from fxflops.inputs import Axis, InputSpec, TensorInput
 from fxflops.passes.count import count, shaped
-from fxflops.records import Cost, total
 from fxflops.symbolic import Dim, Symbol, evaluate
 from tests.formulas.harness import Case, Typed
 from tests.formulas.test_formulas import RUNNABLE
@@ -35,6 +35,12 @@ FIXED = {
     aten.kron.default, aten.linalg_multi_dot.default,
     aten.native_group_norm.default, aten.nonzero.default, aten.nonzero_numpy.default,
     aten.norm_except_dim.default, aten.unique_consecutive.default,
+    aten.unique_dim_consecutive.default, aten.istft.default, aten.ctc_loss.IntList,
+    aten.rnn_tanh.data, aten.rnn_relu.data, aten.gru.data,
+    aten.quantize_per_channel.default, aten.quantize_per_tensor_dynamic.default,
+    aten.dequantize.self, aten.fake_quantize_per_tensor_affine.default,
+    aten.fake_quantize_per_tensor_affine.tensor_qparams,
+    aten.fake_quantize_per_channel_affine.default,
 }  # fmt: skip
 FIXED_ROWS = {
     (aten.cross_entropy_loss.default, "cross entropy of one sample"),
