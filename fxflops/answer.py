@@ -13,12 +13,12 @@ from fxflops.pipeline import analyze
 from fxflops.records import Analysis
 
 
-def at_one_size(request: Request, sizes: Mapping[str, int]) -> Request:
+def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = False) -> Request:
     """The request for the model at ``sizes`` alone, or else its own, with no size left free.
 
     Raises SpecError for a size that is missing or that the model does not have.
     """
-    named = models.find(request.model)
+    named = models.find(request.model, trust=trust)
     spec = parse(request.inputs) if request.inputs else named.inputs
     if spec is None:
         raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
@@ -34,7 +34,9 @@ def at_one_size(request: Request, sizes: Mapping[str, int]) -> Request:
     return request._replace(inputs=str(spec.fixed(known)))
 
 
-def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[str, ...]]:
+def derive(
+    request: Request, sizes: Mapping[str, int], *, trust: bool = False
+) -> tuple[Ledger, tuple[str, ...]]:
     """The costs that hold at ``sizes``, and the packages that the model's code comes from.
 
     The model is captured at its own default sizes, so that the formulas are the same whatever
@@ -42,15 +44,15 @@ def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[st
 
     Raises ModelError, SpecError, CaptureError, DomainError.
     """
-    named = models.find(request.model)
+    named = models.find(request.model, trust=trust)
     own = {name: size for name, size in sizes.items() if name not in named.defaults}
-    analysis = _analysis(request, own)
+    analysis = _analysis(request, own, trust)
     if sizes.keys() - own.keys():
         try:
             analysis.domain.values({**analysis.defaults, **sizes}, analysis.model)
         except DomainError as outside:
             try:
-                analysis = _analysis(request, sizes)
+                analysis = _analysis(request, sizes, trust)
             except DomainError:
                 raise outside from None
             except CaptureError as error:
@@ -59,7 +61,7 @@ def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[st
     return ledger(analysis)._replace(defaults=kept), analysis.packages
 
 
-def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:
+def _analysis(request: Request, hints: Mapping[str, int], trust: bool) -> Analysis:
     return analyze(
         request.model,
         request.inputs,
@@ -67,4 +69,5 @@ def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:
         dtype=request.dtype,
         frontend=request.frontend,
         deploy=request.deploy,
+        trust=trust,
     )

@@ -48,6 +48,7 @@ def analyze(
     dtype: str | None = None,
     frontend: Frontend = "auto",
     deploy: Sequence[str] = (),
+    trust: bool = False,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -60,12 +61,13 @@ def analyze(
     inference, in eval mode. ``frontend`` chooses what captures it: ``"trace"``, ``"export"``, or
     ``"auto"``, which is the first with the second where that fails. ``deploy`` are passes that
     change it as deployment does (``fxflops.PASSES``): what they leave is counted, what they take
-    out of a call is apart.
+    out of a call is apart. ``trust`` lets a saved program, ``model.pt2``, execute what is in its
+    file, which otherwise is refused.
 
     Raises ModelError, SpecError, CaptureError.
     """
     with alone():
-        named = _named(model)
+        named = _named(model, trust)
         if args is not None or kwargs is not None:
             if inputs is not None:
                 raise SpecError("Both inputs and args or kwargs are given. Give one of them.")
@@ -166,10 +168,10 @@ def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Co
     return total(node.cost for node in nodes if node.cost)
 
 
-def _named(model: str | nn.Module) -> NamedModel:
+def _named(model: str | nn.Module, trust: bool) -> NamedModel:
     """The model under its name, which for a module is its type's."""
     if isinstance(model, str):
-        return models.find(model)
+        return models.find(model, trust=trust)
     if not isinstance(model, nn.Module):
         raise ModelError(
             f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."

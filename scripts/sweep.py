@@ -51,7 +51,8 @@ def main() -> int:
     kept = {
         name: found
         for name, found in known.items()
-        if name not in options.again and not (options.failed and not is_right(found))
+        if name not in options.again
+        and not (options.failed and found["set"] in options.only and not is_right(found))
     }
     write(options.results, kept)
     with tempfile.TemporaryDirectory() as folder:

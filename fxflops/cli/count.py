@@ -61,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ptflops-aten, thop, ultralytics-thop, calflops, torchinfo, torchprofile; or fxflops, "
         "contraction, macs",
     )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="let a saved program, model.pt2, execute what is in its file",
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 if an operator is uncounted")
     add_output(parser, FORMATS)
 
@@ -93,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
         from fxflops.answer import at_one_size
 
-        request, at = at_one_size(request, at), {}
+        request, at = at_one_size(request, at, trust=arguments.trust), {}
     if arguments.cache and is_file(arguments.model):
         raise SpecError("--cache keeps no answer for a file, which may change. Leave it out.")
     cached = arguments.cache or (arguments.cache is None and is_installed(arguments.model))
@@ -102,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         with progress(f"Capturing {arguments.model} …"):
             from fxflops.answer import derive
 
-            ledger, packages = derive(request, at)
+            ledger, packages = derive(request, at, trust=arguments.trust)
         if cached:
             cache.store(request, ledger, packages)
     formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES

@@ -212,10 +212,13 @@ def _is_expression(node: ast.expr) -> bool:
     if not all(isinstance(option.value, ast.Constant) for option in node.keywords):
         return False
     if node.func.id in ("Symbol", "Float"):
-        [first] = node.args or [None]
-        is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
-        return is_text and PLAIN.fullmatch(first.value) is not None  # type: ignore[union-attr]
+        return len(node.args) == 1 and _is_text(node.args[0])
     return all(map(_is_expression, node.args))
+
+
+def _is_text(node: ast.expr) -> bool:
+    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return is_text and PLAIN.fullmatch(node.value) is not None  # type: ignore[attr-defined]
 
 
 def _is_nesting(text: str) -> bool:

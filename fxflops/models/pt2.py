@@ -35,12 +35,9 @@ def find(path: str, *, trust: bool = False) -> NamedModel:
     try:
         with _quiet():
             program = _package.load_pt2(archive).exported_programs["model"]
-            module = program.module(check_guards=False)
+            module = torch.export.unflatten(program)
     except Exception as error:
         raise ModelError(f"Cannot load {path} in PyTorch {torch.__version__}: {error}") from error
-    module._forward_pre_hooks.clear()  # they want the arguments as the program nests them
-    for method in ("train", "eval"):  # which a program refuses: it is of the mode it was saved in
-        vars(module).pop(method, None)
     spec, defaults, notes = _inputs(program, path)
     return NamedModel(
         name=path,
@@ -143,9 +140,9 @@ def _largest(program: ExportedProgram, names: dict[Any, str]) -> Iterator[str]:
 
 
 def _nested(program: ExportedProgram) -> Any:
-    """How the program takes the tensors of its spec: nested, with the constants it was saved with."""
+    """How the program takes the tensors of its spec: nested, with the constants of its export."""
     from torch.export.graph_signature import ConstantArgument
-    from torch.utils._pytree import tree_unflatten
+    from torch.utils._pytree import tree_unflatten  # private: the nesting of arguments
 
     taken = [s.arg for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
     structure = program.call_spec.in_spec

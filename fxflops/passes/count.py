@@ -135,11 +135,17 @@ def bind(op: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict
 
 
 def shaped(value: Any, read: SizeReader) -> Any:
-    """``value`` with every tensor replaced by its shape and every size by its dim."""
+    """``value`` with every tensor replaced by its shape and every size by its dim.
+
+    A ratio of sizes, such as a scale factor, becomes something that equals nothing else: what it
+    did to the shapes is in them.
+    """
     if isinstance(value, Tensor):
         return tuple(read(size) for size in value.shape)
     if isinstance(value, torch.SymInt):
         return read(value)
+    if isinstance(value, torch.SymFloat):
+        return object()
     if isinstance(value, (list, tuple)):
         return tuple(shaped(item, read) for item in value)
     return value
