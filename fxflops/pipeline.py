@@ -227,23 +227,23 @@ def _first(
 ) -> tuple[Captured, Deployed, CaptureError | None]:
     """The first capture that holds at the model's own sizes, and why none before it does.
 
-    Where none holds there, the first one. Raises CaptureError, the first one, for no capture.
+    Where none holds there, the first one. Raises CaptureError for no capture: why the first front
+    end has none with the narrowest spec, which is not for the sizes that were left free.
     """
-    failure: CaptureError | None = None
+    failures: list[CaptureError] = []
     found: tuple[Captured, Deployed, CaptureError | None] | None = None
     for captured in frontends.captures(module, proposed, frontend):
         if isinstance(captured, CaptureError):
-            failure = failure or captured
+            failures.append(captured)
             continue
         deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
         outside = _outside(deployed.domain, captured.sizes)
         if outside is None:
-            return captured, deployed, failure
-        found = found or (captured, deployed, failure)
-        failure = failure or outside
+            return captured, deployed, failures[0] if failures else None
+        found = found or (captured, deployed, failures[0] if failures else None)
+        failures.append(outside)
     if found is None:
-        assert failure is not None
-        raise failure
+        raise failures[len(proposed) - 1]
     return found
 
 
