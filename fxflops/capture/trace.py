@@ -24,12 +24,14 @@ from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
 from fxflops.capture.data import sized_by_data
 from fxflops.capture.flex import called_whole, is_flex_attention, of_one_score, results
+from fxflops.capture.casts import kept_symbolic
 from fxflops.capture.guards import above_one
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
     floating_dtype,
     module_types,
+    packages_of,
     symbol_of,
 )
 from fxflops.capture.result import Capture
@@ -80,6 +82,8 @@ def capture(
                 _module_paths(model, recorder.paths),
                 called_whole(),
                 _compiling(as_compiled),
+                kept_symbolic(packages_of(model) if as_compiled else ()),
+                _checks_hold(),
                 recorder,
             ):
                 result = model(*tensors)
@@ -117,10 +121,25 @@ def _compiling(said: bool) -> Iterator[None]:
         torch.compiler._is_compiling_flag = before
 
 
+@contextmanager
+def _checks_hold() -> Iterator[None]:
+    """Takes what a model checks of a tensor's values for true, since there are no values here.
+
+    Private: what ``torch._check_tensor_all`` calls.
+    """
+    before = torch._check_tensor_all_with
+    torch._check_tensor_all_with = lambda *_: None
+    try:
+        yield
+    finally:
+        torch._check_tensor_all_with = before
+
+
 class TensorsOfSizes(TorchFunctionMode):
     """Lets ``torch.tensor([height, width])`` of symbolic sizes make a tensor of that shape.
 
-    Its values are lost, which on the meta device all values are.
+    ``torch.linspace`` of so many steps is made as ``torch.arange``, which may have symbolic length.
+    The values are lost, which on the meta device all values are.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -134,6 +153,9 @@ class TensorsOfSizes(TorchFunctionMode):
                 leaf = leaf[0]
             usual = torch.int64 if isinstance(leaf, (int, torch.SymInt)) else None
             return torch.empty(shape, dtype=kwargs.get("dtype") or usual, device="meta")
+        if func is torch.linspace and any(map(_is_symbolic, args)):
+            dtype = kwargs.get("dtype") or torch.get_default_dtype()
+            return torch.arange(args[2], dtype=dtype, device="meta")
         return func(*args, **kwargs)
 
 
