@@ -157,16 +157,19 @@ class Square(nn.Module):
         return image.relu()
 
 
-@pytest.fixture
-def square(monkeypatch):
-    offered = NamedModel(
-        name="square",
-        build=Square,
+def offered(build):
+    return NamedModel(
+        name=build.__name__.lower(),
+        build=build,
         inputs=parse("image: N 3 H%16 W%16"),
         defaults={"N": 1, "H": 32, "W": 32},
         narrower=(parse("image: N 3 32 32"),),
     )
-    monkeypatch.setattr(models, "find", lambda name, **_: offered)
+
+
+@pytest.fixture
+def square(monkeypatch):
+    monkeypatch.setattr(models, "find", lambda name, **_: offered(Square))
 
 
 def test_a_model_of_one_size_takes_that_size_and_says_so_of_others(square, capsys):
@@ -183,6 +186,22 @@ def test_a_model_of_one_size_takes_that_size_and_says_so_of_others(square, capsy
         fxflops.analyze("square").evaluate("comparison", H=[32, 48])
 
 
+class Ranked(nn.Module):
+    """Sorts along the height."""
+
+    def forward(self, image):
+        return image.sort(dim=2).values
+
+
+def test_a_size_is_fixed_where_a_call_has_no_closed_form_in_it(monkeypatch):
+    monkeypatch.setattr(models, "find", lambda name, **_: offered(Ranked))
+    analysis = fxflops.analyze("ranked")
+    assert analysis.complete
+    assert str(analysis.inputs) == "image: N 3 32 32"
+    assert any("no closed form over a symbolic length" in note for note in analysis.notes)
+    assert analysis.at(N=2).comparison == 2 * 3 * 32 * 32 * 5  # log2 32
+
+
 class Detector(Square):
     """As many results as the data say, whatever the sizes are."""
 
@@ -192,13 +211,7 @@ class Detector(Square):
 
 
 def test_a_model_that_fails_at_every_size_says_why_at_its_own(monkeypatch, capsys):
-    offered = NamedModel(
-        name="detector",
-        build=Detector,
-        inputs=parse("image: N 3 H%16 W%16"),
-        narrower=(parse("image: N 3 32 32"),),
-    )
-    monkeypatch.setattr(models, "find", lambda name, **_: offered)
+    monkeypatch.setattr(models, "find", lambda name, **_: offered(Detector))
     assert main(["detector", "--no-cache", "--batch", "2"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

@@ -22,9 +22,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
 from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
+from fxflops.capture.casts import kept_symbolic
 from fxflops.capture.data import sized_by_data
 from fxflops.capture.flex import called_whole, is_flex_attention, of_one_score, results
-from fxflops.capture.casts import kept_symbolic
 from fxflops.capture.guards import above_one
 from fxflops.capture.prepare import (
     example_inputs,
