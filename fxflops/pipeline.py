@@ -30,7 +30,7 @@ from fxflops.models.named import NamedModel, build_empty, called
 from fxflops.passes import deploy as passes
 from fxflops.passes import require_passes
 from fxflops.passes.annotate import annotate
-from fxflops.passes.count import count
+from fxflops.passes.count import DATA, NO_FORMULA, count
 from fxflops.passes.deploy import Deployed
 from fxflops.passes.notes import notes
 from fxflops.records import Analysis
@@ -227,24 +227,43 @@ def _first(
 ) -> tuple[Captured, Deployed, CaptureError | None]:
     """The first capture that holds at the model's own sizes, and why none before it does.
 
-    Where none holds there, the first one. Raises CaptureError, the first one, for no capture.
+    A call without a closed form over a free size is a reason to go on to where that size is fixed.
+    Where none does, the first one that holds, or else the first one.
+
+    Raises CaptureError for no capture: why the first front end has none with the narrowest spec,
+    which is not for the sizes that were left free.
     """
-    failure: CaptureError | None = None
+    failures: list[CaptureError] = []
     found: tuple[Captured, Deployed, CaptureError | None] | None = None
+    holds = False
     for captured in frontends.captures(module, proposed, frontend):
         if isinstance(captured, CaptureError):
-            failure = failure or captured
+            failures.append(captured)
             continue
-        deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+        try:
+            deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+        except CaptureError as error:
+            failures.append(error)
+            continue
         outside = _outside(deployed.domain, captured.sizes)
-        if outside is None:
-            return captured, deployed, failure
-        found = found or (captured, deployed, failure)
-        failure = failure or outside
+        lacking = outside or _unsized(deployed)
+        so_far = captured, deployed, failures[0] if failures else None
+        if lacking is None:
+            return so_far
+        if found is None or (outside is None and not holds):
+            found, holds = so_far, outside is None
+        failures.append(lacking)
     if found is None:
-        assert failure is not None
-        raise failure
+        raise failures[len(proposed) - 1]
     return found
+
+
+def _unsized(deployed: Deployed) -> CaptureError | None:
+    """Which call is uncounted only because a size is free, and why."""
+    for node in deployed.nodes:
+        if node.unknown not in (None, NO_FORMULA, DATA):
+            return CaptureError(f"{node.op} has {node.unknown} ({node.where}).")
+    return None
 
 
 def _outside(domain: Domain, sizes: Mapping[str, int]) -> CaptureError | None:
