@@ -24,9 +24,8 @@ RELATIVES = {
     "Deimv2": {},
 }
 # RfDetr resizes its position embedding, in a number of products that depends on the scale.
-UNCOUNTED = {"RfDetr": {"no closed form over a symbolic scale: fix the axis"}}
-SIZES = {"RfDetr": [(3, 560, 672), (2, 728, 616)]}
-USUAL = [(3, 576, 704), (2, 768, 640)]
+FIXED = {"RfDetr": "no closed form over a symbolic scale: fix the axis"}
+SIZES = [{"N": 3, "H": 576, "W": 704}, {"N": 2, "H": 768, "W": 640}]
 
 
 @pytest.fixture
@@ -61,13 +60,18 @@ def measured(model, batch, height, width):
 def test_a_relative_is_counted_with_free_sizes(name, configuration, monkeypatch):
     model = configuration(name, RELATIVES[name])
     analysis = fxflops.analyze(model)
-    assert {node.unknown for node in analysis.uncounted} == UNCOUNTED.get(name, set())
-    assert analysis.domain.names == ("N", "H", "W")
-    assert analysis.at().contraction > 0
+    assert analysis.complete
+    if name in FIXED:
+        assert analysis.domain.names == ("N",)
+        assert FIXED[name] in analysis.notes[-1]
+    else:
+        assert analysis.domain.names == ("N", "H", "W")
+    assert analysis.at(N=1).contraction > 0
     # What these models check of values cannot be known on the meta device.
     monkeypatch.setattr(torch, "_check_tensor_all_with", lambda *_: None)
-    for n, h, w in SIZES.get(name, USUAL):
-        assert analysis.at(N=n, H=h, W=w).contraction == measured(model, n, h, w)
+    for sizes in SIZES:
+        at = {**sizes, **analysis.domain.fixed}
+        assert analysis.at(**at).contraction == measured(model, at["N"], at["H"], at["W"])
 
 
 def test_a_configuration_file_is_a_model(configuration, capsys):

@@ -213,8 +213,10 @@ def _multiple(config: Any) -> int:
     if getattr(config, "num_feature_levels", 0) == 4:
         return 64
     backbone = getattr(config, "backbone_config", None)
-    windows = getattr(backbone, "num_windows_side", None) or getattr(backbone, "num_windows", 1)
-    return windows * getattr(backbone, "patch_size", 1) if windows > 1 else 1
+    windows: int = getattr(backbone, "num_windows", 1)
+    windows = getattr(backbone, "num_windows_side", windows)
+    patch: int = getattr(backbone, "patch_size", 1)
+    return windows * patch if windows > 1 else 1
 
 
 def _features(config: Any, defaults: dict[str, int]) -> tuple[str, ...]:
