@@ -9,7 +9,7 @@ attention) arrive whole, as they do in ``torch.export``, so both front ends give
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,6 +51,13 @@ def capture(
     Raises CaptureError when the model does not run, and SpecialisedError, with the source line,
     when it fixes an axis that the spec leaves free.
     """
+    return recorded(Recorder(with_rules=with_rules), model, inputs, hints)
+
+
+def recorded(
+    recorder: Recorder, model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]
+) -> Capture:
+    """`capture`, by a recorder that may do more with the model than call it."""
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
     assumed: list[Relation] = []
 
@@ -60,14 +67,13 @@ def capture(
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
     space = SizeSpace(values, assume)
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
-    recorder = Recorder(with_rules=with_rules)
     try:
-        with torch.inference_mode(), torch.device("meta"), _symbolic(bool(symbols)):
+        with torch.device("meta"), recorder.modes(is_symbolic=bool(symbols)):
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
             with _module_paths(model, recorder.paths), recorder:
-                result = model(*tensors)
+                result = recorder.run(model, tensors)
     except Exception as error:
         raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
     recorder.add_output(result)
@@ -79,16 +85,6 @@ def capture(
         module_types=module_types(model),
         frontend="trace",
     )
-
-
-@contextmanager
-def _symbolic(some: bool) -> Iterator[None]:
-    """What symbolic sizes need of PyTorch: kernels in Python, and tensors made from sizes."""
-    if not some:
-        yield
-        return
-    with enable_python_dispatcher(), TensorsOfSizes():
-        yield
 
 
 class TensorsOfSizes(TorchFunctionMode):
@@ -125,6 +121,20 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.paths = [""]
         self._nodes: dict[int, torch.fx.Node] = {}
         self._alive: list[Tensor] = []  # an id stays taken only as long as its tensor lives
+
+    @contextmanager
+    def modes(self, *, is_symbolic: bool) -> Iterator[None]:
+        """What PyTorch is set to while the model runs; with symbols, to use kernels in Python."""
+        with torch.inference_mode():
+            if not is_symbolic:
+                yield
+                return
+            with enable_python_dispatcher(), TensorsOfSizes():
+                yield
+
+    def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:
+        """What is recorded: one call of the model."""
+        return model(*tensors)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
