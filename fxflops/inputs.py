@@ -24,6 +24,9 @@ Frontend = Literal["auto", "trace", "export"]
 PASSES = ("merge-repvgg", "fold-batch-norm", "hoist")
 """What deployment may do to a graph, in this order (`fxflops.passes.deploy`)."""
 
+OPTIMIZERS = ("sgd", "adamw")
+"""Optimisers whose step is known (`fxflops.optimizer`)."""
+
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 DTYPES = (*FLOATS, "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128")
 EXAMPLE = '"image: N 3 H%32 W%32"'

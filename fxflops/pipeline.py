@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
-from fxflops import formulas, models
+from fxflops import formulas, models, optimizer
 from fxflops.arguments import flattened
 from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import (
@@ -24,7 +24,15 @@ from fxflops.capture.prepare import (
 from fxflops.closed_form import relation_text
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
-from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, parse, require_passes
+from fxflops.inputs import (
+    EXAMPLE,
+    FLOATS,
+    OPTIMIZERS,
+    Frontend,
+    InputSpec,
+    parse,
+    require_passes,
+)
 from fxflops.passes import deploy as passes
 from fxflops.passes.annotate import annotate
 from fxflops.passes.count import count
@@ -33,6 +41,8 @@ from fxflops.proposal import at_fixed_sizes, at_multiples
 from fxflops.records import Analysis, Cost, total
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
+Front: TypeAlias = Callable[[nn.Module, InputSpec, Mapping[str, int]], Capture]
+Loss: TypeAlias = Callable[[Any], Tensor]
 
 
 def analyze(
@@ -45,6 +55,8 @@ def analyze(
     dtype: str | None = None,
     frontend: Frontend = "auto",
     deploy: Sequence[str] = (),
+    train: bool | str = False,
+    loss: Loss | None = None,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -59,6 +71,10 @@ def analyze(
     change it as deployment does (``fxflops.PASSES``): what they leave is counted, what they take
     out of a call is apart.
 
+    With ``train``, it is the cost of a training step: the model in training mode, the ``loss`` of
+    what it returns (by default the sum of all outputs), and the gradients of all parameters with
+    ``requires_grad``. The step of an optimiser (``"sgd"``, ``"adamw"``) is apart.
+
     Raises ModelError, SpecError, CaptureError.
     """
     with alone():
@@ -67,7 +83,28 @@ def analyze(
             if inputs is not None:
                 raise SpecError("Both inputs and args or kwargs are given. Give one of them.")
             named = _called_with(named, tuple(args or ()), dict(kwargs or {}))
-        return _analyze(named, inputs, defaults or {}, dtype, frontend, deploy)
+        if not train:
+            if loss is not None:
+                raise SpecError("A loss is that of a training step: give train=True, too.")
+            return _analyze(named, inputs, defaults or {}, dtype, frontend, deploy)
+        front = _training(train, loss, frontend, deploy)
+        return _analyze(named, inputs, defaults or {}, dtype, "trace", (), front, train)
+
+
+def _training(
+    train: bool | str, loss: Loss | None, frontend: Frontend, deploy: Sequence[str]
+) -> Front:
+    """What captures a training step. Raises SpecError for what does not go with one."""
+    from fxflops.capture import backward
+
+    if train is not True and train not in OPTIMIZERS:
+        known = ", ".join(OPTIMIZERS)
+        raise SpecError(f"The step of the optimiser {train!r} is not known. Known: {known}.")
+    if deploy:
+        raise SpecError("A deployed model is not trained: leave out deploy, or train.")
+    if frontend == "export":
+        raise SpecError("torch.export gives no gradients: for train the front end is trace.")
+    return partial(backward.capture, loss=loss or backward.sum_of_outputs)
 
 
 def _analyze(
@@ -77,6 +114,8 @@ def _analyze(
     dtype: str | None,
     frontend: Frontend,
     deploy: Sequence[str],
+    front: Front | None = None,
+    train: bool | str = False,
 ) -> Analysis:
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
@@ -85,17 +124,19 @@ def _analyze(
     known = _sizes(spec, named, defaults)
     module = models.build_empty(named)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
-    module = models.called(named, module, spec)
+    module = models.called(named, module.train(bool(train)), spec)
+    front = front or trace.capture
     said: tuple[str, ...] = named.notes
     if inputs is None and named.narrower:
-        captured, chosen, why = _first(module, named, defaults, frontend)
+        captured, chosen, why = _first(module, named, defaults, frontend, front)
         if why is not None:
             spec, known = chosen, _sizes(chosen, named, defaults)
             said = (*said, f"The sizes are those of {str(spec)!r}, since of others: {why}")
     else:
-        captured = _capture(module, spec, known, frontend)
-    capture_at = partial(_capture_with, module, spec, hints(spec, known))
+        captured = _capture(module, spec, known, frontend, front)
+    capture_at = partial(_capture_with, module, spec, hints(spec, known), front)
     deployed = passes.deploy(captured, capture_at, deploy)
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     return Analysis(
         model=named.name,
         inputs=spec,
@@ -111,6 +152,8 @@ def _analyze(
         packages=(*packages_of(module), *formulas.packages()),
         applied=deployed.applied,
         once=deployed.once,
+        trained=sum(parameter.numel() for parameter in trained) if train else None,
+        optimizer=optimizer.step(train, trained) if isinstance(train, str) else None,
     )
 
 
@@ -126,15 +169,23 @@ def _sizes(spec: InputSpec, named: models.NamedModel, given: Mapping[str, int]) 
     return known
 
 
-def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Cost:
+def recount(
+    model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int], loss: Loss | None = None
+) -> Cost:
     """The cost of ``model``, on the meta device, counted at these sizes without any formula.
 
-    It shares no shape rule with a formula, and so can be held against one.
+    With a ``loss``, that of a training step; the model is in training mode then. It shares no shape
+    rule with a formula, and so can be held against one.
 
     Raises CaptureError where the model does not run at them.
     """
-    nodes = count(trace.capture(model, inputs.fixed(sizes), {}, with_rules=False))
-    return total(node.cost for node in nodes if node.cost)
+    if loss is None:
+        captured = trace.capture(model, inputs.fixed(sizes), {}, with_rules=False)
+    else:
+        from fxflops.capture import backward
+
+        captured = backward.capture(model, inputs.fixed(sizes), {}, loss=loss, with_rules=False)
+    return total(node.cost for node in count(captured) if node.cost)
 
 
 def _named(model: str | nn.Module) -> models.NamedModel:
@@ -191,12 +242,16 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
 
 
 def _first(
-    module: nn.Module, named: models.NamedModel, given: Mapping[str, int], frontend: Frontend
+    module: nn.Module,
+    named: models.NamedModel,
+    given: Mapping[str, int],
+    frontend: Frontend,
+    traced: Front,
 ) -> tuple[Capture, InputSpec, CaptureError | None]:
     """The capture with the first of the model's own specs that works, and why none before did."""
     assert named.inputs is not None
     failure: CaptureError | None = None
-    fronts = {"auto": (trace.capture, _export), "trace": (trace.capture,), "export": (_export,)}
+    fronts = {"auto": (traced, _export), "trace": (traced,), "export": (_export,)}
     for front in fronts[frontend]:
         for spec in (named.inputs, *named.narrower):
             try:
@@ -227,19 +282,23 @@ def _outside(captured: Capture, known: Mapping[str, int]) -> CaptureError | None
 
 
 def _capture(
-    module: nn.Module, spec: InputSpec, known: Mapping[str, int], frontend: Frontend
+    module: nn.Module,
+    spec: InputSpec,
+    known: Mapping[str, int],
+    frontend: Frontend,
+    traced: Front,
 ) -> Capture:
     """The capture with a spec that the user chose; where there is none, the spec that works."""
     sizes = hints(spec, known)
     failure: CaptureError
     if frontend != "export":
         try:
-            return trace.capture(module, spec, sizes)
+            return traced(module, spec, sizes)
         except SpecialisedError as error:
-            raise _proposing(at_fixed_sizes(module, spec, known), error, spec) from error
+            raise _proposing(at_fixed_sizes(module, spec, known, traced), error, spec) from error
         except CaptureError as error:
             failure = error
-        coarser = at_multiples(module, spec)
+        coarser = at_multiples(module, spec, traced)
         if coarser is not None:
             raise CaptureError(
                 f"The model does not run at every size of {str(spec)!r}, but at multiples of "
@@ -250,7 +309,7 @@ def _capture(
             return _export(module, spec, sizes)
         except CaptureError as error:
             failure = error if frontend == "export" else failure
-    raise _proposing(at_fixed_sizes(module, spec, known), failure, spec) from failure
+    raise _proposing(at_fixed_sizes(module, spec, known, traced), failure, spec) from failure
 
 
 def _proposing(working: InputSpec | None, error: CaptureError, spec: InputSpec) -> CaptureError:
@@ -267,12 +326,16 @@ def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Cap
 
 
 def _capture_with(
-    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], fixed: Mapping[str, int]
+    module: nn.Module,
+    spec: InputSpec,
+    sizes: Mapping[str, int],
+    traced: Front,
+    fixed: Mapping[str, int],
 ) -> Capture | None:
     """The graph with some sizes fixed at their least, which often needs the others to be large."""
     for attempt in (_wide(sizes), sizes):
         try:
-            return trace.capture(module, spec.fixed(fixed), attempt)
+            return traced(module, spec.fixed(fixed), attempt)
         except CaptureError:
             continue
     return None

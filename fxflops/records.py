@@ -36,6 +36,10 @@ Moment: TypeAlias = Literal["model", "size", "call"]
 """How often something is computed: once per model, once per size, or in each call."""
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
 
+Phase: TypeAlias = Literal["forward", "activations", "weights"]
+"""A part of a training step: the model and its loss, gradients of activations, those of weights."""
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
 COUNTERS = ("contraction", "elementwise", "transcendental", "comparison")
 
 
@@ -125,7 +129,8 @@ class NodeCost:
     ``cost`` is None when the call is uncounted, for the reason ``unknown``. ``free`` is the reason
     why a free operator costs no FLOP. ``path`` is the module in
     which the operator is called, ``where`` the source line. ``needs`` are the positions, among the
-    calls of the graph, of those whose results it uses.
+    calls of the graph, of those whose results it uses. ``phase`` is the part of a training step. A
+    call that computes gradients both of activations and of weights is two of these, one for each.
     """
 
     name: str
@@ -137,6 +142,15 @@ class NodeCost:
     free: str | None = None
     unknown: str | None = None
     source: str = "fxflops"
+    phase: Phase = "forward"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimizer:
+    """The step that an optimiser makes once it has the gradients: its name, and what it costs."""
+
+    name: str
+    step: Cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +171,8 @@ class Analysis:
     those not given; ``parameters`` is the number of parameters of the model, ``packages`` are those
     that the classes of its modules come from. ``applied`` are the passes that made the graph out
     of the one captured, ``once`` the calls that these took out of ``nodes``: made once per size
-    (``"size"``) or once per model (``"model"``).
+    (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
+    parameters that get a gradient, and ``optimizer`` is apart from the total.
     """
 
     model: str
@@ -174,6 +189,8 @@ class Analysis:
     packages: tuple[str, ...] = ()
     applied: tuple[Applied, ...] = ()
     once: Mapping[Moment, tuple[NodeCost, ...]] = field(default_factory=dict)
+    trained: int | None = None
+    optimizer: Optimizer | None = None
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -256,6 +273,15 @@ class Analysis:
             if node.cost is not None and node.free is None:
                 costs.setdefault(node.op, []).append(node.cost)
         return {op: total(of_op) for op, of_op in costs.items()}
+
+    def by_phase(self) -> dict[Phase, Cost]:
+        """The parts of a training step, which sum to the whole; nothing for a call of the model."""
+        if self.trained is None:
+            return {}
+        return {
+            phase: total(node.cost for node in self.nodes if node.cost and node.phase == phase)
+            for phase in PHASES
+        }
 
     def to_networkx(self) -> networkx.DiGraph[str]:
         """The graph's data flow: nodes with ``op``, ``path`` and ``cost``, edges of tensors."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import torch.fx
 
 from fxflops.passes.rewrite import copied
-from fxflops.records import NodeCost
+from fxflops.records import Cost, NodeCost, total
 
 
 def annotate(graph: torch.fx.Graph, nodes: Iterable[NodeCost]) -> torch.fx.Graph:
@@ -15,10 +16,12 @@ def annotate(graph: torch.fx.Graph, nodes: Iterable[NodeCost]) -> torch.fx.Graph
 
     Requires that ``nodes`` are the graph's operator calls by name. ``graph`` is not changed.
     """
-    costs = {node.name: node.cost for node in nodes}
+    costs: dict[str, list[Cost]] = defaultdict(list)
+    for call in nodes:
+        if call.cost is not None:
+            costs[call.name].append(call.cost)
     annotated = copied(graph)
     for node, original in zip(annotated.nodes, graph.nodes, strict=True):
-        cost = costs.get(original.name)
-        if cost is not None:
-            node.meta["cost"] = cost
+        if original.name in costs:
+            node.meta["cost"] = total(costs[original.name])
     return annotated
