@@ -66,9 +66,7 @@ def _resized(
     return None if resize is None else resize(input, sizes, *options)
 
 
-def _scaled(
-    image: Tensor, factors: float | Sequence[float]
-) -> list[int | torch.SymInt] | None:
+def _scaled(image: Tensor, factors: float | Sequence[float]) -> list[int | torch.SymInt] | None:
     """The size after scaling, rounded down, as PyTorch does."""
     axes = image.shape[2:]
     each = _per_axis(factors, len(axes))

@@ -49,9 +49,7 @@ def layer_norm_backward(
 
 
 @formula(aten.native_group_norm_backward.default)
-def group_norm_backward(
-    input: Shape, weight: Shape | None, C: Dim, output_mask: Mask
-) -> Cost:
+def group_norm_backward(input: Shape, weight: Shape | None, C: Dim, output_mask: Mask) -> Cost:
     """Each group of an image is a row: with both parameters 13n - 2C  [FLOP]. arXiv:1803.08494."""
     return by_rows(numel(input), C, weight, output_mask)
 
@@ -116,9 +114,7 @@ def by_constants(elements: Dim, channels: Dim, weight: Shape | None, output_mask
 
 
 @formula(aten.native_batch_norm_backward.default)
-def batch_norm_backward(
-    input: Shape, weight: Shape | None, train: bool, output_mask: Mask
-) -> Cost:
+def batch_norm_backward(input: Shape, weight: Shape | None, train: bool, output_mask: Mask) -> Cost:
     """`by_channels` in training, else `by_constants`. Source: arXiv:1502.03167, sec. 3."""
     count = by_channels if train else by_constants
     return count(numel(input), input[1], weight, output_mask)

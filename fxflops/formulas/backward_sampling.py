@@ -71,7 +71,10 @@ def avg_pool_backward(rank: int) -> Callable[..., Dim]:
     return count
 
 
-for _operator, _rank in ((aten.avg_pool2d_backward.default, 2), (aten.avg_pool3d_backward.default, 3)):
+for _operator, _rank in (
+    (aten.avg_pool2d_backward.default, 2),
+    (aten.avg_pool3d_backward.default, 3),
+):
     formula(_operator, counter="elementwise")(avg_pool_backward(_rank))
 
 
