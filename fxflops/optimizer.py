@@ -16,7 +16,7 @@ from fxflops.records import Cost, Optimizer, total
 
 
 def sgd(parameters: int, element: int) -> Cost:
-    """p - rate * g: 2P  [FLOP] for P parameters of ``element`` bytes; no momentum, no decay.
+    """Descent p - rate * g: 2P  [FLOP] for P parameters of ``element`` bytes; no momentum.
 
     As ``torch.optim.SGD`` does by default.
     """

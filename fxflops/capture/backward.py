@@ -111,7 +111,9 @@ class TrainingRecorder(Recorder):
         self._is_backward = True
         for function in _functions(loss.grad_fn):
             function.register_prehook(partial(self._enter, function))
-        gradients = list(torch.autograd.grad(loss, parameters, allow_unused=True))
+        gradients: list[Tensor | None] = list(
+            torch.autograd.grad(loss, parameters, allow_unused=True)
+        )
         for gradient in gradients:
             self._is_gradient(gradient, "weights")
         self._mark()
@@ -127,7 +129,7 @@ class TrainingRecorder(Recorder):
         if not self._is_backward:
             # Private: autograd numbers its functions, and makes one just before it calls the
             # operator that the function is the derivative of.
-            self._made_by.setdefault(torch.autograd._get_sequence_nr() - 1, node)
+            self._made_by.setdefault(torch._C._autograd._get_sequence_nr() - 1, node)
         elif self._differentiated is not None:
             node.meta |= {key: self._differentiated.meta[key] for key in ("path", "where")}
         else:

@@ -52,7 +52,7 @@ for _cost, _operators in PER_ELEMENT:
 
 @formula(aten.gelu_backward.default)
 def gelu_backward(approximate: str, *, out: Shape) -> Cost:
-    """dy * (P + x p) with P = (1 + erf(x / sqrt(2))) / 2 and p = c exp(-x^2 / 2): 9n  [FLOP].
+    """The product dy * (P + x p) with P = (1 + erf(x / sqrt(2))) / 2 and p = c exp(-x^2 / 2): 9n.
 
     P is 3n and an erf, p 3n and an exp. By tanh, t = tanh(u) with u = b (x + 0.044715 x^3), 5n:
     dy * ((1 + t) / 2 + x/2 * (1 - t^2) * b (1 + 3 * 0.044715 x^2)), 12n more; n transcendental
@@ -64,7 +64,7 @@ def gelu_backward(approximate: str, *, out: Shape) -> Cost:
 
 @formula(aten.glu_backward.default)
 def glu_backward(grad_output: Shape) -> Cost:
-    """da = dy * s and db = da * a * (1 - s) for the halves a and b, s = sigmoid(b): 6n  [FLOP]."""
+    """The halves: da = dy * s and db = da * a * (1 - s), s = sigmoid(b): 6n  [FLOP]."""
     return (SIGMOID + FLOP * 4) * numel(grad_output)
 
 
@@ -72,7 +72,7 @@ def glu_backward(grad_output: Shape) -> Cost:
 def elu_backward(
     alpha: float, scale: float, input_scale: float, is_result: bool, *, out: Shape
 ) -> Cost:
-    """dy where x > 0, else dy * exp(x), or dy * (y + alpha) from the result; n or 2n  [FLOP].
+    """As given where x > 0, else dy * exp(x), or from the result dy * (y + alpha): n, 2n  [FLOP].
 
     Every factor other than 1 is a product more; no factor of ``alpha`` with the result.
     """
@@ -84,26 +84,26 @@ def elu_backward(
 
 @formula(aten.softplus_backward.default)
 def softplus_backward(beta: float, *, out: Shape) -> Cost:
-    """dy * z / (1 + z) with z = exp(beta x): 3n, and n for a beta other than 1  [FLOP]."""
+    """With z = exp(beta x), dy * z / (1 + z): 3n, and n for a beta other than 1  [FLOP]."""
     return (FLOP * (3 if beta == 1 else 4) + CALL) * numel(out)
 
 
 @formula(aten._prelu_kernel_backward.default)
 def prelu_backward(self: Shape) -> Cost:
-    """dx = w * dy and dw = x * dy where x <= 0: 2n  [FLOP]; what sums dw is another operator."""
+    """Where x <= 0, dx = w * dy and dw = x * dy: 2n  [FLOP]; dw is summed by another operator."""
     return (FLOP * 2 + COMPARISON) * numel(self)
 
 
 @formula(aten._softmax_backward_data.default, counter="elementwise")
 def softmax_backward(output: Shape, dim: int) -> Dim:
-    """dx = y * (dy - sum(dy * y)) of M lines of S: 4MS - M  [FLOP]."""
+    """The input's is y * (dy - sum(dy * y)), of M lines of S: 4MS - M  [FLOP]."""
     count, length = lines(output, dim)
     return 4 * count * length - count
 
 
 @formula(aten._log_softmax_backward_data.default)
 def log_softmax_backward(output: Shape, dim: int) -> Cost:
-    """dx = dy - exp(y) * sum(dy) of M lines of S: 3MS - M  [FLOP], MS transcendental calls."""
+    """The input's is dy - exp(y) * sum(dy), of M lines of S: 3MS - M  [FLOP], MS calls of exp."""
     count, length = lines(output, dim)
     elements = count * length
     return Cost(elementwise=3 * elements - count, transcendental=elements)

@@ -1,12 +1,12 @@
 """Derivatives of attention, whichever kernel computes them.
 
-With the probabilities P of a = B * heads * L * S scores, of keys of width E and values of width Ev,
-and dO the gradient of the result: dV = P^T dO, dP = dO V^T, dS = P * (dP - rowsum(dP * P)) / sqrt(E),
-dQ = dS K, dK = dS^T Q: four products, 4a(E + Ev) contraction. P itself is a value of the forward:
-kernels that do not keep it compute Q K^T again, which is not charged, though PyTorch's counter does
-so (2aE). Elementwise: softmax's derivative, 4a less one for each row, and a for the scale; a more in
-training with dropout; the sum that is the gradient of a mask that was broadcast. Source:
-arXiv:2205.14135, app. B.2.
+There are a = B * heads * L * S probabilities P, keys of width E and values of width Ev, and dO is
+the gradient of the result. Four products, 4a(E + Ev) contraction: dV = P^T dO, dP = dO V^T; with
+dS = P * (dP - rowsum(dP * P)) / sqrt(E), dQ = dS K and dK = dS^T Q. P itself is a value of the
+forward: kernels that do not keep it compute Q K^T again, which is not charged, though PyTorch's
+counter charges it (2aE). Elementwise: softmax's derivative, 4a less one for each row, and a for the
+scale; a more in training with dropout; the sum that is the gradient of a mask that was broadcast.
+Source: arXiv:2205.14135, app. B.2.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def group_norm_backward(input: Shape, weight: Shape | None, C: Dim, output_mask:
 def rms_norm_backward(
     input: Shape, normalized_shape: Shape, weight: Shape | None, output_mask: Mask
 ) -> Cost:
-    """dx = r * (g - x' * mean(g * x')) with x' = x * r: 6n, and n for g = dy * weight  [FLOP].
+    """With x' = x * r, dx = r * (g - x' * mean(g * x')): 6n, and n for g = dy * weight  [FLOP].
 
     A scale adds 2n - D, and n for x' where dx is not asked for. Source: arXiv:1910.07467, eq. 5-8.
     """

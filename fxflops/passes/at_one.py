@@ -160,8 +160,8 @@ def _corrected(
 ) -> Nodes | None:
     """``current`` with costs that hold where ``symbol`` is 1, too.
 
-    Calls are matched by operator, module and phase, in order; a call that one of the captures does not
-    have must be free of any cost. None where the calls cannot be matched.
+    Calls are matched by operator, module and phase, in order; a call that one of the captures does
+    not have must be free of any cost. None where the calls cannot be matched.
     """
     waiting: dict[tuple[object, str, Phase], list[NodeCost]] = defaultdict(list)
     for node in at_one:

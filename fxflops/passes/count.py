@@ -95,8 +95,10 @@ def _parts(
     the operator has no mask for its results, all of it is for the former.
     """
     of_weights = node.meta.get("of_weights", ())
+    if not of_weights or whole.cost is None or not isinstance(node.target, OpOverload):
+        return (whole,)
     mask = next((a.name for a in node.target._schema.arguments if a.name in MASKS), None)
-    if not of_weights or mask is None or whole.cost is None:
+    if mask is None:
         return (whole,)
     arguments = bind(node.target, _values(node.args), _values(node.kwargs))
     kept = (on and i not in of_weights for i, on in enumerate(arguments[mask]))
