@@ -24,18 +24,19 @@ from fxflops.errors import (
 )
 
 if TYPE_CHECKING:
-    from fxflops.inputs import PASSES
+    from fxflops.cost import Cost
+    from fxflops.passes import PASSES
     from fxflops.pipeline import analyze
-    from fxflops.records import Analysis, Cost, NodeCost
+    from fxflops.records import Analysis, NodeCost
     from fxflops.registry import formula, free
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Analysis": "records",
-    "Cost": "records",
+    "Cost": "cost",
     "NodeCost": "records",
-    "PASSES": "inputs",
+    "PASSES": "passes",
     "analyze": "pipeline",
     "formula": "registry",
     "free": "registry",

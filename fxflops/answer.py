@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from fxflops import models
 from fxflops.cache import Request
 from fxflops.errors import DomainError, SpecError
 from fxflops.inputs import EXAMPLE, parse
 from fxflops.ledger import Ledger, ledger
+from fxflops.models import python
 from fxflops.pipeline import analyze
 from fxflops.records import Analysis
 
@@ -32,7 +32,7 @@ def at_one_size(request: Request, sizes: Mapping[str, int]) -> Request:
     if missing:
         example = ",".join(f"{name}=…" for name in missing)
         raise SpecError(f"No value for the size {', '.join(missing)}: give --at {example}.")
-    return replace(request, inputs=str(spec.fixed(known)))
+    return request._replace(inputs=str(spec.fixed(known)))
 
 
 def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[str, ...]]:
@@ -52,7 +52,7 @@ def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[st
         except DomainError:
             analysis = _analysis(request, sizes)
     kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
-    return replace(ledger(analysis), defaults=kept), analysis.packages
+    return ledger(analysis)._replace(defaults=kept), analysis.packages
 
 
 def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:
@@ -63,4 +63,6 @@ def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:
         dtype=request.dtype,
         frontend=request.frontend,
         deploy=request.deploy,
+        train=request.train,
+        loss=python.loss(request.loss) if request.loss else None,
     )

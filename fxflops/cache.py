@@ -5,29 +5,31 @@ is the checksum of the rest. A file answers only what it was derived from: the s
 same sources of fxflops, versions of Python and of torch, the same packages installed, and the same
 sources of every loaded module of the packages that the model's classes come from. Reading executes
 nothing, and a file that is damaged, or not of this form, is no answer. Importing this imports
-neither torch nor sympy.
+neither torch nor sympy, nor pathlib, which takes as long as reading an answer.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import importlib.util
 import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fxflops.cost import MOMENTS, PHASES, Applied, Cost, Moment, Optimizer, Training
 from fxflops.domain import Domain, Relation
 from fxflops.errors import FxflopsError
-from fxflops.inputs import Frontend
 from fxflops.ledger import Entry, Ledger, Listed
-from fxflops.records import MOMENTS, Applied, Cost, Moment
 from fxflops.symbolic import Symbol
 from fxflops.symbolic.encoding import Table, natural, read
+from fxflops.symbolic.polynomial import is_dim
+
+if TYPE_CHECKING:
+    from fxflops.inputs import Frontend
 
 LARGEST_FILE = 2**26
 LARGEST_CACHE = 2**28
@@ -37,11 +39,11 @@ LEDGERS_PER_REQUEST = 8
 """A model whose graph depends on the size has one for each domain."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """What is asked: the model's name, its input spec and dtype where given, how to capture it.
 
-    ``deploy`` are the passes to apply.
+    ``deploy`` are the passes to apply. ``train`` asks for a training step, ``True`` without an
+    optimiser, or by its name; ``loss`` is the path to the loss.
     """
 
     model: str
@@ -49,12 +51,14 @@ class Request:
     dtype: str | None
     frontend: Frontend
     deploy: tuple[str, ...] = ()
+    train: bool | str = False
+    loss: str | None = None
 
 
-def directory() -> Path:
+def directory() -> str:
     """Where the files are."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "fxflops"
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(root, "fxflops")
 
 
 def find(request: Request, sizes: Mapping[str, int]) -> Ledger | None:
@@ -88,27 +92,32 @@ def store(request: Request, ledger: Ledger, packages: Iterable[str]) -> None:
         _shrink()
 
 
-def files() -> list[Path]:
+def files() -> list[str]:
     """All files of the cache, the one used last first."""
-    found = [(path.stat().st_mtime_ns, path) for path in directory().glob("*.json")]
-    return [path for _, path in sorted(found, reverse=True)]
+    found = glob.glob(os.path.join(glob.escape(directory()), "*.json"))
+    return sorted(found, key=os.path.getmtime, reverse=True)
 
 
 def clear() -> int:
     """Delete all files; returns their number."""
     found = files()
     for path in found:
-        path.unlink(missing_ok=True)
+        _delete(path)
     return len(found)
 
 
-def _path(key: Mapping[str, Any]) -> Path:
-    return directory() / f"{_checksum(json.dumps(key).encode())[:32]}.json"
+def _delete(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _path(key: Mapping[str, Any]) -> str:
+    return os.path.join(directory(), f"{_checksum(json.dumps(key).encode())[:32]}.json")
 
 
 def _key(request: Request) -> dict[str, Any]:
     return {
-        **{field.name: getattr(request, field.name) for field in fields(request)},
+        **request._asdict(),
         "deploy": list(request.deploy),
         "rules": _rules(),
         "python": sys.version,
@@ -120,14 +129,17 @@ def _key(request: Request) -> dict[str, Any]:
 
 def _rules() -> str:
     """A checksum of fxflops itself."""
-    return _checksum_of(sorted(Path(__file__).parent.rglob("*.py")))
+    here = os.path.dirname(__file__)
+    return _checksum_of(
+        sorted(glob.iglob(os.path.join(glob.escape(here), "**/*.py"), recursive=True))
+    )
 
 
 def _version(package: str) -> str | None:
     """The checksum of a package's ``version.py``, which is there without importing the package."""
     root = _root(package)
-    path = Path(root) / "version.py" if root else None
-    return _checksum_of([path]) if path and path.is_file() else None
+    path = os.path.join(root, "version.py") if root else ""
+    return _checksum_of([path]) if os.path.isfile(path) else None
 
 
 def _installed() -> list[int]:
@@ -154,7 +166,7 @@ def _sources(packages: Iterable[str]) -> dict[str, Any]:
     for package in sorted(set(packages)):
         loaded = [m for name, m in sys.modules.items() if name.partition(".")[0] == package]
         files = {file for file in (getattr(m, "__file__", None) for m in loaded) if file}
-        modules = {file: _checksum_of([Path(file)]) for file in sorted(files)}
+        modules = {file: _checksum_of([file]) for file in sorted(files)}
         sources[package] = {"root": _root(package), "modules": modules}
     return sources
 
@@ -162,29 +174,35 @@ def _sources(packages: Iterable[str]) -> dict[str, Any]:
 def _are_unchanged(sources: Mapping[str, Any]) -> bool:
     return all(
         _root(package) == source["root"]
-        and all(_checksum_of([Path(f)]) == known for f, known in source["modules"].items())
+        and all(_checksum_of([f]) == known for f, known in source["modules"].items())
         for package, source in sources.items()
     )
 
 
-def _checksum_of(paths: Iterable[Path]) -> str:
+def _checksum_of(paths: Iterable[str]) -> str:
     checksum = hashlib.sha256()
     for path in paths:
-        checksum.update(path.read_bytes())
-        checksum.update(str(path).encode())
+        checksum.update(_content(path))
+        checksum.update(path.encode())
     return checksum.hexdigest()
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: str, text: str) -> None:
     """Whole or not at all, whoever else writes at the same time."""
     import tempfile
 
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
+    folder = directory()
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
         try:
             file.write(text)
             file.close()
@@ -198,18 +216,18 @@ def _shrink() -> None:
     """Delete what was used the longest time ago, until the rest is small enough."""
     room = LARGEST_CACHE
     for path in files():
-        room -= path.stat().st_size
+        room -= os.path.getsize(path)
         if room < 0:
-            path.unlink(missing_ok=True)
+            _delete(path)
 
 
 def _ledgers(key: Mapping[str, Any]) -> Iterator[Ledger]:
     """What is stored under ``key``, if all of it is still as it was."""
     path = _path(key)
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        if os.path.getsize(path) > LARGEST_FILE:
             return
-        checksum, _, text = path.read_bytes().partition(b"\n")
+        checksum, _, text = _content(path).partition(b"\n")
         if checksum.decode() != _checksum(text):
             return
         found = json.loads(text)
@@ -226,13 +244,23 @@ def _written(ledger: Ledger) -> dict[str, Any]:
     table = Table()
 
     def cost(cost: Cost) -> list[int]:
-        return [table.add(count) for count in cost.counts]
+        return [table.add(count) for count in cost]
 
     def entries(entries: Iterable[Entry]) -> list[Any]:
         return [[entry.name, entry.kind, entry.calls, *cost(entry.cost)] for entry in entries]
 
     def listed(listed: Iterable[Listed]) -> list[Any]:
         return [[item.op, item.calls, item.reason, list(item.where)] for item in listed]
+
+    def training(training: Training | None) -> list[Any] | None:
+        if training is None:
+            return None
+        optimizer = training.optimizer
+        return [
+            training.trained,
+            [cost(training.phases[phase]) for phase in PHASES],
+            optimizer and [optimizer.name, *cost(optimizer.step)],
+        ]
 
     return {
         "model": ledger.model,
@@ -252,6 +280,7 @@ def _written(ledger: Ledger) -> dict[str, Any]:
         "flow": [[table.add(flops), *needs] for flops, needs in ledger.flow],
         "applied": [[a.name, a.places, *cost(a.saved)] for a in ledger.applied],
         "once": [[moment, *cost(once)] for moment, once in ledger.once.items()],
+        "training": training(ledger.training),
         "dims": table.entries,
     }
 
@@ -261,7 +290,10 @@ def _read(written: Mapping[str, Any]) -> Ledger:
     dims = read(written["dims"])
 
     def dim(position: Any) -> Any:
-        return dims[natural(position)]
+        value = dims[natural(position)]
+        if not is_dim(value):
+            raise ValueError("no dim in the place of one")
+        return value
 
     def entries(rows: Any) -> tuple[Entry, ...]:
         return tuple(
@@ -269,7 +301,7 @@ def _read(written: Mapping[str, Any]) -> Ledger:
                 name=_text(name),
                 kind=_text(kind),
                 calls=None if calls is None else natural(calls),
-                cost=Cost.of(map(dim, counts)),
+                cost=Cost(*map(dim, counts)),
             )
             for name, kind, calls, *counts in rows
         )
@@ -298,7 +330,18 @@ def _read(written: Mapping[str, Any]) -> Ledger:
         for moment, *counts in written["once"]:
             if moment not in MOMENTS:
                 raise ValueError("no moment")
-            yield moment, Cost.of(map(dim, counts))
+            yield moment, Cost(*map(dim, counts))
+
+    def training() -> Training | None:
+        if written["training"] is None:
+            return None
+        trained, phases, optimizer = written["training"]
+        of_phase = (Cost(*map(dim, counts)) for counts in phases)
+        return Training(
+            natural(trained),
+            dict(zip(PHASES, of_phase, strict=True)),
+            optimizer and Optimizer(_text(optimizer[0]), Cost(*map(dim, optimizer[1:]))),
+        )
 
     symbols = tuple(
         Symbol(_text(name), natural(multiple), natural(minimum))
@@ -328,10 +371,11 @@ def _read(written: Mapping[str, Any]) -> Ledger:
         notes=tuple(map(_text, written["notes"])),
         flow=tuple(flow()),
         applied=tuple(
-            Applied(name=_text(name), places=natural(places), saved=Cost.of(map(dim, counts)))
+            Applied(name=_text(name), places=natural(places), saved=Cost(*map(dim, counts)))
             for name, places, *counts in written["applied"]
         ),
         once=dict(once()),
+        training=training(),
     )
     if not ledger.modules:
         raise ValueError("no modules")

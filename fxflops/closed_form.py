@@ -9,7 +9,6 @@ multiple of 32. A quotient that does not come out, for a free H, stays a floor i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from math import gcd, lcm, prod
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +46,8 @@ def coefficients(value: Dim, order: Sequence[str] = ()) -> dict[str, str]:
 
     ``{"N*H**2*W**2": "3/512", "N*H*W": "4077/2", "N": "160"}``; a constant is under ``"1"``.
     """
+    from fractions import Fraction  # takes long
+
     terms, denominator = _over_common_denominator(value)
     rank = {name: position for position, name in enumerate(order)}
 
@@ -146,12 +147,13 @@ def evaluate_many(value: Dim, sizes: Mapping[Symbol, NDArray[Any]]) -> NDArray[A
 
 def _over_common_denominator(value: Dim) -> tuple[dict[Monomial, int], int]:
     """``value`` = sum of coefficient * monomial / denominator, the symbols now the user's sizes."""
-    rational = {
-        monomial: Fraction(c, prod(a.multiple**p for a, p in monomial if isinstance(a, Symbol)))
-        for monomial, c in terms_of(value).items()
+    below = {
+        monomial: prod(a.multiple**p for a, p in monomial if isinstance(a, Symbol))
+        for monomial in terms_of(value)
     }
-    denominator = lcm(*(c.denominator for c in rational.values()))
-    return {m: int(c * denominator) for m, c in rational.items()}, denominator
+    reduced = (below[m] // gcd(below[m], c) for m, c in terms_of(value).items())
+    denominator = lcm(*reduced)
+    return {m: c * denominator // below[m] for m, c in terms_of(value).items()}, denominator
 
 
 def _grouped(terms: Mapping[Monomial, int], order: Sequence[str]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fxflops.closed_form import INT64_MAX, evaluate_many, relation_text
 from fxflops.errors import DomainError, SpecError
@@ -19,13 +19,19 @@ Sign = Literal["==", "!=", ">="]
 WALK = 20_000  # sizes tried in search of the nearest inside, before the conditions are quoted
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(NamedTuple):
     """``value sign 0``, with the source line of the model or operator that assumed it."""
 
     value: Dim
     sign: Sign
-    where: str = field(default="", compare=False)
+    where: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        """The same wherever it was assumed."""
+        return isinstance(other, Relation) and self[:2] == other[:2]
+
+    def __hash__(self) -> int:
+        return hash(self[:2])
 
     def holds(self, values: Mapping[Symbol, int]) -> bool:
         """Whether it holds with these values of the symbols."""
@@ -33,8 +39,7 @@ class Relation:
         return bool({"==": value == 0, "!=": value != 0, ">=": value >= 0}[self.sign])
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(NamedTuple):
     """The sizes at which a formula is exact.
 
     ``symbols`` are in the order of the input spec; ``least[name]`` is the least value of that
@@ -43,7 +48,7 @@ class Domain:
 
     symbols: tuple[Symbol, ...]
     relations: tuple[Relation, ...] = ()
-    least: Mapping[str, int] = field(default_factory=dict)
+    least: Mapping[str, int] = MappingProxyType({})
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import lcm
 from typing import Literal
@@ -20,12 +20,6 @@ from fxflops.errors import SpecError
 
 Frontend = Literal["auto", "trace", "export"]
 """What captures the graph; ``auto`` is ``trace``, and ``export`` where that fails."""
-
-PASSES = ("merge-repvgg", "fold-batch-norm", "hoist")
-"""What deployment may do to a graph, in this order (`fxflops.passes.deploy`)."""
-
-OPTIMIZERS = ("sgd", "adamw")
-"""Optimisers whose step is known (`fxflops.optimizer`)."""
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 DTYPES = (*FLOATS, "int8", "int16", "int32", "int64", "uint8", "bool", "complex64", "complex128")
@@ -167,10 +161,3 @@ def _unified(spec: InputSpec) -> InputSpec:
         return said[axis.name] if isinstance(axis, Axis) else axis
 
     return InputSpec(tuple(replace(t, axes=tuple(map(unify, t.axes))) for t in spec.tensors))
-
-
-def require_passes(names: Iterable[str]) -> None:
-    """Raises SpecError for a pass that there is not."""
-    for name in names:
-        if name not in PASSES:
-            raise SpecError(f"There is no pass {name!r}. Known: {', '.join(PASSES)}.")

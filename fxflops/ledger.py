@@ -8,26 +8,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
+from fxflops.cost import Applied, Cost, Moment, Training
 from fxflops.dataflow import span
 from fxflops.domain import Domain
-from fxflops.records import Analysis, Applied, Cost, Moment
 from fxflops.symbolic import Dim, Symbol
 
+if TYPE_CHECKING:
+    from fxflops.records import Analysis
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+
+class Entry(NamedTuple):
     """A module (``name`` is its path, ``kind`` its type), or an operator with its calls."""
 
     name: str
+    cost: Cost
     kind: str = ""
     calls: int | None = None
-    cost: Cost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(NamedTuple):
     """An operator that is free or uncounted for a reason; if uncounted, the lines that call it."""
 
     op: str
@@ -36,13 +38,13 @@ class Listed:
     where: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Ledger(NamedTuple):
     """An `Analysis` in sums: ``modules`` include their children, the root first.
 
     ``flow`` are the calls in order, each with its FLOPs and the positions of those before it whose
     results it uses. ``applied`` are the passes that changed the graph, ``once`` what is computed
-    once per ``"size"`` and once per ``"model"`` where passes took it out of the calls.
+    once per ``"size"`` and once per ``"model"`` where passes took it out of the calls. ``training``
+    are the parts of a training step.
     """
 
     model: str
@@ -59,7 +61,8 @@ class Ledger:
     notes: tuple[str, ...]
     flow: tuple[tuple[Dim, tuple[int, ...]], ...]
     applied: tuple[Applied, ...] = ()
-    once: Mapping[Moment, Cost] = field(default_factory=dict)
+    once: Mapping[Moment, Cost] = MappingProxyType({})
+    training: Training | None = None
 
     @property
     def total(self) -> Cost:
@@ -80,7 +83,7 @@ class Ledger:
 
 def ledger(analysis: Analysis) -> Ledger:
     """What is kept of ``analysis``."""
-    calls = Counter(node.op for node in analysis.nodes)
+    calls = Counter({node.name: node.op for node in analysis.nodes}.values())
     return Ledger(
         model=analysis.model,
         frontend=analysis.frontend,
@@ -103,6 +106,7 @@ def ledger(analysis: Analysis) -> Ledger:
         flow=analysis.flow,
         applied=analysis.applied,
         once={moment: analysis.once_per(moment) for moment in analysis.once},
+        training=analysis.training,
     )
 
 

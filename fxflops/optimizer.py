@@ -8,11 +8,12 @@ pass over parameters, gradients and moments.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+from fxflops.cost import Cost, Optimizer, total
 
-from fxflops.inputs import OPTIMIZERS
-from fxflops.records import Cost, Optimizer, total
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def sgd(parameters: int, element: int) -> Cost:
@@ -42,10 +43,11 @@ def adamw(parameters: int, element: int) -> Cost:
     )
 
 
-STEPS: Mapping[str, Callable[[int, int], Cost]] = dict(zip(OPTIMIZERS, (sgd, adamw), strict=True))
+OPTIMIZERS: Mapping[str, Callable[[int, int], Cost]] = {"sgd": sgd, "adamw": adamw}
+"""What is known, by the name that a user gives."""
 
 
 def step(name: str, parameters: Iterable[Tensor]) -> Optimizer:
     """The step of the optimiser ``name``, one of `OPTIMIZERS`, for the trained ``parameters``."""
-    costs = (STEPS[name](p.numel(), p.element_size()) for p in parameters)
+    costs = (OPTIMIZERS[name](p.numel(), p.element_size()) for p in parameters)
     return Optimizer(name=name, step=total(costs))

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
-from fxflops import formulas, models, optimizer
+from fxflops import formulas, models
 from fxflops.arguments import flattened
 from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import (
@@ -22,23 +22,19 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.closed_form import relation_text
+from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
-from fxflops.inputs import (
-    EXAMPLE,
-    FLOATS,
-    OPTIMIZERS,
-    Frontend,
-    InputSpec,
-    parse,
-    require_passes,
-)
+from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, parse
+from fxflops.models.named import NamedModel, build_empty, called
+from fxflops.optimizer import OPTIMIZERS, step
 from fxflops.passes import deploy as passes
+from fxflops.passes import require_passes
 from fxflops.passes.annotate import annotate
 from fxflops.passes.count import count
 from fxflops.passes.notes import notes
 from fxflops.proposal import at_fixed_sizes, at_multiples
-from fxflops.records import Analysis, Cost, total
+from fxflops.records import Analysis
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
 Front: TypeAlias = Callable[[nn.Module, InputSpec, Mapping[str, int]], Capture]
@@ -108,7 +104,7 @@ def _training(
 
 
 def _analyze(
-    named: models.NamedModel,
+    named: NamedModel,
     inputs: Inputs | None,
     defaults: Mapping[str, int],
     dtype: str | None,
@@ -122,9 +118,9 @@ def _analyze(
     require_passes(deploy)
     spec = _spec(inputs, named)
     known = _sizes(spec, named, defaults)
-    module = models.build_empty(named)
+    module = build_empty(named)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
-    module = models.called(named, module.train(bool(train)), spec)
+    module = called(named, module.train(bool(train)), spec)
     front = front or trace.capture
     said: tuple[str, ...] = named.notes
     if inputs is None and named.narrower:
@@ -136,7 +132,7 @@ def _analyze(
         captured = _capture(module, spec, known, frontend, front)
     capture_at = partial(_capture_with, module, spec, hints(spec, known), front)
     deployed = passes.deploy(captured, capture_at, deploy)
-    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    trained = _trained(module, captured) if train else []
     return Analysis(
         model=named.name,
         inputs=spec,
@@ -153,11 +149,18 @@ def _analyze(
         applied=deployed.applied,
         once=deployed.once,
         trained=sum(parameter.numel() for parameter in trained) if train else None,
-        optimizer=optimizer.step(train, trained) if isinstance(train, str) else None,
+        optimizer=step(train, trained) if isinstance(train, str) else None,
     )
 
 
-def _sizes(spec: InputSpec, named: models.NamedModel, given: Mapping[str, int]) -> dict[str, int]:
+def _trained(module: nn.Module, captured: Capture) -> list[nn.Parameter]:
+    """The parameters that get a gradient."""
+    from fxflops.capture import backward
+
+    return backward.trained(module, captured)
+
+
+def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict[str, int]:
     """The model's own sizes of the free axes, and in their place those given.
 
     Raises SpecError and DomainError for given sizes that the spec does not have or excludes.
@@ -188,7 +191,7 @@ def recount(
     return total(node.cost for node in count(captured) if node.cost)
 
 
-def _named(model: str | nn.Module) -> models.NamedModel:
+def _named(model: str | nn.Module) -> NamedModel:
     """The model under its name, which for a module is its type's."""
     if isinstance(model, str):
         return models.find(model)
@@ -196,12 +199,10 @@ def _named(model: str | nn.Module) -> models.NamedModel:
         raise ModelError(
             f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."
         )
-    return models.NamedModel(name=type(model).__name__, build=lambda: model)
+    return NamedModel(name=type(model).__name__, build=lambda: model)
 
 
-def _called_with(
-    named: models.NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> models.NamedModel:
+def _called_with(named: NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NamedModel:
     """The model as it is called with these arguments, at the sizes of their tensors."""
     spec, arrange = flattened(args, kwargs)
     return replace(
@@ -209,7 +210,7 @@ def _called_with(
     )
 
 
-def _spec(inputs: Inputs | None, named: models.NamedModel) -> InputSpec:
+def _spec(inputs: Inputs | None, named: NamedModel) -> InputSpec:
     """The input spec in whatever form it was given."""
     if isinstance(inputs, InputSpec):
         return inputs
@@ -243,7 +244,7 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
 
 def _first(
     module: nn.Module,
-    named: models.NamedModel,
+    named: NamedModel,
     given: Mapping[str, int],
     frontend: Frontend,
     traced: Front,

@@ -1,27 +1,30 @@
-"""What fxflops says of a model: costs that add up, one per node, and their analysis.
-
-Units are those of one call of the model: FLOP for ``contraction`` and ``elementwise`` (one
-multiply-add is two), calls for ``transcendental``, comparisons of real numbers for ``comparison``,
-bytes for ``bytes_read`` and ``bytes_written``. A count is a `Dim`: an integer, or a polynomial in
-the symbols of the input spec.
-"""
+"""What fxflops says of a model: the cost of each node, and their analysis."""
 
 from __future__ import annotations
 
 import itertools
-import operator
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fxflops.closed_form import evaluate_many, to_sympy
+from fxflops.cost import (
+    PHASES,
+    QUANTITIES,
+    Applied,
+    Cost,
+    Moment,
+    Optimizer,
+    Phase,
+    Training,
+    total,
+)
 from fxflops.dataflow import span, to_networkx
 from fxflops.domain import Domain
 from fxflops.errors import SpecError
 from fxflops.inputs import InputSpec
-from fxflops.symbolic import Dim, Symbol, evaluate
+from fxflops.symbolic import Dim, Symbol
 
 if TYPE_CHECKING:
     import networkx
@@ -31,95 +34,6 @@ if TYPE_CHECKING:
 
 Operator: TypeAlias = Any
 """An ``OpOverload``, or another callable that a graph node may call."""
-
-Moment: TypeAlias = Literal["model", "size", "call"]
-"""How often something is computed: once per model, once per size, or in each call."""
-MOMENTS: tuple[Moment, ...] = get_args(Moment)
-
-Phase: TypeAlias = Literal["forward", "activations", "weights"]
-"""A part of a training step: the model and its loss, gradients of activations, those of weights."""
-PHASES: tuple[Phase, ...] = get_args(Phase)
-
-COUNTERS = ("contraction", "elementwise", "transcendental", "comparison")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """The four counters and the bytes of a node, a module or a model; costs add up."""
-
-    contraction: Dim = 0
-    elementwise: Dim = 0
-    transcendental: Dim = 0
-    comparison: Dim = 0
-    bytes_read: Dim = 0
-    bytes_written: Dim = 0
-
-    @classmethod
-    def zero(cls) -> Cost:
-        """The neutral element: ``sum(costs, Cost.zero())``."""
-        return cls()
-
-    @classmethod
-    def of(cls, counts: Iterable[Dim]) -> Cost:
-        """The cost with these counts, in the order of `counts`."""
-        return cls(**dict(zip(QUANTITIES, counts, strict=True)))
-
-    @property
-    def counts(self) -> tuple[Dim, ...]:
-        """The counters and the bytes, in the order of the fields."""
-        return tuple(getattr(self, name) for name in QUANTITIES)
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost.of(map(operator.add, self.counts, other.counts))
-
-    def __sub__(self, other: Cost) -> Cost:
-        return Cost.of(map(operator.sub, self.counts, other.counts))
-
-    def __mul__(self, times: Dim) -> Cost:
-        return self.map(lambda count: count * times)
-
-    def map(self, change: Callable[[Dim], Dim]) -> Cost:
-        """The cost with ``change`` applied to every count."""
-        return Cost.of(map(change, self.counts))
-
-    def at(self, values: Mapping[Symbol, int]) -> Cost:
-        """The cost in integers, with these values of the symbols."""
-        return self.map(lambda count: evaluate(count, values))
-
-    @property
-    def flops(self) -> Dim:
-        """``contraction + elementwise`` [FLOP]."""
-        return self.contraction + self.elementwise
-
-    @property
-    def macs(self) -> Dim:
-        """``contraction / 2`` [multiply-adds]; exact, since every contraction is even."""
-        return self.contraction // 2
-
-    @property
-    def bytes(self) -> Dim:
-        """``bytes_read + bytes_written``."""
-        return self.bytes_read + self.bytes_written
-
-    @property
-    def intensity(self) -> float:
-        """Arithmetic intensity [FLOP per byte]; not a number where nothing moves."""
-        if not isinstance(self.flops, int) or not isinstance(self.bytes, int):
-            raise SpecError("The arithmetic intensity needs sizes: use analysis.at(…).intensity.")
-        return self.flops / self.bytes if self.bytes else float("nan")
-
-
-QUANTITIES = tuple(f.name for f in fields(Cost))
-
-
-def total(costs: Iterable[Cost]) -> Cost:
-    """Their sum; equal counts are grouped before any algebra."""
-    columns = list(zip(*(cost.counts for cost in costs), strict=True))
-    if not columns:
-        return Cost.zero()
-    return Cost.of(
-        sum((count * times for count, times in Counter(column).items()), 0) for column in columns
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,23 +57,6 @@ class NodeCost:
     unknown: str | None = None
     source: str = "fxflops"
     phase: Phase = "forward"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Optimizer:
-    """The step that an optimiser makes once it has the gradients: its name, and what it costs."""
-
-    name: str
-    step: Cost
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """A pass that changed the graph: in how many places, and what a call costs less for it."""
-
-    name: str
-    places: int
-    saved: Cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,10 +171,15 @@ class Analysis:
                 costs.setdefault(node.op, []).append(node.cost)
         return {op: total(of_op) for op, of_op in costs.items()}
 
-    def by_phase(self) -> dict[Phase, Cost]:
-        """The parts of a training step, which sum to the whole; nothing for a call of the model."""
+    @property
+    def training(self) -> Training | None:
+        """The parts of a training step; None for a call of the model."""
         if self.trained is None:
-            return {}
+            return None
+        return Training(self.trained, self.by_phase(), self.optimizer)
+
+    def by_phase(self) -> dict[Phase, Cost]:
+        """The cost of each part of a training step; a call of the model is all ``forward``."""
         return {
             phase: total(node.cost for node in self.nodes if node.cost and node.phase == phase)
             for phase in PHASES

@@ -26,8 +26,9 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
+from fxflops.cost import COUNTERS, Cost, total
 from fxflops.errors import FormulaError
-from fxflops.records import COUNTERS, Cost, Operator, total
+from fxflops.records import Operator
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,43 +6,41 @@ Reports render a `Summary` and compute nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fxflops.closed_form import coefficients, text, to_latex
+from fxflops.cost import COUNTERS, Cost, total
 from fxflops.ledger import Entry, Ledger, Listed
-from fxflops.records import COUNTERS, Cost, total
 from fxflops.symbolic import Dim, evaluate
 
 SHOWN = (*COUNTERS, "flops", "bytes_read", "bytes_written")
 """The quantities of the totals and of every row, in the order of the reports."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A count: its value where the sizes are known, and its formula in the user's sizes."""
 
-    count: Dim
+    dim: Dim
     order: tuple[str, ...]
     value: int | None
 
     @property
     def formula(self) -> str:
         """The formula as text."""
-        return text(self.count, self.order)
+        return text(self.dim, self.order)
 
     @property
     def coefficients(self) -> dict[str, str]:
         """Each monomial with its rational coefficient, as text."""
-        return coefficients(self.count, self.order)
+        return coefficients(self.dim, self.order)
 
     @property
     def latex(self) -> str:
         """The formula in LaTeX, which imports sympy."""
-        return to_latex(self.count, self.order)
+        return to_latex(self.dim, self.order)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One module (``name`` is its path, ``kind`` its type), or one operator with its calls.
 
     Or a pass, with the number of places that it changed as its calls, and what it saved.
@@ -54,13 +52,14 @@ class Row:
     quantities: Mapping[str, Quantity]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(NamedTuple):
     """An `Analysis` at some sizes, or at none: then every value is None.
 
-    ``symbolic`` says that the reader asked for the formulas themselves. ``graph`` is ``eval`` or
+    ``symbolic`` says that the reader asked for the formulas themselves. ``graph`` is ``eval``, or
     ``deployed``; then ``passes`` are those that made it, each with what it saved, ``saved`` is what
-    all of them did, and ``once`` what is computed once per ``size`` or per ``model``.
+    all of them did, and ``once`` what is computed once per ``size`` or per ``model``. Or it is
+    ``train``; then ``trained`` parameters get a gradient, ``phases`` sum to the totals, and the
+    step of the ``optimizer`` is apart from them.
     """
 
     model: str
@@ -83,6 +82,9 @@ class Summary:
     passes: tuple[Row, ...] = ()
     saved: Row | None = None
     once: tuple[Row, ...] = ()
+    trained: int | None = None
+    phases: tuple[Row, ...] = ()
+    optimizer: Row | None = None
 
     @property
     def complete(self) -> bool:
@@ -136,10 +138,12 @@ def summarize(
             name=entry.name, kind=entry.kind, calls=entry.calls, quantities=quantities(entry.cost)
         )
 
+    training = ledger.training
+    optimizer = training and training.optimizer
     shown = (entry for entry in ledger.modules if depth is None or level(entry.name) <= depth)
     return Summary(
         model=ledger.model,
-        graph="deployed" if ledger.applied else "eval",
+        graph="train" if training else "deployed" if ledger.applied else "eval",
         frontend=ledger.frontend,
         dtype=ledger.dtype,
         inputs=ledger.inputs,
@@ -162,6 +166,12 @@ def summarize(
             else None
         ),
         once=tuple(row(Entry(name=moment, cost=cost)) for moment, cost in ledger.once.items()),
+        trained=training and training.trained,
+        phases=tuple(
+            row(Entry(name=phase, cost=cost))
+            for phase, cost in (training.phases if training else {}).items()
+        ),
+        optimizer=optimizer and row(Entry(name=optimizer.name, cost=optimizer.step)),
     )
 
 

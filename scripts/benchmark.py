@@ -41,15 +41,13 @@ USUAL_SIZE = "224x224"
 
 
 def fxflops_words(model: str, *more: str) -> list[str]:
-    return [sys.executable, "-m", "fxflops", *named(model), *more]
+    return [sys.executable, "-m", "fxflops", model, *more]
 
 
-def named(model: str) -> list[str]:
-    """How fxflops is told of the model."""
-    library, _, name = model.rpartition(":")
-    if library != "timm":
-        return [model]
-    return [f"scripts.benchmark_models:{name}", "--input", "image: N 3 H%32 W%32"]
+def floor_words(model: str) -> list[str]:
+    """What every tool does first: imports of what the model is written with, and no more."""
+    library, _, _ = model.rpartition(":")
+    return [sys.executable, "-c", f"import torch, {library or 'rtdetr'}"]
 
 
 def tool_words(tool: str, model: str, sizes: list[str]) -> list[str]:
@@ -61,6 +59,7 @@ def measure(words: list[str], cache: str) -> dict[str, Any]:
     before = time.perf_counter()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         environment = {**os.environ, "XDG_CACHE_HOME": cache, "PYTHONPATH": str(ROOT)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the peers' modules are compiled, too
         process = subprocess.Popen(words, stdout=out, stderr=errors, cwd=ROOT, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -86,12 +85,12 @@ def many_sizes(model: str, count: int) -> list[str]:
 
 def benchmark(model: str, repetitions: int, many: int, cache: str) -> dict[str, Any]:
     size = SIZE.get(model, USUAL_SIZE)
-    keep = [] if ":" not in model or model.startswith("torchvision:") else ["--cache"]
-    asked = fxflops_words(model, "--size", size, "--batch", "1", *keep)
+    asked = fxflops_words(model, "--size", size, "--batch", "1")
     one: dict[str, list[str]] = {
         "fxflops, cold": fxflops_words(model, "--symbolic", "--no-cache"),
         "fxflops, warm": asked,
         "fxflops": tool_words("fxflops", model, [size]),
+        "imports alone": floor_words(model),
         **{peer: tool_words(peer, model, [size]) for peer in PEERS},
     }
     measure(asked, cache)
@@ -152,7 +151,8 @@ def as_markdown(results: dict[str, Any]) -> str:
         f"{where['system']}, {where['cores']} cores, Python {where['python']}, {versions}; medians "
         f"of {results['repetitions']}. Whole processes, wall time, except *counting*: what follows "
         "the import of torch and the building of the model. A ratio is fxflops' time over that of "
-        "the fastest peer (for *counting*, of FlopCounterMode on meta).",
+        "the fastest peer (for *counting*, of FlopCounterMode on meta). *Imports alone* is a "
+        "process that imports torch and the model's package, which no tool can do without.",
         "",
         "| model | | wall [s] | CPU [s] | memory [MiB] | counting [s] | sizes in one process |",
         "| --- | --- | --- | --- | --- | --- | --- |",

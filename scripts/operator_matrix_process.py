@@ -22,9 +22,9 @@ import torch
 from operator_matrix_cases import CASES, Case
 
 import fxflops
+from fxflops.cost import COUNTERS
 from fxflops.crosscheck.tools.__main__ import PACKAGE, said, tensors
 from fxflops.inputs import parse
-from fxflops.records import COUNTERS
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from fxflops import models
 from fxflops.capture.prepare import example_inputs, floating_dtype, hints, on_meta
 from fxflops.errors import FxflopsError
 from fxflops.inputs import Axis
+from fxflops.models.named import build_empty, called
 from fxflops.records import Analysis
 
 AT = 2
@@ -81,8 +82,8 @@ def _holds(analysis: Analysis, at: Mapping[str, int]) -> bool:
 def _compared(name: str, analysis: Analysis, at: Mapping[str, int]) -> dict[str, Any]:
     """Our contraction, and FlopCounterMode's, of the model run on the meta device."""
     named = models.find(name)
-    module = on_meta(models.build_empty(named))
-    models.called(named, module, analysis.inputs)
+    module = on_meta(build_empty(named))
+    called(named, module, analysis.inputs)
     tensors = example_inputs(analysis.inputs, at, floating_dtype(module))
     ours = analysis.at(**at).contraction
     try:

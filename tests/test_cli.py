@@ -80,3 +80,13 @@ def test_symbolic_prints_formula_and_domain(tmp_path, capsys):
 def test_importing_the_package_is_cheap():
     code = "import sys, fxflops; sys.exit('torch' in sys.modules or 'sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_output_that_is_full_or_closed_leaves_no_traceback():
+    command = f"{sys.executable} -m fxflops cache"
+    full = subprocess.run(f"{command} >/dev/full", shell=True, capture_output=True, text=True)
+    assert full.returncode == 2
+    assert full.stderr.startswith("fxflops: Cannot write to the standard output: ")
+    assert full.stderr.count("\n") == 1
+    closed = subprocess.run(f"{command} >&-", shell=True, capture_output=True, text=True)
+    assert (closed.returncode, closed.stderr) == (0, "")

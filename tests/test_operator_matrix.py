@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import fxflops
-from fxflops.records import COUNTERS
+from fxflops.cost import COUNTERS
 from scripts.operator_matrix_cases import CASES, Case
 
 

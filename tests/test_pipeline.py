@@ -8,8 +8,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import fxflops
-from fxflops import models
 from fxflops.capture.prepare import on_meta
+from fxflops.models.named import NamedModel, build_empty
 from fxflops.pipeline import recount
 from rtdetr.variants import VARIANTS, build
 from tests.versions import EXPORT_ASSUMES
@@ -287,4 +287,4 @@ def test_a_model_that_cannot_be_built_says_so():
         raise ValueError("no weights")
 
     with pytest.raises(fxflops.ModelError, match="Cannot build it: no weights"):
-        models.build_empty(models.NamedModel(name="it", build=broken))
+        build_empty(NamedModel(name="it", build=broken))

@@ -11,9 +11,9 @@ from torch._ops import OpOverload
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 from fxflops import formulas
+from fxflops.cost import Cost
 from fxflops.errors import FormulaError
 from fxflops.passes.count import bind
-from fxflops.records import Cost
 from fxflops.registry import (
     COMPLEX,
     FORMULAS,

@@ -49,6 +49,21 @@ def capture(
     return recorded(TrainingRecorder(loss, with_rules=with_rules), model, inputs, hints)
 
 
+def trained(model: nn.Module, captured: Capture) -> list[nn.Parameter]:
+    """The parameters of ``model`` that get a gradient in a training step captured of it.
+
+    A parameter with ``requires_grad`` that the loss does not depend on gets none.
+    """
+    *_, output = captured.graph.nodes
+    _, gradients = output.args[0]
+    pairs = zip(_that_require_a_gradient(model), gradients, strict=True)
+    return [parameter for parameter, gradient in pairs if gradient is not None]
+
+
+def _that_require_a_gradient(model: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 def sum_of_outputs(result: object) -> Tensor:
     """The sum of all elements of all outputs that depend on a trained parameter.
 
@@ -61,7 +76,7 @@ def sum_of_outputs(result: object) -> Tensor:
     return sum(others, start=first)
 
 
-class TrainingRecorder(Recorder):
+class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
     """Writes down a training step, and in ``meta["phase"]`` what each call is for.
 
     ``forward``, which the loss is a part of, ``activations`` or ``weights``. A call with several
@@ -96,15 +111,15 @@ class TrainingRecorder(Recorder):
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:
         """The model, the loss, and its gradients, None for parameters that it does not need."""
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        if not trained:
+        parameters = _that_require_a_gradient(model)
+        if not parameters:
             raise CaptureError("no parameter of the model is trained (requires_grad)")
         loss: object = self._loss(model(*tensors))
         if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.grad_fn is None:
             raise CaptureError(
                 "the loss must be a tensor with one element that depends on a trained parameter"
             )
-        return loss, self._differentiate(loss, trained)
+        return loss, self._differentiate(loss, parameters)
 
     def _differentiate(self, loss: Tensor, parameters: list[nn.Parameter]) -> list[Tensor | None]:
         self._of_input = _depending_on_inputs(self.graph)

@@ -9,7 +9,6 @@ the domain.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from math import lcm
 
 from fxflops.domain import Domain, Relation
@@ -55,7 +54,7 @@ def all_implied(relations: Iterable[Relation], known: Iterable[Relation]) -> boo
 
 
 def _above_one(relation: Relation) -> Relation:
-    return replace(relation, value=beyond_one(relation.value))
+    return relation._replace(value=beyond_one(relation.value))
 
 
 def _always(relation: Relation) -> bool:

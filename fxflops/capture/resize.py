@@ -59,11 +59,11 @@ def _resized(
     sizes = _per_axis(size, axes) if scale_factor is None else _scaled(input, scale_factor)
     if sizes is None:
         return None
-    resize, options = NEAREST.get((mode, axes)), ()
-    if resize is None:
-        resize = (SMOOTHED if antialias else WEIGHTED).get((mode, axes))
-        options = (bool(align_corners),)
-    return None if resize is None else resize(input, sizes, *options)
+    nearest, weighted = NEAREST.get((mode, axes)), SMOOTHED if antialias else WEIGHTED
+    if nearest is not None:
+        return nearest(input, sizes)
+    resize = weighted.get((mode, axes))
+    return None if resize is None else resize(input, sizes, bool(align_corners))
 
 
 def _scaled(image: Tensor, factors: float | Sequence[float]) -> list[int | torch.SymInt] | None:

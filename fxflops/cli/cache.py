@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from fxflops import cache
+from fxflops.cli.options import deliver
 
 HELP = """Show how much is kept of earlier answers, and where; or delete it.
 
@@ -21,12 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the folder, the number of files and their size; or delete them."""
     if arguments.clear:
-        print(f"Deleted {cache.clear()} answers in {cache.directory()}.")
+        deliver(f"Deleted {cache.clear()} answers in {cache.directory()}.\n", None)
         return 0
     files = cache.files()
-    size = sum(path.stat().st_size for path in files)
-    print(
+    size = sum(map(os.path.getsize, files))
+    deliver(
         f"{len(files)} answers, {size / 1e6:.1f} MB of at most "
-        f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {cache.directory()}."
+        f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {cache.directory()}.\n",
+        None,
     )
     return 0

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from fxflops.errors import SpecError
 
@@ -85,13 +84,19 @@ def progress(message: str) -> Iterator[None]:
 def deliver(text: str, output: str | None) -> None:
     """To stdout, or whole to a file.
 
-    Raises SpecError for a file that cannot be written; nothing is left half-written.
+    Raises SpecError for what cannot be written; no file is left half-written.
     """
     if output is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise SpecError(f"Cannot write to the standard output: {error.strerror}.") from error
         return
     import tempfile
+    from pathlib import Path
 
     path = Path(output)
     try:
@@ -118,10 +123,10 @@ def require_writable(output: str | None) -> None:
     """
     if output is None:
         return
-    path = Path(output)
-    if not path.parent.is_dir():
-        raise SpecError(f"Cannot write {output}: there is no directory {path.parent}.")
-    if path.is_dir():
+    folder = os.path.dirname(output) or os.curdir
+    if not os.path.isdir(folder):
+        raise SpecError(f"Cannot write {output}: there is no directory {folder}.")
+    if os.path.isdir(output):
         raise SpecError(f"Cannot write {output}: it is a directory.")
 
 

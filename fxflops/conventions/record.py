@@ -23,10 +23,11 @@ from torch.utils._python_dispatch import (
 
 from fxflops.capture import trace
 from fxflops.capture.prepare import example_inputs, floating_dtype
+from fxflops.cost import Cost, total
 from fxflops.dims import own_reader
 from fxflops.inputs import InputSpec
 from fxflops.passes.count import bind, count, shaped
-from fxflops.records import Cost, NodeCost, Operator, total
+from fxflops.records import NodeCost, Operator
 from fxflops.symbolic import Dim
 
 DIMENSIONS = ("1d", "2d", "3d")

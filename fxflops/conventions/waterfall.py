@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from fxflops.conventions.charges import Charge, Convention, sum_of
 from fxflops.conventions.record import Record
-from fxflops.records import NodeCost, total
+from fxflops.cost import total
+from fxflops.records import NodeCost
 from fxflops.registry import family
 from fxflops.symbolic import Dim
 

@@ -21,7 +21,8 @@ from typing import Any
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 from torch.utils.flop_counter import flop_registry
 
-from fxflops.records import Cost, Operator
+from fxflops.cost import Cost
+from fxflops.records import Operator
 from fxflops.registry import family
 
 Shapes = Sequence[Sequence[int]]

@@ -12,12 +12,13 @@ from torch import nn
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
 from fxflops.capture import trace
+from fxflops.cost import Cost
 from fxflops.crosscheck.convention import Flops, in_convention
 from fxflops.crosscheck.stream import Call, Named, shapes_of
 from fxflops.errors import CheckError
 from fxflops.inputs import InputSpec
 from fxflops.passes.count import bind, count, shaped
-from fxflops.records import Cost, NodeCost
+from fxflops.records import NodeCost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
+from fxflops.cost import COUNTERS, Cost, total
 from fxflops.crosscheck.convention import RULES_OF, split
 from fxflops.crosscheck.graph import CountedCall
 from fxflops.crosscheck.measure import Kernels, MeasuredCall, Measurement
@@ -17,7 +18,6 @@ from fxflops.crosscheck.verdict import (
     of_free_by_flop_counter,
     of_profiler,
 )
-from fxflops.records import COUNTERS, Cost, total
 
 PROFILER, FLOP_COUNTER = "torch.profiler", "FlopCounterMode"
 SLOWEST = 10

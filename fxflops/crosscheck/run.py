@@ -15,6 +15,7 @@ from fxflops.crosscheck.measure import Kernels, measure
 from fxflops.crosscheck.reconcile import Check, reconcile
 from fxflops.errors import CheckError, FxflopsError
 from fxflops.inputs import Axis, InputSpec
+from fxflops.models.named import build
 from fxflops.pipeline import analyze
 from fxflops.registry import family
 
@@ -45,7 +46,7 @@ def check(
     values = analysis.values()
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
     torch.manual_seed(SEED)
-    module = models.build(models.find(model)) if isinstance(model, str) else copy.deepcopy(model)
+    module = build(models.find(model)) if isinstance(model, str) else copy.deepcopy(model)
     module = module.eval().to(device)
     if dtype is not None:
         module = module.to(getattr(torch, dtype))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fxflops.cost import COUNTERS, Cost
 from fxflops.crosscheck.convention import (
     ATTENTION,
     POINTWISE,
@@ -17,7 +18,6 @@ from fxflops.crosscheck.convention import (
 )
 from fxflops.crosscheck.graph import CountedCall
 from fxflops.crosscheck.measure import Kernels, MeasuredCall
-from fxflops.records import COUNTERS, Cost
 
 NOTHING = "nothing to count"
 NO_RULE = "no rule"

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP, per_element
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
 from fxflops.formulas.activation import gelu
 from fxflops.formulas.norm import layer_norm
 from fxflops.formulas.pointwise import COMPARISON
 from fxflops.formulas.softmax import softmax_cost
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, lines, numel
 from fxflops.formulas.activation import SIGMOID, SOFTPLUS
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP, per_element
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
 from fxflops.formulas.loss import MEAN
 from fxflops.formulas.pointwise import COMPARISON, FLOP
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
 from fxflops.errors import UnsizedError
 from fxflops.formulas.pool import window, windows
@@ -22,7 +23,6 @@ from fxflops.formulas.sampling import (
     ZEROS,
     linear_weights,
 )
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

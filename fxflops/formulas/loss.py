@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, broadcast, lines, numel
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP
 from fxflops.formulas.softmax import log_softmax
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
 from fxflops.formulas.activation import gelu
 from fxflops.formulas.pointwise import COMPARISON
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim, minimum
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, lines, numel
 from fxflops.errors import UnsizedError
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
 from fxflops.errors import UnsizedError
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
 from fxflops.formulas.order import sorting
 from fxflops.formulas.sampling import linear_weights, weighted_sum
-from fxflops.records import Cost
 from fxflops.registry import formula
 from fxflops.symbolic import Dim
 

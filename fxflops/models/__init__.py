@@ -13,10 +13,10 @@ Nothing is downloaded: weights are as initialised, or empty.
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from fxflops.models.named import NamedModel, build, build_empty, called
-
-__all__ = ["NamedModel", "build", "build_empty", "called", "find", "is_file", "is_installed"]
+if TYPE_CHECKING:
+    from fxflops.models.named import NamedModel
 
 LIBRARIES = ("torchvision", "timm", "hf")
 """Packages whose models have names of their own, ``torchvision:resnet50``: a file for each."""

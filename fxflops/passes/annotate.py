@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import torch.fx
 
+from fxflops.cost import Cost, total
 from fxflops.passes.rewrite import copied
-from fxflops.records import Cost, NodeCost, total
+from fxflops.records import NodeCost
 
 
 def annotate(graph: torch.fx.Graph, nodes: Iterable[NodeCost]) -> torch.fx.Graph:

@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 from fxflops.capture import Capture
 from fxflops.capture.guards import all_implied
+from fxflops.cost import Cost, Moment, Phase, total
 from fxflops.domain import Domain, Relation
 from fxflops.passes.count import count
-from fxflops.records import Cost, Moment, NodeCost, Phase, total
+from fxflops.records import NodeCost
 from fxflops.symbolic import Dim, Symbol, beyond_one, is_one, substitute
 from fxflops.symbolic.polynomial import from_atom
 
@@ -66,7 +67,7 @@ def extend_to_one(
             excess: Dim = sum(map(from_atom, group), -len(group) - 1)
             apart.append(Relation(excess, ">="))
     relations = (*domain.relations, *apart)
-    return current.nodes, replace(domain, least=least, relations=relations)
+    return current.nodes, domain._replace(least=least, relations=relations)
 
 
 def _counted(captured: Capture, moment: Moment) -> Counted:
@@ -121,7 +122,7 @@ def _uncounted_as(above: Nodes, there: Nodes) -> Nodes:
 
 
 def _at_one(relation: Relation, group: Iterable[Symbol]) -> Relation:
-    return replace(relation, value=substitute(relation.value, dict.fromkeys(group, 1)))
+    return relation._replace(value=substitute(relation.value, dict.fromkeys(group, 1)))
 
 
 def _is_false(relation: Relation) -> bool:
@@ -138,7 +139,7 @@ def _extended(
     """
     ones = dict.fromkeys(group, 1)
     try:
-        if all(map(partial(_agree, ones), current.total.counts, there.total.counts)):
+        if all(map(partial(_agree, ones), current.total, there.total)):
             return current
         if len(group) > 1:
             return None
@@ -192,7 +193,4 @@ def _missing(above: Cost, there: Cost, symbol: Symbol) -> Cost | None:
     at_one = above.map(lambda count: substitute(count, {symbol: 1}))
     if at_one == there:
         return None
-    return Cost.of(
-        (wanted - count) * is_one(symbol)
-        for count, wanted in zip(at_one.counts, there.counts, strict=True)
-    )
+    return (there - at_one).map(lambda count: count * is_one(symbol))

@@ -15,9 +15,10 @@ from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.de
 
 from fxflops import formulas
 from fxflops.capture import Capture
+from fxflops.cost import Cost, Moment
 from fxflops.dims import SizeReader, numel, shares_memory
 from fxflops.errors import UnsizedError
-from fxflops.records import Cost, Moment, NodeCost
+from fxflops.records import NodeCost
 from fxflops.registry import cost_of, has_formula, reason_free, torch_cost_of
 from fxflops.symbolic import Dim
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
 from fxflops.capture import Capture
+from fxflops.cost import Applied, Moment, total
 from fxflops.domain import Domain
-from fxflops.inputs import PASSES
+from fxflops.passes import PASSES
 from fxflops.passes.at_one import CaptureAt, Nodes, extend_to_one
 from fxflops.passes.fold_batch_norm import fold_batch_norm
 from fxflops.passes.hoist import hoist
 from fxflops.passes.merge_repvgg import merge_repvgg
 from fxflops.passes.rewrite import Rewritten
-from fxflops.records import Applied, Moment, total
 
 BY_NAME: dict[str, Callable[[Capture], Rewritten]] = dict(
     zip(PASSES, (merge_repvgg, fold_batch_norm, hoist), strict=True)
@@ -93,4 +92,4 @@ def _common(domains: list[Domain]) -> Domain:
     first, *_ = domains
     least = {name: max(domain.least[name] for domain in domains) for name in first.least}
     relations = dict.fromkeys(relation for domain in domains for relation in domain.relations)
-    return replace(first, least=least, relations=tuple(relations))
+    return first._replace(least=least, relations=tuple(relations))

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
+from fxflops.cost import MOMENTS, Moment
 from fxflops.passes.count import bind
-from fxflops.records import MOMENTS, Moment
 
 aten = torch.ops.aten
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
 from fxflops.capture import Capture
-from fxflops.records import Moment
+from fxflops.cost import Moment
 
 aten = torch.ops.aten
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from fxflops.cost import Cost
 from fxflops.crosscheck.reconcile import Check, CheckedCall, Group, Run, Total, Unmeasured
-from fxflops.records import Cost
 from fxflops.reports.markdown import markdown_table
 from fxflops.reports.terminal import rendered
 from fxflops.reports.wording import exact, scaled
@@ -93,11 +93,16 @@ def as_object(check: Check) -> dict[str, Any]:
         "failures": list(check.failures),
         "graph_only": check.graph_only,
         "totals": [{**asdict(row), "agrees": row.agrees} for row in check.totals],
-        "groups": [asdict(row) for row in check.groups],
-        "unmeasured": [asdict(row) for row in check.unmeasured],
+        "groups": [asdict(row, dict_factory=_named) for row in check.groups],
+        "unmeasured": [asdict(row, dict_factory=_named) for row in check.unmeasured],
         "slowest": [row.name for row in check.slowest],
-        "runs": [asdict(run) for run in check.runs],
+        "runs": [asdict(run, dict_factory=_named) for run in check.runs],
     }
+
+
+def _named(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A record's fields, the counts of its costs by name."""
+    return {name: v._asdict() if isinstance(v, Cost) else v for name, v in items}
 
 
 def title(check: Check) -> str:

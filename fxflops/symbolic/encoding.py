@@ -6,16 +6,18 @@ A `Table` lists values so that each refers only to those before it, by position:
     ["symbol", name, multiple, minimum]     an atom
     ["floor", numerator, denominator]       an atom, of two dims
     ["max", left, right]  ["min", …]        an atom, of two dims
-    ["sum", [coefficient, atom, power, atom, power, …], …]    a polynomial
+    ["product", atom, power, atom, power, …]    a monomial; 1 has no factors
+    ["sum", coefficient, monomial, coefficient, monomial, …]    a polynomial
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fxflops.symbolic.bounds import lower_bound
 from fxflops.symbolic.extremum import Extremum
-from fxflops.symbolic.polynomial import ONE, Atom, Dim, Polynomial, Symbol
+from fxflops.symbolic.polynomial import ONE, Atom, Dim, Monomial, Polynomial, Symbol
 from fxflops.symbolic.quotient import Floor
 
 LARGEST_POWER = 64
@@ -28,7 +30,7 @@ class Table:
 
     def __init__(self) -> None:
         self.entries: list[Any] = []
-        self._positions: dict[Dim | Atom, int] = {}
+        self._positions: dict[Dim | Atom | Monomial, int] = {}
 
     def add(self, value: Dim) -> int:
         """The position of ``value``."""
@@ -36,11 +38,16 @@ class Table:
             value, lambda: value if isinstance(value, int) else ["sum", *self._terms(value)]
         )
 
-    def _terms(self, value: Polynomial) -> list[list[int]]:
-        return [
-            [coefficient, *(n for atom, power in monomial for n in (self._atom(atom), power))]
-            for monomial, coefficient in value.terms.items()
-        ]
+    def _terms(self, value: Polynomial) -> Iterator[int]:
+        for monomial, coefficient in value.terms.items():
+            yield coefficient
+            yield self._monomial(monomial)
+
+    def _monomial(self, monomial: Monomial) -> int:
+        def entry() -> list[Any]:
+            return ["product", *(n for atom, power in monomial for n in (self._atom(atom), power))]
+
+        return self._position(monomial, entry)
 
     def _atom(self, atom: Atom) -> int:
         def entry() -> list[Any]:
@@ -62,7 +69,7 @@ class Table:
 
 
 def read(entries: Any) -> list[Any]:
-    """The dims and atoms of a table, by position.
+    """The dims, atoms and monomials of a table, by position.
 
     Raises ValueError for anything that is no table.
     """
@@ -81,9 +88,15 @@ def read(entries: Any) -> list[Any]:
             raise ValueError("a dim in the place of an atom")
         return value
 
+    def monomial(position: Any) -> Monomial:
+        value = values[natural(position)]
+        if type(value) is not tuple:
+            raise ValueError("no monomial in the place of one")
+        return value
+
     try:
         for entry in entries:
-            values.append(entry if type(entry) is int else _value(entry, dim, atom))
+            values.append(entry if type(entry) is int else _value(entry, dim, atom, monomial))
             depths.append(1 + max((depths[i] for i in _references(entry)), default=0))
             if depths[-1] > 2 * DEEPEST:
                 raise ValueError("too deep a nesting")
@@ -96,13 +109,25 @@ def _references(entry: Any) -> list[int]:
     """The positions that an entry, already found to be one, refers to."""
     if isinstance(entry, int) or entry[0] == "symbol":
         return []
-    return [n for term in entry[1:] for n in term[1::2]] if entry[0] == "sum" else entry[1:]
-
-
-def _value(entry: Any, dim: Any, atom: Any) -> Any:
+    kind: str
+    parts: list[int]
     kind, *parts = entry
     if kind == "sum":
-        return _polynomial(parts, atom)
+        return parts[1::2]
+    return parts[::2] if kind == "product" else parts
+
+
+def _value(
+    entry: Any,
+    dim: Callable[[Any], Dim],
+    atom: Callable[[Any], Atom],
+    monomial: Callable[[Any], Monomial],
+) -> Any:
+    kind, *parts = entry
+    if kind == "sum":
+        return _polynomial(parts[::2], list(map(monomial, parts[1::2])))
+    if kind == "product":
+        return _monomial(list(map(atom, parts[::2])), list(map(natural, parts[1::2])))
     if kind == "symbol":
         name, multiple, minimum = parts
         if not (isinstance(name, str) and name.isidentifier()) or natural(multiple) == 0:
@@ -119,20 +144,20 @@ def _value(entry: Any, dim: Any, atom: Any) -> Any:
     return Extremum(kind, left, right)
 
 
-def _polynomial(terms: list[Any], atom: Any) -> Polynomial:
-    read_terms = {}
-    for coefficient, *factors in terms:
-        pairs = zip(factors[::2], factors[1::2], strict=True)
-        monomial = tuple((atom(position), natural(power)) for position, power in pairs)
-        keys = [factor.key for factor, _ in monomial]
-        if keys != sorted(set(keys)) or not all(0 < p <= LARGEST_POWER for _, p in monomial):
-            raise ValueError("no monomial")
-        if type(coefficient) is not int or coefficient == 0 or monomial in read_terms:
-            raise ValueError("no coefficient")
-        read_terms[monomial] = coefficient
-    if not read_terms.keys() - {ONE}:
-        raise ValueError("a polynomial that is constant")
-    return Polynomial(read_terms)
+def _monomial(atoms: list[Atom], powers: list[int]) -> Monomial:
+    keys = [atom.key for atom in atoms]
+    if keys != sorted(set(keys)) or not all(0 < power <= LARGEST_POWER for power in powers):
+        raise ValueError("no monomial")
+    return tuple(zip(atoms, powers, strict=True))
+
+
+def _polynomial(coefficients: list[Any], monomials: list[Monomial]) -> Polynomial:
+    if not all(type(coefficient) is int and coefficient for coefficient in coefficients):
+        raise ValueError("no coefficient")
+    terms = dict(zip(monomials, coefficients, strict=True))
+    if len(terms) < len(monomials) or not terms.keys() - {ONE}:
+        raise ValueError("a monomial twice, or a polynomial that is constant")
+    return Polynomial(terms)
 
 
 def natural(value: Any) -> int:

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 from fxflops.symbolic.bounds import lower_bound
 from fxflops.symbolic.polynomial import Dim, Symbol, from_atom, key_of
 
 
-@dataclass(frozen=True, slots=True)
 class Extremum:
     """The atom ``max(left, right)`` or ``min(left, right)``, the operands ordered by their text."""
 
-    name: Literal["max", "min"]
-    left: Dim
-    right: Dim
-    key: str = field(init=False, compare=False)
-    lower: int | None = field(init=False, compare=False)
+    __slots__ = ("key", "left", "lower", "name", "right")
 
-    def __post_init__(self) -> None:
-        key = f"{self.name}({key_of(self.left)}, {key_of(self.right)})"
-        object.__setattr__(self, "key", key)
-        object.__setattr__(self, "lower", self._lower())
+    def __init__(self, name: Literal["max", "min"], left: Dim, right: Dim) -> None:
+        """Take the operands as they are: in order."""
+        self.name = name
+        self.left = left
+        self.right = right
+        self.key = f"{name}({key_of(left)}, {key_of(right)})"
+        self.lower = self._lower()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Extremum)
+            and (self.name, self.left, self.right) == (other.name, other.left, other.right)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"Extremum({self.key})"
 
     def _lower(self) -> int | None:
         bounds = [lower_bound(self.left), lower_bound(self.right)]

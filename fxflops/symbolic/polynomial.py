@@ -16,9 +16,8 @@ because the answer depends on a size that is not known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from math import gcd
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 
 class Atom(Protocol):
@@ -33,8 +32,7 @@ class Atom(Protocol):
         """A number that the atom's value is never below, if one is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """A free integer: the size called ``name``, divided by ``multiple``.
 
     ``Symbol("H", multiple=32, minimum=2)`` is H / 32 for an H that is a multiple of 32 and at

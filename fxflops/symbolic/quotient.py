@@ -13,8 +13,6 @@ What is left is an atom `Floor` with every coefficient of its numerator in 0 …
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from fxflops.symbolic.bounds import lower_bound
 from fxflops.symbolic.polynomial import (
     ONE,
@@ -32,18 +30,29 @@ from fxflops.symbolic.polynomial import (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Floor:
     """The atom ``numerator // denominator``, rounded down; made by `floor_divide` only."""
 
-    numerator: Dim
-    denominator: Dim
-    key: str = field(init=False, compare=False)
-    lower: int | None = field(init=False, compare=False)
+    __slots__ = ("denominator", "key", "lower", "numerator")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "key", f"({key_of(self.numerator)})//({key_of(self.denominator)})")
-        object.__setattr__(self, "lower", self._lower())
+    def __init__(self, numerator: Dim, denominator: Dim) -> None:
+        """Take both as they are: no identity of this file's applies to them."""
+        self.numerator = numerator
+        self.denominator = denominator
+        self.key = f"({key_of(numerator)})//({key_of(denominator)})"
+        self.lower = self._lower()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Floor)
+            and (self.numerator, self.denominator) == (other.numerator, other.denominator)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"Floor({self.key})"
 
     def _lower(self) -> int | None:
         numerator, denominator = lower_bound(self.numerator), lower_bound(self.denominator)

@@ -10,9 +10,9 @@ from torch import nn
 
 from fxflops import formulas
 from fxflops.cli import main
+from fxflops.cost import total
 from fxflops.crosscheck.run import check
 from fxflops.crosscheck.verdict import Kind
-from fxflops.records import total
 from fxflops.registry import FORMULAS, Formula, family
 from tests.versions import DEFORMED
 

@@ -15,8 +15,8 @@ import torchvision  # it registers its operators, and so their family is loaded
 from torch._ops import OpOverload
 
 from fxflops import formulas
+from fxflops.cost import COUNTERS, Cost
 from fxflops.passes.count import bind
-from fxflops.records import COUNTERS, Cost
 from fxflops.registry import cost_of
 from fxflops.symbolic import Symbol, evaluate
 

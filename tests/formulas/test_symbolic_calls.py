@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from fxflops.capture import Capture, trace
+from fxflops.cost import Cost, total
 from fxflops.errors import FxflopsError
 from fxflops.inputs import Axis, InputSpec, TensorInput
 from fxflops.passes.count import count, shaped
-from fxflops.records import Cost, total
 from fxflops.symbolic import Dim, Symbol, evaluate
 from tests.formulas.harness import Case, Typed
 from tests.formulas.test_formulas import RUNNABLE

@@ -46,7 +46,7 @@ def test_all_passes_leave_the_contraction_of_the_deployed_model():
     assert hoisted == once[0]  # nothing of the weights is left in a call by then
     saved = sum((applied.saved for applied in analysis.applied), fxflops.Cost.zero())
     assert fxflops.analyze("rtdetr_r18").total == analysis.total + saved
-    assert once[1].map(type) == fxflops.Cost.of([int] * 6)
+    assert once[1].map(type) == fxflops.Cost(*[int] * 6)
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (1, 7, 9), (3, 1, 8), (2, 5, 4)])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet50
 
-from fxflops.inputs import PASSES
+from fxflops.passes import PASSES
 from fxflops.passes.deploy import BY_NAME
 from rtdetr.layers import FrozenBatchNorm2d, RepVGGBlock
 from rtdetr.variants import build

@@ -28,14 +28,19 @@ def test_what_is_written_is_read(first, second):
     assert [values[position] for position in positions] == dims
 
 
+N = ["symbol", "N", 1, 1]
+
+
 @pytest.mark.parametrize(
     "entries",
     [
-        None, 7, "text", [1.5], [[]], [["sum"]], [["sum", [1]]], [["sum", [2, 0, 1]]],
-        [["symbol", "N", 0, 1]], [["symbol", "N", 1, 1], ["sum", [1, 0, 0]]],
-        [["symbol", "N", 1, 1], ["sum", [0, 0, 1]]], [["symbol", "N", 1, 1], ["sum", [1, 0]]],
-        [["symbol", "N", 1, 1], ["sum", [1, 0, 1], [1, 0, 1]]], [1, 0, ["floor", 0, 1]],
-        [["symbol", "N", 1, 0], ["sum", [1, 0, 1]], ["floor", 1, 1]], [["exec", 0, 0]],
+        None, 7, "text", [1.5], [[]], [["exec", 0, 0]], [1, 0, ["floor", 0, 1]],
+        [["symbol", "N", 0, 1]], [["sum"]], [["sum", 1]], [["sum", 2, 0]],
+        [N, ["product", 0, 0]], [N, ["product", 0]], [N, ["product", 0, 1, 0, 1]],
+        [N, ["product", 0, 1], ["sum", 0, 1]], [N, ["product", 0, 1], ["sum", 1]],
+        [N, ["product", 0, 1], ["sum", 1, 1, 2, 1]], [N, ["sum", 1, 0]],
+        [["product"], ["sum", 5, 0]],
+        [["symbol", "N", 1, 0], ["product", 0, 1], ["sum", 1, 1], ["floor", 2, 2]],
     ],
 )  # fmt: skip
 def test_what_is_no_table_is_refused(entries):

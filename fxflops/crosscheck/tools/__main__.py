@@ -20,6 +20,7 @@ from torch import Tensor
 from fxflops import models
 from fxflops.capture.prepare import floating_dtype
 from fxflops.inputs import Axis, InputSpec, parse
+from fxflops.models.named import build
 
 PACKAGE = "fxflops.crosscheck.tools"
 SEED = 0
@@ -41,7 +42,7 @@ def outcome(request: dict[str, Any]) -> dict[str, Any]:
     except (ImportError, PackageNotFoundError) as error:
         return {"missing": str(error)}
     torch.manual_seed(SEED)
-    model = models.build(models.find(request["model"])).eval()
+    model = build(models.find(request["model"])).eval()
     if request["dtype"]:
         model = model.to(getattr(torch, request["dtype"]))
     inputs = tensors(parse(request["inputs"]), request["sizes"], floating_dtype(model))
