@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
 from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
+from fxflops.capture import derived_shapes
 from fxflops.capture.resize import Resizing
 from fxflops.capture.result import Capture
 from fxflops.capture.trace import Recorder, TensorsOfSizes, recorded
@@ -98,6 +99,11 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
         # those that autograd breaks them into.
         with enable_python_dispatcher():
             return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def _ruled(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        if func in derived_shapes.RULES:
+            return derived_shapes.result_of(func, args, kwargs)
+        return super()._ruled(func, args, kwargs)
 
     @contextmanager
     def modes(self, *, is_symbolic: bool) -> Iterator[None]:

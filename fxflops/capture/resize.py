@@ -59,11 +59,13 @@ def _resized(
     sizes = _per_axis(size, axes) if scale_factor is None else _scaled(input, scale_factor)
     if sizes is None:
         return None
-    nearest, weighted = NEAREST.get((mode, axes)), SMOOTHED if antialias else WEIGHTED
-    if nearest is not None:
-        return nearest(input, sizes)
-    resize = weighted.get((mode, axes))
-    return None if resize is None else resize(input, sizes, bool(align_corners))
+    kind, weighted = (mode, axes), SMOOTHED if antialias else WEIGHTED
+    result: Tensor | None = None
+    if kind in NEAREST:
+        result = NEAREST[kind](input, sizes)
+    elif kind in weighted:
+        result = weighted[kind](input, sizes, bool(align_corners))
+    return result
 
 
 def _scaled(image: Tensor, factors: float | Sequence[float]) -> list[int | torch.SymInt] | None:

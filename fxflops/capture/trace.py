@@ -142,7 +142,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = result_of(func, args, kwargs or {}) if self._with_rules else None
+        result = self._ruled(func, args, kwargs or {}) if self._with_rules else None
         if result is None:
             result = func(*args, **(kwargs or {}))
         node = self.graph.call_function(func, self._argument(args), self._argument(kwargs or {}))
@@ -156,6 +156,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self._describe(part, item)
                     self._own(item, part)
         return result
+
+    def _ruled(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        return result_of(func, args, kwargs)
 
     def add_input(self, name: str, tensor: Tensor) -> None:
         """Make ``tensor`` the graph's next input."""
