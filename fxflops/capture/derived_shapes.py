@@ -1,7 +1,7 @@
 """The shapes of the results of a training step's most frequent calls: `fxflops.capture.shapes`.
 
-Of contiguous tensors of one type, whose results are contiguous, too. Tests hold each rule against
-the kernel.
+Of tensors of one type, with results that are contiguous: those of contiguous arguments, or of any
+(`ANY_LAYOUT`). Tests hold each rule against the kernel.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def result_of(operator: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     numbers = [a for a in args if isinstance(a, Tensor) and a.is_floating_point()]
     if not numbers or any(t.dtype != numbers[0].dtype for t in numbers):
         return None
-    if not all(_is_contiguous(t) for t in args if isinstance(t, Tensor)):
+    tensors = (a for a in args if isinstance(a, Tensor))
+    if operator not in ANY_LAYOUT and not all(map(_is_contiguous, tensors)):
         return None
     return rule(*args, **kwargs)
 
@@ -136,13 +137,36 @@ def _product(left: Tensor, right: Tensor) -> Tensor | None:
     return _like(left, (*left.shape[:-1], right.shape[-1]))
 
 
+def _biased_product(bias: Tensor, left: Tensor, right: Tensor) -> Tensor | None:
+    result = _product(left, right)
+    if result is None or not _is_same_shape(bias.shape, result.shape[1:]):
+        return None
+    return result
+
+
+def _sampled(input: Tensor, grid: Tensor, *_: Any) -> Tensor | None:
+    if not _is_same(input.shape[0], grid.shape[0]):
+        return None
+    return _like(input, (*input.shape[:2], *grid.shape[1:3]))
+
+
+ANY_LAYOUT = {
+    aten.addmm.default,
+    aten.bmm.default,
+    aten.convolution.default,
+    aten.grid_sampler_2d.default,
+    aten.mm.default,
+}
+
 RULES: dict[object, Callable[..., Any]] = {
     aten._softmax.default: _softmax,
     aten._softmax_backward_data.default: _pairwise,
+    aten.addmm.default: _biased_product,
     aten.bmm.default: _product,
     aten.convolution.default: _convolved,
     aten.convolution_backward.default: _convolution_backward,
     aten.gelu_backward.default: _pairwise,
+    aten.grid_sampler_2d.default: _sampled,
     aten.max_pool2d_with_indices.default: _max_pool_with_indices,
     aten.max_pool2d_with_indices_backward.default: _max_pool_backward,
     aten.mm.default: _product,
