@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fxflops.capture.derived_shapes import ANY_LAYOUT, RULES, result_of
+from fxflops.capture.derived_shapes import ANY_LAYOUT, RESIZES_BACKWARD, RULES, result_of
 
 aten = torch.ops.aten
 
@@ -23,6 +23,15 @@ NORM = (floats(6), floats(6), floats(6), floats(6))
 WINDOW = ([3, 2], [2, 1], [1, 0], [1, 1], False)
 POOLED = (2, 6, 6, 12)
 ROWS = (2, 6, 1)
+
+
+def resized(operator):
+    """The arguments of a resizing from 7 to 9 on each axis, the corners apart."""
+    axes = int(str(operator).split("d_")[0][-1])
+    names = [argument.name for argument in operator._schema.arguments]
+    options = [False] if "align_corners" in names else []
+    return (floats(2, 3, *[9] * axes), [9] * axes, [2, 3, *[7] * axes], *options)
+
 
 CALLS = [
     (aten._softmax.default, (floats(*X), 1, False)),
@@ -67,6 +76,7 @@ CALLS = [
     (aten.sigmoid_backward.default, (floats(*X), floats(*X))),
     (aten.silu_backward.default, (floats(*X), floats(*X))),
     (aten.threshold_backward.default, (floats(*X), floats(*X), 0)),
+    *((operator, resized(operator)) for operator in RESIZES_BACKWARD),
 ]
 
 

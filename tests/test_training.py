@@ -1,6 +1,7 @@
 """Training steps: against PyTorch's counter away from the traced sizes, by hand, and recounted."""
 
 import json
+from itertools import pairwise
 
 import pytest
 import torch
@@ -89,7 +90,7 @@ def test_a_training_step_is_its_recount(name):
 
 def chain(*widths, bias=False):
     with torch.device("meta"):
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = pairwise(widths)
         return nn.Sequential(*(nn.Linear(*pair, bias=bias) for pair in pairs))
 
 

@@ -150,12 +150,35 @@ def _sampled(input: Tensor, grid: Tensor, *_: Any) -> Tensor | None:
     return _like(input, (*input.shape[:2], *grid.shape[1:3]))
 
 
+def _resize_backward(
+    grad_output: Tensor, output_size: Sequence[Any], input_size: Sequence[Any], *_: Any
+) -> Tensor:
+    """PyTorch's own kernels take plain integers only."""
+    return _like(grad_output, input_size)
+
+
+RESIZES_BACKWARD = (
+    aten._upsample_bicubic2d_aa_backward.default,
+    aten._upsample_bilinear2d_aa_backward.default,
+    aten._upsample_nearest_exact1d_backward.default,
+    aten._upsample_nearest_exact2d_backward.default,
+    aten._upsample_nearest_exact3d_backward.default,
+    aten.upsample_bicubic2d_backward.default,
+    aten.upsample_bilinear2d_backward.default,
+    aten.upsample_linear1d_backward.default,
+    aten.upsample_nearest1d_backward.default,
+    aten.upsample_nearest2d_backward.default,
+    aten.upsample_nearest3d_backward.default,
+    aten.upsample_trilinear3d_backward.default,
+)
+
 ANY_LAYOUT = {
     aten.addmm.default,
     aten.bmm.default,
     aten.convolution.default,
     aten.grid_sampler_2d.default,
     aten.mm.default,
+    *RESIZES_BACKWARD,
 }
 
 RULES: dict[object, Callable[..., Any]] = {
@@ -177,4 +200,5 @@ RULES: dict[object, Callable[..., Any]] = {
     aten.sigmoid_backward.default: _pairwise,
     aten.silu_backward.default: _pairwise,
     aten.threshold_backward.default: _pairwise,
+    **dict.fromkeys(RESIZES_BACKWARD, _resize_backward),
 }
