@@ -47,9 +47,8 @@ def noisy_boxes(boxes_NT4: Tensor, groups: int) -> Tensor:
 
 def positives(groups: int, boxes_per_image: int, device: torch.device) -> Tensor:
     """The places of the positive queries among all D, group after group, (TG,)."""
-    group_G1 = torch.arange(groups, device=device).unsqueeze(1)
-    box_T = torch.arange(boxes_per_image, device=device)
-    return (group_G1 * (2 * boxes_per_image) + box_T).flatten()
+    place = torch.arange(groups * boxes_per_image, device=device)
+    return place + place // boxes_per_image * boxes_per_image
 
 
 def attention_mask(groups: int, boxes_per_image: int, queries: int, device: torch.device) -> Tensor:
