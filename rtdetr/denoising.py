@@ -6,6 +6,8 @@ positive query for each box, made of it with little noise, and then a negative o
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -18,8 +20,7 @@ BOX_NOISE = 1.0
 
 def groups_of(boxes_per_image: int) -> int:
     """As many groups as give about `QUERIES` positive queries, at least one."""
-    groups: int = torch.sym_max(1, QUERIES // boxes_per_image)
-    return groups
+    return cast(int, torch.sym_max(1, QUERIES // boxes_per_image))
 
 
 def noisy_labels(labels_NT: Tensor, groups: int, classes: int) -> Tensor:

@@ -44,11 +44,10 @@ def varifocal_loss(
 
     Weighted by the target where there is one, by alpha * p^gamma elsewhere; a sum.
     """
-    _, queries, classes = logits_NQK.shape
-    place_NM = query_NM * classes + labels_NM
+    place_NM = query_NM * logits_NQK.shape[2] + labels_NM
     zeros = torch.zeros_like(logits_NQK).flatten(1)
-    targets_NQK = zeros.scatter(1, place_NM, iou_NM).unflatten(1, (queries, classes))
-    matched_NQK = zeros.scatter(1, place_NM, 1.0).unflatten(1, (queries, classes))
+    targets_NQK = zeros.scatter(1, place_NM, iou_NM).reshape(logits_NQK.shape)
+    matched_NQK = zeros.scatter(1, place_NM, 1.0).reshape(logits_NQK.shape)
     focus_NQK = ALPHA * torch.sigmoid(logits_NQK.detach()).pow(GAMMA) * (1 - matched_NQK)
     return F.binary_cross_entropy_with_logits(
         logits_NQK, targets_NQK, weight=focus_NQK + targets_NQK, reduction="sum"

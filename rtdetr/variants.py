@@ -136,7 +136,6 @@ def build(name: str) -> "RTDETR":
     Under ``torch.device("meta")`` nothing is allocated. Raises ValueError for an unknown name.
     """
     from rtdetr.model import RTDETR
-    from rtdetr.training import TrainingStep
 
     return RTDETR(_config(name)).eval()
 
