@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fxflops import models
 from fxflops.cache import Request
-from fxflops.errors import DomainError, SpecError
+from fxflops.errors import CaptureError, DomainError, SpecError
 from fxflops.inputs import EXAMPLE, parse
 from fxflops.ledger import Ledger, ledger
 from fxflops.models import python
@@ -14,12 +14,12 @@ from fxflops.pipeline import analyze
 from fxflops.records import Analysis
 
 
-def at_one_size(request: Request, sizes: Mapping[str, int]) -> Request:
+def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = False) -> Request:
     """The request for the model at ``sizes`` alone, or else its own, with no size left free.
 
     Raises SpecError for a size that is missing or that the model does not have.
     """
-    named = models.find(request.model)
+    named = models.find(request.model, trust=trust)
     spec = parse(request.inputs) if request.inputs else named.inputs
     if spec is None:
         raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
@@ -35,7 +35,9 @@ def at_one_size(request: Request, sizes: Mapping[str, int]) -> Request:
     return request._replace(inputs=str(spec.fixed(known)))
 
 
-def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[str, ...]]:
+def derive(
+    request: Request, sizes: Mapping[str, int], *, trust: bool = False
+) -> tuple[Ledger, tuple[str, ...]]:
     """The costs that hold at ``sizes``, and the packages that the model's code comes from.
 
     The model is captured at its own default sizes, so that the formulas are the same whatever
@@ -43,19 +45,24 @@ def derive(request: Request, sizes: Mapping[str, int]) -> tuple[Ledger, tuple[st
 
     Raises ModelError, SpecError, CaptureError, DomainError.
     """
-    named = models.find(request.model)
+    named = models.find(request.model, trust=trust)
     own = {name: size for name, size in sizes.items() if name not in named.defaults}
-    analysis = _analysis(request, own)
+    analysis = _analysis(request, own, trust)
     if sizes.keys() - own.keys():
         try:
             analysis.domain.values({**analysis.defaults, **sizes}, analysis.model)
-        except DomainError:
-            analysis = _analysis(request, sizes)
+        except DomainError as outside:
+            try:
+                analysis = _analysis(request, sizes, trust)
+            except DomainError:
+                raise outside from None
+            except CaptureError as error:
+                raise DomainError(f"{outside} {error}") from error
     kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
     return ledger(analysis)._replace(defaults=kept), analysis.packages
 
 
-def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:
+def _analysis(request: Request, hints: Mapping[str, int], trust: bool) -> Analysis:
     return analyze(
         request.model,
         request.inputs,
@@ -65,4 +72,5 @@ def _analysis(request: Request, hints: Mapping[str, int]) -> Analysis:
         deploy=request.deploy,
         train=request.train,
         loss=python.loss(request.loss) if request.loss else None,
+        trust=trust,
     )

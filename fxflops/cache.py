@@ -157,7 +157,8 @@ def _root(package: str) -> str | None:
     if spec is None:
         return None
     places = spec.submodule_search_locations
-    return next(iter(places), None) if places else spec.origin
+    found = next(iter(places), None) if places else spec.origin
+    return None if found is None else os.fspath(found)
 
 
 def _sources(packages: Iterable[str]) -> dict[str, Any]:
@@ -165,7 +166,8 @@ def _sources(packages: Iterable[str]) -> dict[str, Any]:
     sources = {}
     for package in sorted(set(packages)):
         loaded = [m for name, m in sys.modules.items() if name.partition(".")[0] == package]
-        files = {file for file in (getattr(m, "__file__", None) for m in loaded) if file}
+        found = (getattr(module, "__file__", None) for module in loaded)
+        files = {os.fspath(file) for file in found if file}  # some packages have paths there
         modules = {file: _checksum_of([file]) for file in sorted(files)}
         sources[package] = {"root": _root(package), "modules": modules}
     return sources
@@ -272,6 +274,7 @@ def _written(ledger: Ledger) -> dict[str, Any]:
         "symbols": [[s.name, s.multiple, s.minimum] for s in ledger.domain.symbols],
         "relations": [[table.add(r.value), r.sign, r.where] for r in ledger.domain.relations],
         "least": dict(ledger.domain.least),
+        "fixed": dict(ledger.domain.fixed),
         "modules": entries(ledger.modules),
         "operators": entries(ledger.operators),
         "free": listed(ledger.free),
@@ -361,7 +364,7 @@ def _read(written: Mapping[str, Any]) -> Ledger:
         frontend=_text(written["frontend"]),
         dtype=_text(written["dtype"]),
         inputs=_text(written["inputs"]),
-        domain=Domain(symbols, tuple(relations), sizes(written["least"])),
+        domain=Domain(symbols, tuple(relations), sizes(written["least"]), sizes(written["fixed"])),
         defaults=sizes(written["defaults"]),
         parameters=natural(written["parameters"]),
         modules=entries(written["modules"]),

@@ -116,6 +116,12 @@ class ExpressionReader:
                     "not exact. Fix the axis it comes from in the input spec."
                 )
             return _ROUNDED[kind](*ratios[0]), 1
+        if kind == "Symbol":
+            raise CaptureError(
+                f"The size {expression} depends on the data, as the number of results of nms or "
+                "nonzero does, and no formula of the input's sizes can say it: count the model up "
+                "to there, or take a fixed number."
+            )
         raise CaptureError(
             f"The size {expression} has no closed form: fxflops cannot read {kind} in it. "
             "Fix the axis it comes from in the input spec."

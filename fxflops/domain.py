@@ -43,12 +43,14 @@ class Domain(NamedTuple):
     """The sizes at which a formula is exact.
 
     ``symbols`` are in the order of the input spec; ``least[name]`` is the least value of that
-    symbol (of H / 32 for ``H%32``) that was proven; ``relations`` hold among them.
+    symbol (of H / 32 for ``H%32``) that was proven; ``relations`` hold among them. ``fixed`` are
+    sizes with a name that the graph holds for at one value alone.
     """
 
     symbols: tuple[Symbol, ...]
     relations: tuple[Relation, ...] = ()
     least: Mapping[str, int] = MappingProxyType({})
+    fixed: Mapping[str, int] = MappingProxyType({})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,6 +73,11 @@ class Domain(NamedTuple):
         DomainError, with the nearest sizes inside, for sizes at which ``what`` has no formula.
         """
         self._require_names(sizes)
+        for name, only in self.fixed.items():
+            if sizes.get(name, only) != only:
+                raise DomainError(
+                    f"Cannot count {what} at {name}={sizes[name]}: {name} is fixed at {only}."
+                )
         for name in self.names:
             if type(sizes[name]) is not int or sizes[name] < 1:
                 raise SpecError(f"The size {name} must be a positive integer, not {sizes[name]!r}.")
@@ -101,6 +108,11 @@ class Domain(NamedTuple):
 
         self._require_names(sizes)
         given = {name: _integers(name, array) for name, array in sizes.items()}
+        for name, only in self.fixed.items():
+            if name in given and not np.all(given[name] == only):
+                raise DomainError(
+                    f"Cannot count {what} at every {name}: {name} is fixed at {only}."
+                )
         try:
             shape = np.broadcast_shapes(*(array.shape for array in given.values()))
         except ValueError as error:
@@ -137,7 +149,7 @@ class Domain(NamedTuple):
         if missing:
             example = ",".join(f"{name}=…" for name in missing)
             raise SpecError(f"No value for the size {', '.join(missing)}: give --at {example}.")
-        unknown = [name for name in sizes if name not in self.names]
+        unknown = [name for name in sizes if name not in self.names and name not in self.fixed]
         if unknown:
             free = f"the free sizes are {', '.join(self.names)}" if self.names else "none is free"
             raise SpecError(f"There is no size {', '.join(unknown)} to set: {free}.")

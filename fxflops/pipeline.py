@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,35 +10,33 @@ from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
-from fxflops import formulas, models
+from fxflops import formulas, frontends, models
 from fxflops.arguments import flattened
 from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
-    hints,
     on_meta,
     packages_of,
     prepared,
     symbol_of,
 )
-from fxflops.closed_form import relation_text
 from fxflops.cost import Cost, total
 from fxflops.domain import Domain
-from fxflops.errors import CaptureError, ModelError, SpecError, SpecialisedError
-from fxflops.inputs import EXAMPLE, FLOATS, Frontend, InputSpec, parse
+from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
+from fxflops.frontends import Captured, Front
+from fxflops.inputs import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 from fxflops.models.named import NamedModel, build_empty, called
 from fxflops.optimizer import OPTIMIZERS, step
 from fxflops.passes import deploy as passes
 from fxflops.passes import require_passes
 from fxflops.passes.annotate import annotate
-from fxflops.passes.count import count
+from fxflops.passes.count import DATA, NO_FORMULA, count
+from fxflops.passes.deploy import Deployed
 from fxflops.passes.notes import notes
-from fxflops.proposal import at_fixed_sizes, at_multiples
 from fxflops.records import Analysis
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
-Front: TypeAlias = Callable[[nn.Module, InputSpec, Mapping[str, int]], Capture]
 Loss: TypeAlias = Callable[[Any], Tensor]
 
 
@@ -53,6 +52,7 @@ def analyze(
     deploy: Sequence[str] = (),
     train: bool | str = False,
     loss: Loss | None = None,
+    trust: bool = False,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -65,7 +65,8 @@ def analyze(
     inference, in eval mode. ``frontend`` chooses what captures it: ``"trace"``, ``"export"``, or
     ``"auto"``, which is the first with the second where that fails. ``deploy`` are passes that
     change it as deployment does (``fxflops.PASSES``): what they leave is counted, what they take
-    out of a call is apart.
+    out of a call is apart. ``trust`` lets a saved program, ``model.pt2``, execute what is in its
+    file, which otherwise is refused.
 
     With ``train``, it is the cost of a training step: the model in training mode, the ``loss`` of
     what it returns (by default the sum of all outputs), and the gradients of all parameters with
@@ -74,7 +75,7 @@ def analyze(
     Raises ModelError, SpecError, CaptureError.
     """
     with alone():
-        named = _named(model)
+        named = _named(model, trust)
         if args is not None or kwargs is not None:
             if inputs is not None:
                 raise SpecError("Both inputs and args or kwargs are given. Give one of them.")
@@ -82,14 +83,15 @@ def analyze(
         if not train:
             if loss is not None:
                 raise SpecError("A loss is that of a training step: give train=True, too.")
-            return _analyze(named, inputs, defaults or {}, dtype, frontend, deploy)
-        front = _training(train, loss, frontend, deploy)
-        return _analyze(named, inputs, defaults or {}, dtype, "trace", (), front, train)
+            fronts: Sequence[Front] = frontends.FRONTS[frontend]
+        else:
+            fronts = _of_training(train, loss, frontend, deploy)
+        return _analyze(named, inputs, defaults or {}, dtype, fronts, deploy, train)
 
 
-def _training(
+def _of_training(
     train: bool | str, loss: Loss | None, frontend: Frontend, deploy: Sequence[str]
-) -> Front:
+) -> tuple[Front, ...]:
     """What captures a training step. Raises SpecError for what does not go with one."""
     from fxflops.capture import backward
 
@@ -100,7 +102,8 @@ def _training(
         raise SpecError("A deployed model is not trained: leave out deploy, or train.")
     if frontend == "export":
         raise SpecError("torch.export gives no gradients: for train the front end is trace.")
-    return partial(backward.capture, loss=loss or backward.sum_of_outputs)
+    capture = partial(backward.capture, loss=loss or backward.sum_of_outputs)
+    return capture, partial(capture, as_compiled=True)
 
 
 def _analyze(
@@ -108,10 +111,9 @@ def _analyze(
     inputs: Inputs | None,
     defaults: Mapping[str, int],
     dtype: str | None,
-    frontend: Frontend,
+    fronts: Sequence[Front],
     deploy: Sequence[str],
-    front: Front | None = None,
-    train: bool | str = False,
+    train: bool | str,
 ) -> Analysis:
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
@@ -121,29 +123,26 @@ def _analyze(
     module = build_empty(named)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
     module = called(named, module.train(bool(train)), spec)
-    front = front or trace.capture
-    said: tuple[str, ...] = named.notes
     if inputs is None and named.narrower:
-        captured, chosen, why = _first(module, named, defaults, frontend, front)
-        if why is not None:
-            spec, known = chosen, _sizes(chosen, named, defaults)
-            said = (*said, f"The sizes are those of {str(spec)!r}, since of others: {why}")
+        captured, deployed, why = _first(module, _proposed(spec, named, defaults), fronts, deploy)
     else:
-        captured = _capture(module, spec, known, frontend, front)
-    capture_at = partial(_capture_with, module, spec, hints(spec, known), front)
-    deployed = passes.deploy(captured, capture_at, deploy)
-    trained = _trained(module, captured) if train else []
+        captured, why = frontends.capture(module, spec, known, fronts), None
+        deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+    trained = _trained(module, captured.capture) if train else []
+    said = named.notes
+    if why is not None:
+        said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
     return Analysis(
         model=named.name,
-        inputs=spec,
-        domain=deployed.domain,
+        inputs=captured.spec,
+        domain=deployed.domain._replace(fixed=_fixed(spec, captured.spec)),
         nodes=deployed.nodes,
-        module_types=captured.module_types,
+        module_types=captured.capture.module_types,
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
-        frontend=captured.frontend,
+        frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in module.parameters()),
-        defaults=known,
+        defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),
         applied=deployed.applied,
@@ -158,6 +157,34 @@ def _trained(module: nn.Module, captured: Capture) -> list[nn.Parameter]:
     from fxflops.capture import backward
 
     return backward.trained(module, captured)
+
+
+def _proposed(
+    widest: InputSpec, named: NamedModel, given: Mapping[str, int]
+) -> list[tuple[InputSpec, Mapping[str, int]]]:
+    """The specs of the model's source that have the sizes given, each with its sizes.
+
+    Raises SpecError and DomainError for sizes that not even the first one has.
+    """
+    proposed: list[tuple[InputSpec, Mapping[str, int]]]
+    proposed = [(widest, _sizes(widest, named, given))]
+    for spec in named.narrower:
+        fixed = _fixed(widest, spec)
+        free = {name: size for name, size in given.items() if name not in fixed}
+        if all(given.get(name, only) == only for name, only in fixed.items()):
+            with contextlib.suppress(DomainError):
+                proposed.append((spec, _sizes(spec, named, free)))
+    return proposed
+
+
+def _fixed(spec: InputSpec, narrower: InputSpec) -> dict[str, int]:
+    """The sizes that ``spec`` leaves free and ``narrower`` fixes."""
+    axes = (
+        pair
+        for tensors in zip(spec.tensors, narrower.tensors, strict=True)
+        for pair in zip(*(tensor.axes for tensor in tensors), strict=True)
+    )
+    return {free.name: at for free, at in axes if isinstance(free, Axis) and isinstance(at, int)}
 
 
 def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict[str, int]:
@@ -191,10 +218,10 @@ def recount(
     return total(node.cost for node in count(captured) if node.cost)
 
 
-def _named(model: str | nn.Module) -> NamedModel:
+def _named(model: str | nn.Module, trust: bool) -> NamedModel:
     """The model under its name, which for a module is its type's."""
     if isinstance(model, str):
-        return models.find(model)
+        return models.find(model, trust=trust)
     if not isinstance(model, nn.Module):
         raise ModelError(
             f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."
@@ -244,103 +271,57 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
 
 def _first(
     module: nn.Module,
-    named: NamedModel,
-    given: Mapping[str, int],
-    frontend: Frontend,
-    traced: Front,
-) -> tuple[Capture, InputSpec, CaptureError | None]:
-    """The capture with the first of the model's own specs that works, and why none before did."""
-    assert named.inputs is not None
-    failure: CaptureError | None = None
-    fronts = {"auto": (traced, _export), "trace": (traced,), "export": (_export,)}
-    for front in fronts[frontend]:
-        for spec in (named.inputs, *named.narrower):
-            try:
-                sizes = hints(spec, _sizes(spec, named, given))
-                captured = front(module, spec, sizes)
-            except CaptureError as error:
-                failure = failure or error
-                continue
-            outside = _outside(captured, _sizes(spec, named, given))
-            if outside and spec is not named.narrower[-1]:
-                failure = failure or outside
-                continue
-            return captured, spec, None if spec is named.inputs else failure
-    assert failure is not None
-    raise failure
+    proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
+    fronts: Sequence[Front],
+    deploy: Sequence[str],
+) -> tuple[Captured, Deployed, CaptureError | None]:
+    """The first capture that holds at the model's own sizes, and why none before it does.
 
+    A call without a closed form over a free size is a reason to go on to where that size is fixed.
+    Where none does, the first one that holds, or else the first one.
 
-def _outside(captured: Capture, known: Mapping[str, int]) -> CaptureError | None:
-    """Why the capture does not hold at the model's own sizes, those of 1 left aside."""
-    values = {s: known.get(s.name, 0) // s.multiple for s in captured.domain.symbols}
-    if not all(values.values()):
-        return None
-    for relation in captured.domain.relations:
-        if not relation.holds(values):
-            text = relation_text(relation.value, relation.sign)
-            return CaptureError(f"The graph is another one where {text} does not hold.")
-    return None
-
-
-def _capture(
-    module: nn.Module,
-    spec: InputSpec,
-    known: Mapping[str, int],
-    frontend: Frontend,
-    traced: Front,
-) -> Capture:
-    """The capture with a spec that the user chose; where there is none, the spec that works."""
-    sizes = hints(spec, known)
-    failure: CaptureError
-    if frontend != "export":
-        try:
-            return traced(module, spec, sizes)
-        except SpecialisedError as error:
-            raise _proposing(at_fixed_sizes(module, spec, known, traced), error, spec) from error
-        except CaptureError as error:
-            failure = error
-        coarser = at_multiples(module, spec, traced)
-        if coarser is not None:
-            raise CaptureError(
-                f"The model does not run at every size of {str(spec)!r}, but at multiples of "
-                f"{coarser[0]}: give the input {str(coarser[1])!r}."
-            ) from failure
-    if frontend != "trace":
-        try:
-            return _export(module, spec, sizes)
-        except CaptureError as error:
-            failure = error if frontend == "export" else failure
-    raise _proposing(at_fixed_sizes(module, spec, known, traced), failure, spec) from failure
-
-
-def _proposing(working: InputSpec | None, error: CaptureError, spec: InputSpec) -> CaptureError:
-    """``error`` with the spec that works, if one is known."""
-    if working is None:
-        return error
-    return type(error)(f"{error} It works with the input {str(working)!r}.")
-
-
-def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Capture:
-    from fxflops.capture import export  # takes long: it imports sympy and more
-
-    return export.capture(module, spec, sizes)
-
-
-def _capture_with(
-    module: nn.Module,
-    spec: InputSpec,
-    sizes: Mapping[str, int],
-    traced: Front,
-    fixed: Mapping[str, int],
-) -> Capture | None:
-    """The graph with some sizes fixed at their least, which often needs the others to be large."""
-    for attempt in (_wide(sizes), sizes):
-        try:
-            return traced(module, spec.fixed(fixed), attempt)
-        except CaptureError:
+    Raises CaptureError for no capture: why the first front end has none with the narrowest spec,
+    which is not for the sizes that were left free.
+    """
+    failures: list[CaptureError] = []
+    found: tuple[Captured, Deployed, CaptureError | None] | None = None
+    holds = False
+    for captured in frontends.captures(module, proposed, fronts):
+        if isinstance(captured, CaptureError):
+            failures.append(captured)
             continue
+        try:
+            deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+        except CaptureError as error:
+            failures.append(error)
+            continue
+        outside = _outside(deployed.domain, captured.sizes)
+        lacking = outside or _unsized(deployed)
+        so_far = captured, deployed, failures[0] if failures else None
+        if lacking is None:
+            return so_far
+        if found is None or (outside is None and not holds):
+            found, holds = so_far, outside is None
+        failures.append(lacking)
+    if found is None:
+        raise failures[len(proposed) - 1]
+    return found
+
+
+def _unsized(deployed: Deployed) -> CaptureError | None:
+    """Which call is uncounted only because a size is free, and why."""
+    for node in deployed.nodes:
+        if node.unknown not in (None, NO_FORMULA, DATA):
+            return CaptureError(f"{node.op} has {node.unknown} ({node.where}).")
     return None
 
 
-def _wide(sizes: Mapping[str, int]) -> dict[str, int]:
-    return {name: 8 * size for name, size in sizes.items()}
+def _outside(domain: Domain, sizes: Mapping[str, int]) -> CaptureError | None:
+    """Why the formulas do not hold at these sizes."""
+    if sizes.keys() < set(domain.names):
+        return None
+    try:
+        domain.values(sizes, "the model")
+    except DomainError as error:
+        return CaptureError(str(error))
+    return None

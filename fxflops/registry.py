@@ -11,8 +11,9 @@ where this call's cost depends on data. It raises `UnsizedError` where it has no
 symbols. Then the call is uncounted, for that reason.
 
 An operator may have one formula per counter, and others for calls with complex numbers, which
-``numbers="complex"`` registers. Operators that work in place or write to ``out=`` cost what their
-functional form costs, and are not registered.
+``numbers="complex"`` registers. Work on integers is free, but for operators that are registered
+with ``numbers="quantised"``: their integers stand for real numbers. Operators that work in place or
+write to ``out=`` cost what their functional form costs, and are not registered.
 """
 
 from __future__ import annotations
@@ -59,13 +60,35 @@ COMPLEX: dict[OpOverload, tuple[Formula, ...]] = {}
 FREE: dict[OpOverload, str] = {}
 
 
+QUANTISED: set[OpOverload] = set()
+"""The operators whose integers stand for real numbers, and so are counted like those."""
+
+
+WORST_CASE: dict[OpOverload, str] = {}
+"""The operators whose cost depends on data, and what is taken to happen, which costs most."""
+
+
+def existing(*names: str) -> tuple[OpOverload, ...]:
+    """The overloads of these names, ``"aten.relu.default"``, that this build of torch has."""
+    found = []
+    for name in names:
+        namespace, packet, overload = name.split(".")
+        of_name = getattr(getattr(torch.ops, namespace), packet, None)
+        if of_name is not None and overload in of_name.overloads():
+            found.append(getattr(of_name, overload))
+    return tuple(found)
+
+
 def formula(
     *operators: OpOverload,
     counter: str | None = None,
-    numbers: Literal["real", "complex"] = "real",
+    numbers: Literal["real", "complex", "quantised"] = "real",
+    worst_case: str | None = None,
 ) -> Callable[[F], F]:
     """Register the decorated function as the cost of ``operators``.
 
+    With quantised numbers a call counts also where every tensor is of integers. ``worst_case`` says
+    of a cost that depends on data what is taken to happen; reports repeat it.
     Raises FormulaError when it asks for an argument that a schema does not have, when the counter
     is unknown, and when the operator has a cost for that counter already.
     """
@@ -80,6 +103,10 @@ def formula(
             _require_schema(operator, function, asks_for)
             _require_new(operator, counter, table)
             new = Formula(function, counter, asks_for)
+            if numbers == "quantised":
+                QUANTISED.add(operator)
+            if worst_case is not None:
+                WORST_CASE[operator] = worst_case
             table[operator] = (*table.get(operator, ()), new)
         return function
 

@@ -76,7 +76,7 @@ def complaint(words: list[str]) -> str:
     import_module(f"fxflops.cli.{words[0] if named else 'count'}").add_arguments(parser)
     with contextlib.redirect_stderr(io.StringIO()) as said:
         try:
-            parser.parse_args(words[1:] if named else words)
+            parser.parse(words[1:] if named else words)
         except SystemExit:
             return said.getvalue().strip()
     return ""

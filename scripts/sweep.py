@@ -5,6 +5,9 @@
 Each model runs in a process of its own with a limit of time and of memory, two at a time. What is
 found goes to a file of JSON lines, one for each model; a model that is in it already is not run
 again, so that a sweep that was stopped goes on. ``sweep.md`` beside it is made of all its lines.
+
+The processes are multiprocessing's, not joblib's: one that takes too long, or more memory than its
+limit, must end alone, and joblib gives up all of its workers when one is killed.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import sweep_models
+from rich.console import Console
+from rich.progress import Progress
 
 RESULTS = Path(__file__).parent / "results"
 AT_ONCE = 2
@@ -51,7 +56,8 @@ def main() -> int:
     kept = {
         name: found
         for name, found in known.items()
-        if name not in options.again and not (options.failed and not is_right(found))
+        if name not in options.again
+        and not (options.failed and found["set"] in options.only and not is_right(found))
     }
     write(options.results, kept)
     with tempfile.TemporaryDirectory() as folder:
@@ -85,9 +91,22 @@ def run(of: str, waiting: Mapping[str, str], results: Path, seconds: int) -> Non
     """Examine every model that waits, and append what is found to ``results``."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["sweep_model", LOADED_FOR[of]])
+    bar = Progress(*Progress.get_default_columns(), console=Console(stderr=True, soft_wrap=True))
+    with bar:
+        _run(of, waiting, context, results, seconds, bar)
+
+
+def _run(
+    of: str,
+    waiting: Mapping[str, str],
+    context: Any,
+    results: Path,
+    seconds: int,
+    bar: Progress,
+) -> None:
     queue = list(waiting.items())
     running: dict[Connection, tuple[str, Any, float]] = {}
-    done = 0
+    task = bar.add_task(of, total=len(waiting))
     while queue or running:
         while queue and len(running) < AT_ONCE:
             short, name = queue.pop(0)
@@ -103,9 +122,9 @@ def run(of: str, waiting: Mapping[str, str], results: Path, seconds: int) -> Non
             found = outcome(receiver, process, seconds)
             with results.open("a", encoding="utf-8") as file:
                 file.write(f"{json.dumps({'model': short, 'set': of, **found})}\n")
-            done += 1
             state = "right" if is_right(found) else found.get("why") or "differs"
-            print(f"{of} {done}/{len(waiting)} {short}: {state[:150]}", file=sys.stderr, flush=True)
+            bar.print(f"{short}: {state[:150]}", markup=False, highlight=False)
+            bar.advance(task)
 
 
 def work(name: str, sender: Connection) -> None:

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import fxflops
 from fxflops import models
-from fxflops.capture.prepare import example_inputs, floating_dtype, hints, on_meta
+from fxflops.capture.prepare import example_inputs, floating_dtype, hints, prepared
 from fxflops.errors import FxflopsError
 from fxflops.inputs import Axis
 from fxflops.models.named import build_empty, called
@@ -82,7 +82,8 @@ def _holds(analysis: Analysis, at: Mapping[str, int]) -> bool:
 def _compared(name: str, analysis: Analysis, at: Mapping[str, int]) -> dict[str, Any]:
     """Our contraction, and FlopCounterMode's, of the model run on the meta device."""
     named = models.find(name)
-    module = on_meta(build_empty(named))
+    # FlopCounterMode's own hooks fail on parameters that need gradients where there are none.
+    module = prepared(build_empty(named)).requires_grad_(False)
     called(named, module, analysis.inputs)
     tensors = example_inputs(analysis.inputs, at, floating_dtype(module))
     ours = analysis.at(**at).contraction

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 SETS = ("torchvision", "detection", "timm", "transformers")
 OF_TIMM = 150
@@ -56,8 +57,16 @@ TRANSFORMERS = (
     "WhisperForConditionalGeneration",
     "YolosForObjectDetection",
 )
-LAYERS = ("num_hidden_layers", "encoder_layers", "decoder_layers", "num_layers", "n_layers")
-"""Fields of a configuration that make it small."""
+FEW = 2
+LAYERS = (
+    "num_hidden_layers",
+    "encoder_layers",
+    "decoder_layers",
+    "num_layers",
+    "n_layer",
+    "n_layers",
+)
+"""Fields of a configuration that say how many layers there are."""
 
 
 def names(of: str, folder: Path) -> list[str]:
@@ -108,12 +117,25 @@ def _of_transformers(folder: Path) -> list[str]:
 
     listed = []
     for name in TRANSFORMERS:
-        config = getattr(transformers, name).config_class()
-        for part in (config, *(getattr(config, sub) for sub in type(config).sub_configs)):
-            for field in LAYERS:
-                if isinstance(getattr(part, field, None), int):
-                    setattr(part, field, 2)
+        config = _small(getattr(transformers, name).config_class)
         path = folder / f"{name}.json"
         path.write_text(json.dumps(config.to_dict() | {"architectures": [name]}, default=str))
         listed.append(f"hf:{path}")
     return listed
+
+
+def _small(config_class: Any) -> Any:
+    """A configuration of few layers, and else as it comes."""
+    usual = config_class()
+    if hasattr(usual, "neck_hidden_sizes"):  # one for each of the layers that it takes
+        return usual
+    few = {field: FEW for field in LAYERS if isinstance(vars(usual).get(field), int)}
+    parts = {
+        name: _small(type(part)).to_dict()
+        for name in set(config_class.sub_configs) - {"backbone_config"}
+        if (part := getattr(usual, name, None)) is not None
+    }
+    try:
+        return config_class(**few, **parts)
+    except Exception:  # a list with an entry for each layer does not fit any more
+        return usual

@@ -46,6 +46,19 @@ IMAGE = floats(2, 6, 11, 13)
 CHANNELS_LAST = floats(2, 11, 13, 6).permute(0, 3, 1, 2)
 INDEX = torch.zeros(2, 3, 4, dtype=torch.int64, device="meta")
 
+GATES = {aten.lstm.input: 4, aten.gru.input: 3, aten.rnn_tanh.input: 1, aten.rnn_relu.input: 1}
+
+
+def states(operator, directions, batch):
+    state = floats(directions, batch, 7)
+    return [state, state] if operator is aten.lstm.input else state
+
+
+def weights(gates, directions):
+    one = [floats(gates * 7, 3), floats(gates * 7, 7), floats(gates * 7), floats(gates * 7)]
+    return one * directions
+
+
 ROWS = [
     *((op, (x, *MORE_ARGUMENTS.get(op, ()))) for op in SINGLE for x in (floats(*X), PERMUTED)),
     *((op, (floats(*X), floats(*COLUMN))) for op in PAIRED),
@@ -101,6 +114,11 @@ ROWS = [
     (aten.arange.default, (7,)),
     (aten.gather.default, (floats(2, 3, 9).transpose(0, 0), 2, INDEX)),
     (aten.topk.default, (floats(*X), 2, 1)),
+    *(
+        (op, (floats(5, 2, 3), states(op, way, 5 if first else 2), weights(gates, way),
+              True, 1, 0.0, False, way == 2, first))
+        for op, gates in GATES.items() for way in (1, 2) for first in (True, False)
+    ),
     (aten.chunk.default, (floats(2, 7, 3), 3, 1)),
     (aten.expand.default, (floats(3, 1, 5), [2, -1, 4, 5])),
     (aten.slice.Tensor, (floats(2, 7, 3), 1, 2, -1)),

@@ -19,7 +19,9 @@ class Capture:
     or ``output``; ``meta["val"]`` is the (meta) tensor or size, or the tuple of them, that it
     computes, whose sizes ``read`` turns into dims; and of each operator node: the target is an
     ``OpOverload`` or ``operator.getitem``, ``meta["path"]`` is the module that calls it,
-    ``meta["where"]`` the source line.
+    ``meta["where"]`` the source line. Or it is the higher-order operator of flex attention, of
+    query, key, value and what its functions capture: then ``meta["per_score"]`` is the graph, of
+    such nodes, of what is done to one score.
 
     The domain leaves sizes of 1 out. ``assumed`` are all answers that the capture depends on: at
     sizes of 1 where they hold, too, the graph is the same.

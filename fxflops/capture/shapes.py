@@ -368,6 +368,44 @@ def _topk(
     )
 
 
+def _lstm(
+    input: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    first = _recurrent(
+        input, states[0], weights, has_biases, num_layers, dropout, train, bidirectional,
+        batch_first,
+    )  # fmt: skip
+    return (*first, torch.empty(states[1].shape, dtype=input.dtype, device="meta"))
+
+
+def _recurrent(
+    input: Tensor,
+    state: Tensor,
+    weights: Sequence[Tensor],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Tensor, Tensor]:
+    """What PyTorch computes step by step in Python, as long as the sequence is."""
+    width = state.shape[-1] * (2 if bidirectional else 1)
+    *outer, inner = input.shape[:-1]
+    sizes = (inner, *outer, width) if batch_first else (*outer, inner, width)
+    output = torch.empty(sizes, dtype=input.dtype, device="meta")
+    last = torch.empty(state.shape, dtype=input.dtype, device="meta")
+    return output.transpose(0, 1) if batch_first else output, last
+
+
 def _is_one(size: int | torch.SymInt) -> bool:
     return isinstance(size, int) and size == 1
 
@@ -386,6 +424,10 @@ def _is_same_shape(left: Sequence[int | torch.SymInt], right: Sequence[int | tor
 MAKERS: dict[object, Callable[..., Any]] = {
     aten.arange.default: _arange,
     aten.gather.default: _gather,
+    aten.gru.input: _recurrent,
+    aten.lstm.input: _lstm,
+    aten.rnn_relu.input: _recurrent,
+    aten.rnn_tanh.input: _recurrent,
     aten.topk.default: _topk,
 }
 """Rules whose results differ from their arguments in type or number."""

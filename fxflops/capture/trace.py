@@ -17,16 +17,21 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
+from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
 from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
+from fxflops.capture.casts import kept_symbolic
+from fxflops.capture.data import sized_by_data
+from fxflops.capture.flex import called_whole, is_flex_attention, of_one_score, results
 from fxflops.capture.guards import above_one
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
     floating_dtype,
     module_types,
+    packages_of,
     symbol_of,
 )
 from fxflops.capture.result import Capture
@@ -41,21 +46,34 @@ from fxflops.symbolic.node import SizeSpace
 
 
 def capture(
-    model: nn.Module, inputs: InputSpec, hints: Mapping[str, int], *, with_rules: bool = True
+    model: nn.Module,
+    inputs: InputSpec,
+    hints: Mapping[str, int],
+    *,
+    with_rules: bool = True,
+    as_compiled: bool = False,
 ) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
     ``hints`` are the sizes at which the model's own decisions are taken and recorded. Without
     ``with_rules`` every result is that of PyTorch's own kernel (see `fxflops.capture.shapes`).
+    ``as_compiled`` has the model run as `torch.compile` and `torch.export` would have it: many then
+    leave out what looks at values, of which there are none here.
 
     Raises CaptureError when the model does not run, and SpecialisedError, with the source line,
     when it fixes an axis that the spec leaves free.
     """
-    return recorded(Recorder(with_rules=with_rules), model, inputs, hints)
+    recorder = Recorder(with_rules=with_rules)
+    return recorded(recorder, model, inputs, hints, as_compiled=as_compiled)
 
 
 def recorded(
-    recorder: Recorder, model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]
+    recorder: Recorder,
+    model: nn.Module,
+    inputs: InputSpec,
+    hints: Mapping[str, int],
+    *,
+    as_compiled: bool,
 ) -> Capture:
     """`capture`, by a recorder that may do more with the model than call it."""
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
@@ -72,7 +90,14 @@ def recorded(
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
-            with _module_paths(model, recorder.paths), recorder:
+            with (
+                _module_paths(model, recorder.paths),
+                called_whole(),
+                _compiling(as_compiled),
+                kept_symbolic(packages_of(model) if as_compiled else ()),
+                _checks_hold(),
+                recorder,
+            ):
                 result = recorder.run(model, tensors)
     except Exception as error:
         raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
@@ -87,10 +112,36 @@ def recorded(
     )
 
 
+@contextmanager
+def _compiling(said: bool) -> Iterator[None]:
+    """Has `torch.compiler.is_compiling` say so; private, since only PyTorch itself is to say it."""
+    before = torch.compiler._is_compiling_flag
+    torch.compiler._is_compiling_flag = said
+    try:
+        yield
+    finally:
+        torch.compiler._is_compiling_flag = before
+
+
+@contextmanager
+def _checks_hold() -> Iterator[None]:
+    """Takes what a model checks of a tensor's values for true, since there are no values here.
+
+    Private: what ``torch._check_tensor_all`` calls.
+    """
+    before = torch._check_tensor_all_with
+    torch._check_tensor_all_with = lambda *_: None
+    try:
+        yield
+    finally:
+        torch._check_tensor_all_with = before
+
+
 class TensorsOfSizes(TorchFunctionMode):
     """Lets ``torch.tensor([height, width])`` of symbolic sizes make a tensor of that shape.
 
-    Its values are lost, which on the meta device all values are.
+    ``torch.linspace`` of so many steps is made as ``torch.arange``, which may have symbolic length.
+    The values are lost, which on the meta device all values are.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -104,6 +155,9 @@ class TensorsOfSizes(TorchFunctionMode):
                 leaf = leaf[0]
             usual = torch.int64 if isinstance(leaf, (int, torch.SymInt)) else None
             return torch.empty(shape, dtype=kwargs.get("dtype") or usual, device="meta")
+        if func is torch.linspace and any(map(_is_symbolic, args)):
+            dtype = kwargs.get("dtype") or torch.get_default_dtype()
+            return torch.arange(args[2], dtype=dtype, device="meta")
         return func(*args, **kwargs)
 
 
@@ -113,6 +167,8 @@ def _is_symbolic(value: object) -> bool:
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes every operator call into ``graph``; ``paths`` is the stack of modules running."""
+
+    supports_higher_order_operators = True
 
     def __init__(self, *, with_rules: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -142,10 +198,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not isinstance(func, OpOverload):
+            return self._higher_order(func, *args)
         result = self._ruled(func, args, kwargs or {}) if self._with_rules else None
         if result is None:
-            result = func(*args, **(kwargs or {}))
+            result = _result(func, args, kwargs or {})
         node = self.graph.call_function(func, self._argument(args), self._argument(kwargs or {}))
+        return self._record(node, result)
+
+    def _record(self, node: torch.fx.Node, result: Any) -> Any:
+        """Make ``node`` what computes ``result``, a tensor or several."""
         self._describe(node, result)
         if isinstance(result, Tensor):
             self._own(result, node)
@@ -159,6 +221,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _ruled(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         return result_of(func, args, kwargs)
+
+    def _higher_order(self, func: Any, *args: Any) -> Any:
+        """Flex attention as one node, whose ``meta["per_score"]`` is the graph of one score."""
+        if not is_flex_attention(func):
+            raise CaptureError(f"fxflops cannot record the higher-order operator {func}")
+        query, key, value, score_mod, block_mask, *_ = args
+        of_score = Recorder(with_rules=False)
+        per_score, captured = of_one_score(of_score, score_mod, block_mask[-1])
+        node = self.graph.call_function(func, self._argument((query, key, value, captured)))
+        node.meta["per_score"] = per_score
+        return self._record(node, results(query, value))
 
     def add_input(self, name: str, tensor: Tensor) -> None:
         """Make ``tensor`` the graph's next input."""
@@ -204,6 +277,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _own(self, tensor: Tensor, node: torch.fx.Node) -> None:
         self._nodes[id(tensor)] = node
         self._alive.append(tensor)
+
+
+def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:
+    """What PyTorch's own kernel gives. Raises CaptureError where the data decide the size."""
+    try:
+        return func(*args, **kwargs)
+    except RuntimeError as error:
+        said = sized_by_data(func, args)
+        if said is None:
+            raise
+        raise CaptureError(said) from error
 
 
 def size_of(formula: str) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from math import prod
+from types import NoneType
 from typing import Any, TypeAlias
 
 import torch
@@ -184,7 +185,7 @@ def _slice(
         return None
     if start in (None, 0) and (end is None or (isinstance(end, int) and end >= ALL)):
         return input.as_strided(input.shape, input.stride(), input.storage_offset())
-    if not isinstance(size, int):
+    if not all(isinstance(known, (int, NoneType)) for known in (size, start, end)):
         return None
     start, stop, _ = slice(start, end).indices(size)
     return _narrowed(input, dim, start, max(stop - start, 0))

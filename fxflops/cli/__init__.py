@@ -18,6 +18,7 @@ from fxflops.errors import FxflopsError
 
 COMMANDS = ("count", "check", "explain", "cache")
 EPILOG = f"Commands: {', '.join(COMMANDS)}; the first is the default. See fxflops check --help."
+MAY_STAND_ALONE = ("--deploy",)
 INPUT_AT_FAULT = 2
 INTERRUPTED = 130
 
@@ -28,6 +29,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line and exit with 2."""
         self.exit(INPUT_AT_FAULT, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments; an option that may stand alone has its value after ``=``, or an empty one.
+
+        Otherwise it would take the model that follows for its value.
+        """
+        return self.parse_args([f"{word}=" if word in MAY_STAND_ALONE else word for word in words])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    arguments = parser.parse_args(words[1:] if named else words)
+    arguments = parser.parse(words[1:] if named else words)
     try:
         status: int = module.run(arguments)
     except FxflopsError as error:

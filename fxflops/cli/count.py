@@ -39,8 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deploy",
         metavar="PASS,…",
-        nargs="?",
-        const=",".join(PASSES),
         help=f"the graph after deployment: --deploy for all passes, or --deploy={','.join(PASSES)}",
     )
     parser.add_argument(
@@ -78,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ptflops-aten, thop, ultralytics-thop, calflops, torchinfo, torchprofile; or fxflops, "
         "contraction, macs",
     )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="let a saved program, model.pt2, execute what is in its file",
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 if an operator is uncounted")
     add_output(parser, FORMATS)
 
@@ -114,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
         from fxflops.answer import at_one_size
 
-        request, at = at_one_size(request, at), {}
+        request, at = at_one_size(request, at, trust=arguments.trust), {}
     if arguments.cache and is_file(arguments.model):
         raise SpecError("--cache keeps no answer for a file, which may change. Leave it out.")
     if arguments.cache and arguments.loss:
@@ -126,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
         with progress(f"Capturing {arguments.model} …"):
             from fxflops.answer import derive
 
-            ledger, packages = derive(request, at)
+            ledger, packages = derive(request, at, trust=arguments.trust)
         if cached:
             cache.store(request, ledger, packages)
     formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
@@ -149,7 +152,7 @@ def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:
     """The passes asked for, in their order."""
     if arguments.deploy is None:
         return ()
-    names = [name.strip() for name in arguments.deploy.split(",")]
+    names = [name.strip() for name in (arguments.deploy or ",".join(PASSES)).split(",")]
     require_passes(names)
     if arguments.convention is not None:
         raise SpecError("--convention counts the graph that the tool sees: leave out --deploy.")

@@ -18,7 +18,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="a name such as rtdetr_r50, torchvision:resnet50, or package.module:callable",
+        help="a name such as rtdetr_r50, torchvision:resnet50, timm:NAME, hf:CONFIG.json, "
+        "model.pt2 or package.module:callable",
     )
     parser.add_argument(
         "--input", metavar="SPEC", help='the model\'s input, e.g. "image: N 3 H%%32 W%%32"'

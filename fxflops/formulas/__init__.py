@@ -13,7 +13,7 @@ from fxflops.errors import FormulaError
 
 ENTRY_POINTS = "fxflops.formulas"
 
-LIBRARY_OF = {"vision": "torchvision"}
+LIBRARY_OF = {"vision": "torchvision", "decomposed": "torch.ao.quantization.fx._decomposed"}
 """Families for operators of another library, which are loaded once a model has imported it."""
 
 

@@ -33,6 +33,7 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
     # x where x > 0, else slope * x
     (FLOP + COMPARISON, (aten.leaky_relu.default, aten.prelu.default)),
     (FLOP + COMPARISON, (aten._prelu_kernel.default, aten.rrelu.default)),
+    (FLOP + COMPARISON, (aten.rrelu_with_noise.default,)),
     # 1 / (1 + exp(-x))
     (SIGMOID, (aten.sigmoid.default, aten.special_expit.default)),
     # x * sigmoid(x); a * sigmoid(b) for the halves a and b
@@ -50,6 +51,12 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
 
 for _cost, _operators in PER_ELEMENT:
     formula(*_operators)(per_element(_cost))
+
+
+@formula(aten.rrelu_with_noise_functional.default)
+def rrelu_with_noise(*, out: tuple[Shape, ...]) -> Cost:
+    """``rrelu``, with the slopes as a second result."""
+    return (FLOP + COMPARISON) * numel(out[0])
 
 
 @formula(aten.gelu.default)
@@ -110,6 +117,12 @@ def dropout(p: float, train: bool, *, out: Shape) -> Dim:
 def native_dropout(p: float, train: bool | None, *, out: tuple[Shape, ...]) -> Dim:
     """`dropout`, with the mask as a second result; trains unless told otherwise."""
     return dropout(p, train is not False, out=out[0])
+
+
+@formula(aten._fused_dropout.default, counter="elementwise")
+def fused_dropout(p: float, *, out: tuple[Shape, ...]) -> Dim:
+    """`dropout` in training; ``p`` is the share that is kept."""
+    return dropout(1 - p, True, out=out[0])
 
 
 @formula(

@@ -16,7 +16,7 @@ from fxflops.formulas.activation import gelu
 from fxflops.formulas.norm import layer_norm
 from fxflops.formulas.pointwise import COMPARISON
 from fxflops.formulas.softmax import softmax_cost
-from fxflops.registry import formula
+from fxflops.registry import existing, formula
 from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
@@ -29,6 +29,16 @@ def attention(rows: Dim, keys: Dim, widths: Dim, mask: Shape | None, dropout_p: 
     return softmax_cost(rows, keys) + Cost(
         contraction=2 * scores * widths, elementwise=passes * scores
     )
+
+
+def flex_attention(query: Shape, value: Shape, per_score: Cost) -> Cost:
+    """`attention` without a mask, and what a function does to each score: ``per_score``.
+
+    A mask is a selection. Blocks of scores that a mask leaves out are charged, as PyTorch does.
+    Source: arXiv:2412.05496, sec. 3.
+    """
+    rows, (*_, keys, width) = numel(query[:-1]), value
+    return attention(rows, keys, query[-1] + width, None) + per_score * (rows * keys)
 
 
 @formula(aten.scaled_dot_product_attention.default)
@@ -47,6 +57,7 @@ def scaled_dot_product_attention(
 
 @formula(
     aten._scaled_dot_product_attention_math.default,
+    aten._scaled_dot_product_attention_math_for_mps.default,
     aten._scaled_dot_product_flash_attention_for_cpu.default,
 )
 def attention_with_mask(
@@ -86,7 +97,43 @@ def flash_attention(
     return scaled_dot_product_attention(query, value, None, dropout_p, out=out[0])
 
 
-@formula(aten._flash_attention_forward.default)
+@formula(*existing("aten._scaled_dot_product_flash_attention.quantized"))
+def quantised_flash_attention(
+    query: Shape,
+    value: Shape,
+    q_descale: Shape | None,
+    k_descale: Shape | None,
+    v_descale: Shape | None,
+    dropout_p: float,
+    *,
+    out: tuple[Shape, ...],
+) -> Cost:
+    """`flash_attention` of queries, keys and values by a scale for each head: `descaled`."""
+    cost = flash_attention(query, value, dropout_p, out=out)
+    scores = numel(query[:-1]) * value[-2]
+    return cost + descaled(scores, numel(out[0]), q_descale, k_descale, v_descale)
+
+
+def descaled(
+    scores: Dim,
+    results: Dim,
+    q_descale: Shape | None,
+    k_descale: Shape | None,
+    v_descale: Shape | None,
+) -> Cost:
+    """A product of every score for the scales of queries and of keys, of every result for values'.
+
+    A scale belongs to a head, and so comes out of the products of matrices.
+    """
+    of_scores = (q_descale is not None) + (k_descale is not None)
+    of_results = v_descale is not None
+    return Cost(elementwise=of_scores * scores + int(of_results) * results)
+
+
+@formula(
+    aten._flash_attention_forward.default,
+    *existing("aten._flash_attention_forward_no_dropout_inplace.default"),
+)
 def flash_attention_forward(
     query: Shape, key: Shape, value: Shape, cum_seq_q: Shape | None, dropout_p: float
 ) -> Cost | None:
@@ -97,6 +144,46 @@ def flash_attention_forward(
     if cum_seq_q is not None:
         return None
     return attention(numel(query[:-1]), key[1], query[-1] + value[-1], None, dropout_p)
+
+
+@formula(*existing("aten._flash_attention_forward.quantized"))
+def quantised_flash_attention_forward(
+    query: Shape,
+    key: Shape,
+    value: Shape,
+    cum_seq_q: Shape | None,
+    q_descale: Shape | None,
+    k_descale: Shape | None,
+    v_descale: Shape | None,
+    dropout_p: float,
+) -> Cost | None:
+    """`flash_attention_forward`, `descaled`."""
+    cost = flash_attention_forward(query, key, value, cum_seq_q, dropout_p)
+    rows = numel(query[:-1])
+    scales = descaled(rows * key[1], rows * value[-1], q_descale, k_descale, v_descale)
+    return None if cost is None else cost + scales
+
+
+@formula(aten._cudnn_attention_forward.default)
+def cudnn_attention_forward(
+    query: Shape,
+    value: Shape,
+    attn_bias: Shape | None,
+    cum_seq_q: Shape | None,
+    dropout_p: float,
+    *,
+    out: tuple[Shape, ...],
+) -> Cost | None:
+    """`scaled_dot_product_attention`, (B, heads, L, E). Not known for packed sequences."""
+    if cum_seq_q is not None:
+        return None
+    return scaled_dot_product_attention(query, value, attn_bias, dropout_p, out=out[0])
+
+
+@formula(aten._triton_scaled_dot_attention.default)
+def triton_attention(q: Shape, v: Shape, dropout_p: float, *, out: Shape) -> Cost:
+    """`scaled_dot_product_attention` without a mask."""
+    return scaled_dot_product_attention(q, v, None, dropout_p, out=out)
 
 
 @formula(aten._efficient_attention_forward.default)
@@ -142,6 +229,14 @@ def native_multi_head_attention(
     averaged = need_weights and average_attn_weights
     scores = batch * num_head * length * keys if averaged else 0
     return multi_head_attention(query, keys, num_head, mask) + Cost(elementwise=scores)
+
+
+@formula(aten._triton_multi_head_attention.default)
+def triton_multi_head_attention(
+    query: Shape, key: Shape, num_head: int, mask: Shape | None
+) -> Cost:
+    """`multi_head_attention`."""
+    return multi_head_attention(query, key[1], num_head, mask)
 
 
 @formula(aten._transformer_encoder_layer_fwd.default)

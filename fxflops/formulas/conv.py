@@ -6,7 +6,7 @@ import torch
 
 from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
-from fxflops.registry import formula
+from fxflops.registry import existing, formula
 from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
@@ -32,7 +32,12 @@ aten = torch.ops.aten
     aten.cudnn_convolution.default,
     aten.cudnn_convolution_relu.default,
     aten.miopen_convolution.default,
+    aten.miopen_convolution_relu.default,
+    aten.miopen_convolution_add_relu.default,
     aten.miopen_depthwise_convolution.default,
+    aten.cudnn_convolution_add_relu.default,
+    aten._convolution_mode.default,
+    *existing("aten._mps_convolution.default"),
     counter="contraction",
 )
 def conv(weight: Shape, *, out: Shape) -> Dim:
@@ -65,6 +70,7 @@ def conv_transpose(input: Shape, weight: Shape) -> Dim:
     aten.slow_conv_transpose3d.default,
     aten.cudnn_convolution_transpose.default,
     aten.miopen_convolution_transpose.default,
+    *existing("aten._mps_convolution_transpose.default"),
     counter="contraction",
 )
 def kernel_of_conv_transpose(self: Shape, weight: Shape) -> Dim:
@@ -107,7 +113,10 @@ def convolution(input: Shape, weight: Shape, transposed: bool, *, out: Shape) ->
     aten.mkldnn_convolution.default,
     aten.cudnn_convolution_relu.default,
     aten.miopen_convolution.default,
+    aten.miopen_convolution_relu.default,
     aten.miopen_depthwise_convolution.default,
+    aten._convolution_mode.default,
+    *existing("aten._mps_convolution.default"),
     aten.conv_transpose1d.default,
     aten.conv_transpose2d.input,
     aten.conv_transpose3d.input,
@@ -121,7 +130,24 @@ def bias_of_conv(bias: Shape | None, *, out: Shape) -> Dim:
     return 0 if bias is None else numel(out)
 
 
-@formula(aten.cudnn_convolution_relu.default, counter="comparison")
+@formula(
+    aten.cudnn_convolution_add_relu.default,
+    aten.miopen_convolution_add_relu.default,
+    counter="elementwise",
+)
+def bias_and_sum_of_conv(bias: Shape | None, alpha: float | None, *, out: Shape) -> Dim:
+    """`bias_of_conv`, the sum with ``alpha * z``, a product for an alpha other than 1  [FLOP]."""
+    scaled = alpha not in (None, 1)
+    return bias_of_conv(bias, out=out) + (1 + scaled) * numel(out)
+
+
+@formula(
+    aten.cudnn_convolution_relu.default,
+    aten.cudnn_convolution_add_relu.default,
+    aten.miopen_convolution_relu.default,
+    aten.miopen_convolution_add_relu.default,
+    counter="comparison",
+)
 def relu_of_conv(*, out: Shape) -> Dim:
     """One comparison with 0 per output."""
     return numel(out)

@@ -63,17 +63,53 @@ def einsum(equation: str, tensors: tuple[Shape, ...], path: tuple[int, ...] | No
     Sums beforehand and products element by element are elementwise; a diagonal is a view.
     """
     labelled, result = parse(equation, tensors)
+    return contracted(labelled, result, path)
+
+
+def contracted(
+    labelled: list[Operand],
+    result: set[str],
+    path: tuple[int, ...] | None,
+    of_sum: int = 1,
+    of_product: int = 1,
+) -> Cost:
+    """The operands as one with the labels of ``result``, two at a time.
+
+    ``of_sum`` and ``of_product`` are the FLOPs of one, outside of contractions.
+    """
     operands, cost = [], Cost.zero()
     for i, operand in enumerate(labelled):
         others = [other for j, other in enumerate(labelled) if j != i]
         kept, sums = summed(operand, result.union(*others))
         operands.append(kept)
-        cost = cost + Cost(elementwise=sums)
+        cost = cost + Cost(elementwise=of_sum * sums)
     for step in range(len(operands) - 1):
         i, j = sorted(path[2 * step : 2 * step + 2]) if path else (0, 1)
         b, a = operands.pop(j), operands.pop(i)
         joined, of_pair = product(a, b, result.union(*operands))
         # PyTorch appends the product where a path is given, and goes on with it otherwise.
         operands.insert(len(operands) if path else 0, joined)
-        cost = cost + of_pair
+        cost = cost + of_pair._replace(elementwise=of_product * of_pair.elementwise)
     return cost
+
+
+@formula(aten._trilinear.default)
+def trilinear(
+    i1: Shape,
+    i2: Shape,
+    i3: Shape,
+    expand1: tuple[int, ...],
+    expand2: tuple[int, ...],
+    expand3: tuple[int, ...],
+    sumdim: tuple[int, ...],
+) -> Cost:
+    """The sum of i1 * i2 * i3 over ``sumdim``: `einsum` from the left, the axes being the labels.
+
+    An operand lacks the axes that it is expanded along.
+    """
+    operands = []
+    for shape, absent in ((i1, expand1), (i2, expand2), (i3, expand3)):
+        axes = [axis for axis in range(len(shape) + len(absent)) if axis not in absent]
+        operands.append({str(a): size for a, size in zip(axes, shape, strict=True) if size != 1})
+    rank = len(i1) + len(expand1)
+    return contracted(operands, {str(a) for a in range(rank) if a not in sumdim}, None)

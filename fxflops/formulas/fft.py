@@ -110,6 +110,8 @@ def fft_r2c(self: Shape, dim: tuple[int, ...], onesided: bool, *, out: Shape) ->
 @formula(
     aten.fft_rfft2.default,
     aten.fft_rfftn.default,
+    aten.fft_ihfft2.default,
+    aten.fft_ihfftn.default,
     counter="elementwise",
     numbers="complex",
 )
@@ -125,6 +127,8 @@ def rfftn(self: Shape, s: Shape | None, dim: tuple[int, ...] | None, *, out: Sha
 @formula(
     aten.fft_irfft2.default,
     aten.fft_irfftn.default,
+    aten.fft_hfft2.default,
+    aten.fft_hfftn.default,
     counter="elementwise",
     numbers="complex",
 )
@@ -149,3 +153,18 @@ def stft(n_fft: int, window: Shape | None, *, out: Shape) -> Dim:
     signals = numel(out[:-2])
     windowed = 0 if window is None else signals * frames * n_fft
     return windowed + real_transform(signals * frames * n_fft, n_fft)
+
+
+@formula(aten.istft.default, counter="elementwise", numbers="complex")
+def istft(self: Shape, n_fft: int, window: Shape | None, *, out: Shape) -> Dim:
+    """2.5 N log2 N per frame of N real samples, which add up where frames overlap: N  [FLOP].
+
+    With a window N products more. The sum is divided by the squares of the windows, added up: N
+    squares, N per frame, and a quotient per result. Source: Griffin and Lim, IEEE ASSP-32(2), 1984,
+    eq. 6.
+    """
+    frames = self[-1]
+    samples = numel(self[:-2]) * frames * n_fft
+    windowed = 0 if window is None else samples + n_fft
+    overlapped = samples + frames * n_fft
+    return real_transform(samples, n_fft) + windowed + overlapped + numel(out)

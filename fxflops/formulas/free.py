@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fxflops.registry import free
+from fxflops.registry import existing, free
 
 aten = torch.ops.aten
 
@@ -123,6 +123,8 @@ free(
     aten.native_channel_shuffle.default,
     aten.pad.default,
     aten.permute_copy.default,
+    aten._pack_padded_sequence.default,
+    aten._pad_packed_sequence.default,
     aten.pixel_shuffle.default,
     aten.pixel_unshuffle.default,
     aten.repeat.default,
@@ -146,9 +148,38 @@ free(
     aten.unbind_copy.int,
     aten.unfold_copy.default,
     aten.unsqueeze_copy.default,
+    aten.view_as_complex_copy.default,
+    aten.view_as_real_copy.default,
     aten.view_copy.default,
     aten.view_copy.dtype,
     aten.zero.default,
+)
+
+free(
+    "packing of weights, a copy",
+    *existing(
+        "aten._convert_weight_to_int4pack.default",
+        "aten._convert_weight_to_int4pack_for_cpu.default",
+        "aten._dyn_quant_pack_4bit_weight.default",
+        "aten.mkldnn_reorder_conv2d_weight.default",
+        "aten.mkldnn_reorder_conv3d_weight.default",
+        "aten._cudnn_rnn_flatten_weight.default",
+        "mkldnn._reorder_linear_weight.default",
+        "mkldnn._reorder_convolution_weight.default",
+        "mkldnn._reorder_convolution_transpose_weight.default",
+        "mkldnn._reorder_mkldnn_rnn_layer_weight.default",
+        "onednn.linear_prepack_fp16.default",
+        "onednn.qlinear_prepack.default",
+        "onednn.qconv_prepack.default",
+        "quantized.linear_prepack.default",
+        "quantized.linear_prepack_fp16.default",
+        "quantized.conv1d_prepack.default",
+        "quantized.conv2d_prepack.default",
+        "quantized.conv3d_prepack.default",
+        "quantized.conv_transpose1d_prepack.default",
+        "quantized.conv_transpose2d_prepack.default",
+        "quantized.conv_transpose3d_prepack.default",
+    ),
 )
 
 free(
@@ -247,7 +278,6 @@ free(
     aten.fix.default,
     aten.floor.default,
     aten.round.default,
-    aten.special_round.default,
     aten.trunc.default,
 )
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
-from fxflops.cost import Cost
+from fxflops.cost import Cost, total
 from fxflops.dims import Shape, broadcast, lines, numel
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP
+from fxflops.formulas.reduce import pairwise_distance
 from fxflops.formulas.softmax import log_softmax
-from fxflops.registry import formula
+from fxflops.registry import existing, formula
 from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
@@ -154,3 +155,170 @@ def cross_entropy_loss(
         picked = negative_log_likelihood(count, weight, reduction)
     smoothed = count * (length - 1 + 3) if label_smoothing > 0 else 0
     return cost + picked + Cost(elementwise=smoothed)
+
+
+@formula(aten.hinge_embedding_loss.default)
+def hinge_embedding_loss(self: Shape, target: Shape, reduction: int) -> Cost:
+    """Per element x where t = 1, max(0, margin - x) where t = -1: n, the dearer  [FLOP]."""
+    return of_pairs(self, target, FLOP + COMPARISON, reduction)
+
+
+@formula(aten.cosine_embedding_loss.default)
+def cosine_embedding_loss(input1: Shape, input2: Shape, reduction: int) -> Cost:
+    """1 - cos where t = 1, max(0, cos - margin) where t = -1, of M pairs of lines of S.
+
+    cos = (x . y) / sqrt((x . x + eps) (y . y + eps)): M(6S + 1)  [FLOP], M square roots; and M, the
+    dearer, with a comparison each.
+    """
+    count, length = lines(broadcast(input1, input2), -1)
+    per_pair = Cost(elementwise=6 * length + 1, transcendental=1) + FLOP + COMPARISON
+    return per_pair * count + reduced(count, reduction)
+
+
+@formula(aten.triplet_margin_loss.default)
+def triplet_margin_loss(
+    anchor: Shape, positive: Shape, negative: Shape, p: float, swap: bool, reduction: int
+) -> Cost:
+    """max(0, |a - p| - |a - n| + margin), by `pairwise_distance`: 2M  [FLOP].
+
+    With ``swap`` the smaller of |a - n| and |p - n|.
+    """
+    cost = pairwise_distance(anchor, positive, p) + pairwise_distance(anchor, negative, p)
+    count, _ = lines(broadcast(anchor, positive, negative), -1)
+    if swap:
+        cost = cost + pairwise_distance(positive, negative, p) + COMPARISON * count
+    return cost + (FLOP * 2 + COMPARISON) * count + reduced(count, reduction)
+
+
+@formula(aten.multi_margin_loss.default)
+def multi_margin_loss(self: Shape, p: int, weight: Shape | None, reduction: int) -> Cost:
+    """The mean over the C classes, of which the target y gives 0, of max(0, margin - x_y + x_i)^p.
+
+    N(C - 1) pairs of 2, and 1 for the square with p = 2, and 1 with weights; the mean: N(C - 1)
+    [FLOP].
+    """
+    samples, classes = lines(self, -1)
+    per_pair = FLOP * (2 + (p == 2) + (weight is not None)) + COMPARISON
+    mean = Cost(elementwise=samples * (classes - 1))
+    return per_pair * (samples * (classes - 1)) + mean + reduced(samples, reduction)
+
+
+HALF = "half of the classes are labels"
+
+
+def multilabel_margin(scores: Shape, reduction: int) -> Cost:
+    """The mean over the C classes of max(0, 1 - (x_j - x_i)), j a label and i none.
+
+    How many labels a sample has is data: the worst case, half of the classes, is charged. A pair is
+    2, their mean as many as there are pairs  [FLOP].
+    """
+    samples, classes = lines(scores, -1)
+    labels = classes // 2
+    pairs = samples * labels * (classes - labels)
+    return (FLOP * 3 + COMPARISON) * pairs + reduced(samples, reduction)
+
+
+@formula(aten.multilabel_margin_loss.default, worst_case=HALF)
+def multilabel_margin_loss(self: Shape, reduction: int) -> Cost:
+    """`multilabel_margin`."""
+    return multilabel_margin(self, reduction)
+
+
+@formula(aten.multilabel_margin_loss_forward.default, worst_case=HALF)
+def multilabel_margin_loss_forward(self: Shape, reduction: int) -> Cost:
+    """`multilabel_margin`; which classes are labels is a second result."""
+    return multilabel_margin(self, reduction)
+
+
+DIFFERENT = "no label follows on itself"
+LONGEST = "all sequences are the longest, and no label follows on itself"
+
+
+def log_sum_exp(terms: int) -> Cost:
+    """(max x) + log(sum(exp(x - max x))) of k terms: 2k FLOP, k + 1 calls, k - 1 comparisons."""
+    return FLOP * (2 * terms) + CALL * (terms + 1) + COMPARISON * (terms - 1)
+
+
+def ctc(items: Dim, steps: Dim, labels: Dim) -> Cost:
+    """The likelihoods of ``items`` sequences over ``steps`` steps together, but for the first ones.
+
+    ``labels`` are the labels of each sequence times its steps, summed. A sequence of S labels has
+    2S + 1 states. The first comes from itself; blanks, and the first label, from two states; the
+    other S - 1 labels from three, the worst case, in which no label follows on itself. Every state
+    adds its log-probability. At the end the last two states are added. Source: Graves et al., ICML
+    2006, eq. 5-8, in logarithms.
+    """
+    two, three = log_sum_exp(2) + FLOP, log_sum_exp(3) + FLOP
+    return (two + three) * labels + (FLOP + two - three) * steps + log_sum_exp(2) * items
+
+
+def ctc_of_known(input_lengths: tuple[int, ...], target_lengths: tuple[int, ...]) -> Cost:
+    """`ctc` of sequences whose lengths are numbers; without labels the first state is alone."""
+    pairs = zip(input_lengths, target_lengths, strict=True)
+    return total(ctc(1, t - 1, (t - 1) * s) if s else FLOP * (t - 1) for t, s in pairs)
+
+
+def ctc_of_data(log_probs: Shape, targets: Shape) -> Cost:
+    """`ctc` of sequences whose lengths are data: the worst case, in which all are the longest.
+
+    ``log_probs`` is (T, N, C) or (T, C); ``targets`` is (N, S), or all labels one after another.
+    """
+    steps, items = log_probs[0] - 1, sequences(log_probs)
+    labels = numel(targets) if len(targets) == 1 else items * targets[-1]
+    return ctc(items, items * steps, labels * steps)
+
+
+def sequences(log_probs: Shape) -> Dim:
+    """(T, N, C) are N, (T, C) is one."""
+    return numel(log_probs[1:-1])
+
+
+def ctc_reduced(items: Dim, reduction: int, zero_infinity: bool) -> Cost:
+    """`reduced`, for a mean by the number of labels first; infinity is found by a comparison."""
+    by_labels = Cost(elementwise=items if reduction == MEAN else 0)
+    found = COMPARISON * items if zero_infinity else Cost.zero()
+    return reduced(items, reduction) + by_labels + found
+
+
+@formula(aten.ctc_loss.IntList, worst_case=DIFFERENT)
+def ctc_loss(
+    log_probs: Shape,
+    input_lengths: tuple[int, ...],
+    target_lengths: tuple[int, ...],
+    reduction: int,
+    zero_infinity: bool,
+) -> Cost:
+    """`ctc_of_known`, `ctc_reduced`."""
+    items = sequences(log_probs)
+    return ctc_of_known(input_lengths, target_lengths) + ctc_reduced(
+        items, reduction, zero_infinity
+    )
+
+
+@formula(aten.ctc_loss.Tensor, worst_case=LONGEST)
+def ctc_loss_of_data(log_probs: Shape, targets: Shape, reduction: int, zero_infinity: bool) -> Cost:
+    """`ctc_of_data`, `ctc_reduced`."""
+    items = sequences(log_probs)
+    return ctc_of_data(log_probs, targets) + ctc_reduced(items, reduction, zero_infinity)
+
+
+@formula(
+    aten._ctc_loss.default,
+    aten._cudnn_ctc_loss.default,
+    *existing("aten.miopen_ctc_loss.default"),
+    worst_case=DIFFERENT,
+)
+def kernel_of_ctc_loss(input_lengths: tuple[int, ...], target_lengths: tuple[int, ...]) -> Cost:
+    """`ctc_of_known`; the forward variables are a second result."""
+    return ctc_of_known(input_lengths, target_lengths)
+
+
+@formula(
+    aten._ctc_loss.Tensor,
+    aten._cudnn_ctc_loss.Tensor,
+    *existing("aten.miopen_ctc_loss.Tensor"),
+    worst_case=LONGEST,
+)
+def kernel_of_ctc_loss_of_data(log_probs: Shape, targets: Shape) -> Cost:
+    """`ctc_of_data`."""
+    return ctc_of_data(log_probs, targets)

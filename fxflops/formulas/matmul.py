@@ -114,13 +114,6 @@ def vecdot(x: Shape, dim: int, *, out: Shape) -> Dim:
     return 2 * numel(out) * x[dim]
 
 
-@formula(aten._scaled_mm.default)
-def scaled_mm(self: Shape, bias: Shape | None, *, out: Shape) -> Cost:
-    """2 * M * N * K; each result times both scales, and the bias  [FLOP]."""
-    scaled = 2 if bias is None else 3
-    return Cost(contraction=2 * numel(out) * self[-1], elementwise=scaled * numel(out))
-
-
 @formula(aten._grouped_mm.default)
 def grouped_mm(self: Shape, mat2: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """One product per group; whichever axis the groups divide, they are taken to fill it.

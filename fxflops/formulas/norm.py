@@ -117,6 +117,12 @@ def batch_norm_in_eval(input: Shape, weight: Shape | None, bias: Shape | None) -
     return apply_statistics(numel(input), input[1], weight, bias)
 
 
+@formula(aten.quantized_batch_norm.default)
+def quantized_batch_norm(input: Shape, weight: Shape | None, bias: Shape | None) -> Cost:
+    """`batch_norm_in_eval`, a times the ratio of the scales, b over the result's: 2C  [FLOP]."""
+    return batch_norm_in_eval(input, weight, bias) + Cost(elementwise=2 * input[1])
+
+
 @formula(
     aten._batch_norm_with_update.default,
     aten._batch_norm_with_update_functional.default,

@@ -76,6 +76,33 @@ def unique_consecutive(self: Shape, dim: int | None) -> Dim:
     return count * (length - 1)
 
 
+@formula(
+    aten.unique_dim.default,
+    counter="comparison",
+    worst_case="slices differ in their last elements alone",
+)
+def unique_slices(self: Shape, dim: int) -> Dim:
+    """Sort the S slices along ``dim``, then compare neighbours, element by element.
+
+    The worst case, in which no two slices differ before their last elements.
+    """
+    elements, slices = lines(self, dim)
+    return elements * (sorting(1, slices) + slices - 1)
+
+
+@formula(aten.unique_dim_consecutive.default, counter="comparison")
+def unique_consecutive_slices(self: Shape, dim: int) -> Dim:
+    """`unique_consecutive` along ``dim``."""
+    return unique_consecutive(self, dim)
+
+
+@formula(aten.mode.default, counter="comparison")
+def mode(self: Shape, dim: int) -> Dim:
+    """Sort each line of S, then compare neighbours: M(S * ceil(log2 S) + S - 1) comparisons."""
+    count, length = lines(self, dim)
+    return sorting(count, length) + count * (length - 1)
+
+
 @formula(aten.searchsorted.Tensor, aten.searchsorted.Scalar, counter="comparison")
 def searchsorted(sorted_sequence: Shape, *, out: Shape) -> Dim:
     """ceil(log2(S + 1)) comparisons per value: binary search in S boundaries."""

@@ -66,8 +66,6 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
     (FLOP, (aten.deg2rad.default, aten.rad2deg.default)),
     # x - trunc(x)
     (FLOP, (aten.frac.default,)),
-    # round(x * 10^k) / 10^k
-    (FLOP * 2, (aten.round.decimals,)),
     # x - y * floor(x / y)
     (FLOP * 3, (aten.remainder.Tensor, aten.remainder.Scalar, aten.remainder.Scalar_Tensor)),
     # x - y * trunc(x / y)
@@ -76,6 +74,8 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
     (FLOP * 3, (aten.lerp.Tensor, aten.lerp.Scalar)),
     # sqrt(x * x + y * y)
     (FLOP * 3 + CALL, (aten.hypot.default,)),
+    # x * 2^y
+    (FLOP + CALL, (aten.ldexp.Tensor,)),
     # log(exp(x) + exp(y))
     (FLOP + CALL * 3, (aten.logaddexp.default, aten.logaddexp2.default)),
     # x * log(y), x * log(1 + y)
@@ -104,6 +104,8 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
     (COMPARISON, (aten.ge.Tensor, aten.ge.Scalar)),
     (COMPARISON, (aten.greater_equal.Tensor, aten.greater_equal.Scalar)),
     (COMPARISON, (aten.heaviside.default,)),
+    # pi where x < 0, else 0
+    (COMPARISON, (aten.angle.default,)),
     # x != x, |x| == inf, x == inf, x == -inf
     (COMPARISON, (aten.isnan.default, aten.isinf.default)),
     (COMPARISON, (aten.isposinf.default, aten.isneginf.default)),
@@ -155,6 +157,18 @@ def add(alpha: float, *, out: Shape) -> Dim:
 def addcmul(value: float, *, out: Shape) -> Dim:
     """2n, or 3n with a ``value`` other than 1: x + value * y * z, x + value * y / z  [FLOP]."""
     return (2 if value == 1 else 3) * numel(out)
+
+
+@formula(aten.round.decimals, aten.special_round.default, counter="elementwise")
+def rounded(decimals: int, *, out: Shape) -> Dim:
+    """round(x * 10^k) / 10^k: 2n; to a whole number, k = 0, it is a cast  [FLOP]."""
+    return 2 * numel(out) if decimals else 0
+
+
+@formula(aten._add_relu.Tensor, aten._add_relu.Scalar)
+def add_relu(alpha: float, *, out: Shape) -> Cost:
+    """`add`, and a comparison with 0."""
+    return Cost(elementwise=add(alpha, out=out), comparison=numel(out))
 
 
 @formula(aten.pow.Tensor_Scalar, aten.float_power.Tensor_Scalar)

@@ -75,7 +75,19 @@ def avg_pool(rank: int) -> Callable[..., Dim]:
     return count
 
 
-MAX_POOL = (aten.max_pool1d.default, aten.max_pool2d.default, aten.max_pool3d.default)
+MAX_POOL = (
+    (aten.max_pool1d.default, aten.quantized_max_pool1d.default),
+    (
+        aten.max_pool2d.default,
+        aten.mkldnn_max_pool2d.default,
+        aten.quantized_max_pool2d.default,
+    ),
+    (
+        aten.max_pool3d.default,
+        aten.mkldnn_max_pool3d.default,
+        aten.quantized_max_pool3d.default,
+    ),
+)
 MAX_POOL_WITH_INDICES = (
     (aten.max_pool1d_with_indices.default,),
     (aten.max_pool2d_with_indices.default, aten.fractional_max_pool2d.default),
@@ -84,7 +96,7 @@ MAX_POOL_WITH_INDICES = (
 AVG_POOL = (aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
 
 for _rank in (1, 2, 3):
-    formula(MAX_POOL[_rank - 1], counter="comparison")(max_pool(_rank))
+    formula(*MAX_POOL[_rank - 1], counter="comparison")(max_pool(_rank))
     formula(*MAX_POOL_WITH_INDICES[_rank - 1], counter="comparison")(max_pool_with_indices(_rank))
     formula(AVG_POOL[_rank - 1], counter="elementwise")(avg_pool(_rank))
 
@@ -95,6 +107,7 @@ for _rank in (1, 2, 3):
     aten.adaptive_avg_pool3d.default,
     aten._adaptive_avg_pool2d.default,
     aten._adaptive_avg_pool3d.default,
+    aten.mkldnn_adaptive_avg_pool2d.default,
 )
 def adaptive_avg_pool(self: Shape, output_size: Shape) -> Cost:
     """Per window of k elements k - 1 additions and one division  [FLOP]."""

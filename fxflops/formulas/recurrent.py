@@ -2,7 +2,7 @@
 
 Every gate is W x + b + U h + c, whose two products are the contraction. A layer's ``params`` hold
 for each layer and direction the weights and, with ``has_biases``, the biases; a step is one element
-of the batch at one time. Packed sequences, whose steps are data, are not known.
+of the batch at one time. Packed sequences have just the steps that are no padding.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 
 from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
-from fxflops.registry import formula
+from fxflops.registry import existing, formula
 from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
@@ -42,6 +42,7 @@ def layers(per_unit: Cost) -> Callable[..., Cost]:
 
     In training, dropout scales every layer's result but the last's.
     """
+    gates = GATES[per_unit]
 
     def count(
         input: Shape,
@@ -55,12 +56,11 @@ def layers(per_unit: Cost) -> Callable[..., Cost]:
         out: tuple[Shape, ...],
     ) -> Cost:
         steps = numel(input[:-1])
-        directions = 2 if bidirectional else 1
-        each = len(params) // (num_layers * directions)
+        each = len(params) // (num_layers * (2 if bidirectional else 1))
         cost = Cost.zero()
         for first in range(0, len(params), each):
             _, recurrent, *_ = own = params[first : first + each]
-            cost = cost + cell(steps, recurrent[0] // GATES[per_unit], per_unit, *own)
+            cost = cost + cell(steps, recurrent[0] // gates, per_unit, *own)
         if train and dropout > 0:
             cost = cost + Cost(elementwise=(num_layers - 1) * numel(out[0]))
         return cost
@@ -68,15 +68,81 @@ def layers(per_unit: Cost) -> Callable[..., Cost]:
     return count
 
 
+def packed(per_unit: Cost) -> Callable[..., Cost]:
+    """`layers` of a packed sequence: a row of ``data`` is a step."""
+    of_padded = layers(per_unit)
+
+    def count(
+        data: Shape,
+        params: tuple[Shape, ...],
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+        *,
+        out: tuple[Shape, ...],
+    ) -> Cost:
+        return of_padded(
+            data, params, has_biases, num_layers, dropout, train, bidirectional, out=out
+        )
+
+    return count
+
+
 GATES = {RNN_TANH: 1, RNN_RELU: 1, GRU: 3, LSTM: 4}
 
-for _operator, _per_unit in (
-    (aten.rnn_tanh.input, RNN_TANH),
-    (aten.rnn_relu.input, RNN_RELU),
-    (aten.gru.input, GRU),
-    (aten.lstm.input, LSTM),
+for _operators, _per_unit in (
+    ((aten.rnn_tanh.input,), RNN_TANH),
+    ((aten.rnn_relu.input,), RNN_RELU),
+    ((aten.gru.input,), GRU),
+    ((aten.lstm.input, *existing("aten._lstm_mps.default")), LSTM),
 ):
-    formula(_operator)(layers(_per_unit))
+    formula(*_operators)(layers(_per_unit))
+
+for _operator, _per_unit in (
+    (aten.rnn_tanh.data, RNN_TANH),
+    (aten.rnn_relu.data, RNN_RELU),
+    (aten.gru.data, GRU),
+    (aten.lstm.data, LSTM),
+):
+    formula(_operator)(packed(_per_unit))
+
+BY_MODE = (RNN_RELU, RNN_TANH, LSTM, GRU)
+"""The numbers by which kernels of cuDNN, MIOpen and oneDNN know the kinds."""
+
+
+@formula(aten._cudnn_rnn.default, aten.miopen_rnn.default)
+def kernel_of_layers(
+    input: Shape,
+    weight: tuple[Shape, ...],
+    mode: int,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    *,
+    out: tuple[Shape, ...],
+) -> Cost:
+    """`layers`, packed or not."""
+    of_kind = layers(BY_MODE[mode])
+    return of_kind(input, weight, True, num_layers, dropout, train, bidirectional, out=out)
+
+
+@formula(aten.mkldnn_rnn_layer.default)
+def kernel_of_layer(
+    input: Shape,
+    weight0: Shape,
+    weight1: Shape,
+    weight2: Shape,
+    weight3: Shape,
+    mode: int,
+    hidden_size: int,
+    has_biases: bool,
+) -> Cost:
+    """One layer in one direction, packed or not; the last two weights are the biases."""
+    biases = (weight2, weight3) if has_biases else ()
+    return cell(numel(input[:-1]), hidden_size, BY_MODE[mode], weight0, weight1, *biases)
 
 
 def single(per_unit: Cost) -> Callable[..., Cost]:
@@ -98,3 +164,21 @@ for _operator, _per_unit in (
     (aten.lstm_cell.default, LSTM),
 ):
     formula(_operator)(single(_per_unit))
+
+
+@formula(aten._thnn_fused_gru_cell.default)
+def fused_gru_cell(hx: Shape, input_bias: Shape | None, hidden_bias: Shape | None) -> Cost:
+    """What a step of a GRU has besides the products of the gates, which are given."""
+    return fused(hx, GRU, input_bias, hidden_bias)
+
+
+@formula(aten._thnn_fused_lstm_cell.default)
+def fused_lstm_cell(cx: Shape, input_bias: Shape | None, hidden_bias: Shape | None) -> Cost:
+    """What a step of an LSTM has besides the products of the gates, which are given."""
+    return fused(cx, LSTM, input_bias, hidden_bias)
+
+
+def fused(state: Shape, per_unit: Cost, *biases: Shape | None) -> Cost:
+    """The ``per_unit`` work of a state (B, units), and the biases of all gates."""
+    steps, hidden = state
+    return cell(steps, hidden, per_unit, *(bias for bias in biases if bias is not None))

@@ -12,7 +12,7 @@ import torch
 
 from fxflops.cost import Cost
 from fxflops.dims import Shape, broadcast, lines, numel
-from fxflops.registry import formula
+from fxflops.registry import existing, formula
 from fxflops.symbolic import Dim, minimum
 
 aten = torch.ops.aten
@@ -136,6 +136,14 @@ def vector_norm(self: Shape, ord: float, *, out: Shape) -> Cost:
     return p_norm(numel(self), numel(out), ord)
 
 
+@formula(*existing("aten.linalg__powsum.default"))
+def power_sum(self: Shape, ord: float, *, out: Shape) -> Cost:
+    """The sum of |x|^p: `p_norm` without the roots."""
+    cost = p_norm(numel(self), numel(out), ord)
+    rooted = ord not in (0, 1, float("inf"), float("-inf"))
+    return cost - Cost(transcendental=numel(out)) if rooted else cost
+
+
 @formula(
     aten.norm.Scalar,
     aten.norm.ScalarOpt_dim,
@@ -145,6 +153,12 @@ def vector_norm(self: Shape, ord: float, *, out: Shape) -> Cost:
 def norm(self: Shape, p: float | None, *, out: Shape) -> Cost:
     """`p_norm`; the Euclidean norm unless told otherwise."""
     return p_norm(numel(self), numel(out), 2 if p is None else p)
+
+
+@formula(aten.native_norm.default, aten.native_norm.ScalarOpt_dim_dtype)
+def native_norm(self: Shape, p: float | None, *, out: Shape) -> Cost:
+    """`norm`."""
+    return norm(self, p, out=out)
 
 
 @formula(aten.frobenius_norm.dim)
@@ -159,13 +173,56 @@ def matrix_norm(self: Shape, ord: str, *, out: Shape) -> Cost | None:
     return p_norm(numel(self), numel(out), 2) if ord == "fro" else None
 
 
+@formula(aten.linalg_matrix_norm.default)
+def matrix_norm_by_number(
+    self: Shape, ord: float, dim: tuple[int, int], *, out: Shape
+) -> Cost | None:
+    """1: the largest sum of a column, inf: of a row, -1 and -inf: the smallest.
+
+    Sums in - lines  [FLOP], lines - out comparisons; 2 and -2 need singular values: not known.
+    """
+    if abs(ord) == 2:
+        return None
+    compared = dim[1] if abs(ord) == 1 else dim[0]
+    lines_of_all = numel(out) * self[compared]
+    return Cost(elementwise=numel(self) - lines_of_all, comparison=lines_of_all - numel(out))
+
+
 @formula(aten.linalg_norm.default)
-def linalg_norm(self: Shape, ord: float | None, dim: Shape | None, *, out: Shape) -> Cost | None:
-    """`p_norm` of vectors, and of matrices by default; other matrix norms are not known."""
+def linalg_norm(
+    self: Shape, ord: float | None, dim: tuple[int, ...] | None, *, out: Shape
+) -> Cost | None:
+    """`p_norm` of vectors, and of matrices by default; otherwise `matrix_norm_by_number`."""
     if ord is None:
         return p_norm(numel(self), numel(out), 2)
-    of_vectors = len(self) == 1 if dim is None else len(dim) == 1
-    return p_norm(numel(self), numel(out), ord) if of_vectors else None
+    first, *more = range(len(self)) if dim is None else dim
+    if not more:
+        return p_norm(numel(self), numel(out), ord)
+    return matrix_norm_by_number(self, ord, (first, more[0]), out=out)
+
+
+@formula(aten.linalg_norm.ord_str)
+def linalg_norm_by_name(self: Shape, ord: str, *, out: Shape) -> Cost | None:
+    """`matrix_norm`."""
+    return matrix_norm(self, ord, out=out)
+
+
+@formula(aten.renorm.default, worst_case="every slice is too long")
+def renorm(self: Shape, p: float, dim: int) -> Cost:
+    """Slices along ``dim`` whose `p_norm` is above a bound are scaled down to it.
+
+    The worst case, in which all are: a comparison, a sum with 1e-7 and a quotient per slice, n
+    products  [FLOP].
+    """
+    slices = self[dim]
+    scaled = Cost(elementwise=2 * slices + numel(self), comparison=slices)
+    return p_norm(numel(self), slices, p) + scaled
+
+
+@formula(aten.embedding_renorm.default, worst_case="every row is another one, and too long")
+def embedding_renorm(self: Shape, indices: Shape, norm_type: float) -> Cost:
+    """`renorm` of the rows that are looked up; the worst case, in which no row is twice."""
+    return renorm((numel(indices), self[-1]), norm_type, 0)
 
 
 @formula(aten.cumsum.default, aten.cumprod.default, counter="elementwise")
@@ -179,6 +236,12 @@ def cumulate(self: Shape, dim: int) -> Dim:
 def running_extremum(self: Shape, dim: int) -> Dim:
     """M(S - 1) comparisons for M lines of S."""
     return cumulate(self, dim)
+
+
+@formula(aten._cummax_helper.default, aten._cummin_helper.default, counter="comparison")
+def kernel_of_running_extremum(self: Shape, dim: int) -> Dim:
+    """`running_extremum`."""
+    return running_extremum(self, dim)
 
 
 @formula(aten.dist.default)
@@ -196,7 +259,10 @@ def pairwise_distance(x1: Shape, x2: Shape, p: float) -> Cost:
     return Cost(elementwise=2 * elements) + p_norm(elements, count, p)
 
 
-@formula(aten.cdist.default, aten._cdist_forward.default)
+@formula(
+    aten.cdist.default,
+    aten._cdist_forward.default,
+)
 def cdist(x1: Shape, p: float, *, out: Shape) -> Cost:
     """The `p_norm` of the difference of every pair of rows of D: 3nD - n  [FLOP] for p = 2.
 
@@ -206,7 +272,13 @@ def cdist(x1: Shape, p: float, *, out: Shape) -> Cost:
     return Cost(elementwise=elements) + p_norm(elements, numel(out), p)
 
 
-@formula(aten.pdist.default)
+@formula(aten._euclidean_dist.default)
+def euclidean_dist(x1: Shape, *, out: Shape) -> Cost:
+    """`cdist` for p = 2."""
+    return cdist(x1, 2, out=out)
+
+
+@formula(aten.pdist.default, aten._pdist_forward.default)
 def pdist(self: Shape, p: float, *, out: Shape) -> Cost:
     """`cdist` of the rows with each other, each pair once."""
     return cdist(self, p, out=out)

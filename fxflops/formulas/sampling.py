@@ -40,7 +40,12 @@ def linear_weights(rank: int) -> int:
     return 2 * rank + (rank - 1) * neighbours
 
 
-@formula(aten.grid_sampler.default, aten.grid_sampler_2d.default, aten.grid_sampler_3d.default)
+@formula(
+    aten.grid_sampler.default,
+    aten.grid_sampler_2d.default,
+    aten.grid_sampler_3d.default,
+    aten._grid_sampler_2d_cpu_fallback.default,
+)
 def grid_sampler(input: Shape, grid: Shape, interpolation_mode: int, padding_mode: int) -> Cost:
     """Bilinear 16P + 7PC, trilinear 34P + 15PC  [FLOP] for P points and C channels.
 
@@ -103,7 +108,11 @@ for _operators, _count in (
     formula(*_operators, counter="elementwise")(_count)
 
 
-@formula(aten.affine_grid_generator.default, counter="contraction")
+@formula(
+    aten.affine_grid_generator.default,
+    aten.cudnn_affine_grid_generator.default,
+    counter="contraction",
+)
 def affine_grid(theta: Shape, *, out: Shape) -> Dim:
     """2 * prod(out) * (d + 1): each point (x, y, 1) times ``theta``, (N, d, d + 1)  [FLOP].
 

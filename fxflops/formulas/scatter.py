@@ -55,6 +55,7 @@ def index_reduce(self: Shape, source: Shape, reduce: str) -> Cost:
     aten.index_put.default,
     aten._unsafe_index_put.default,
     aten._index_put_impl_.default,
+    aten._index_put_impl.default,
     counter="elementwise",
 )
 def index_put(self: Shape, indices: tuple[Shape | None, ...], accumulate: bool) -> Dim:
@@ -67,6 +68,30 @@ def index_put(self: Shape, indices: tuple[Shape | None, ...], accumulate: bool) 
     whole = [n for n, index in zip(self, indices, strict=False) if index is None]
     positions = broadcast(*(index for index in indices if index is not None))
     return numel(positions) * numel(whole) * numel(self[len(indices) :])
+
+
+@formula(aten._unsafe_masked_index_put_accumulate.default, counter="elementwise")
+def masked_index_put(values: Shape) -> Dim:
+    """One addition per value: what the mask hides adds 0  [FLOP]."""
+    return numel(values)
+
+
+@formula(aten.put.default, counter="elementwise")
+def put(index: Shape, accumulate: bool) -> Dim:
+    """One addition per index where they accumulate  [FLOP]; else a scatter."""
+    return numel(index) if accumulate else 0
+
+
+@formula(aten.segment_reduce.default)
+def segment_reduce(data: Shape, reduce: str, initial: float | None, *, out: Shape) -> Cost:
+    """Operations: in - out, in where there is an ``initial`` value; a mean divides each result.
+
+    Segments are taken to have elements.
+    """
+    operations = numel(data) - (numel(out) if initial is None else 0)
+    if reduce in ("max", "min"):
+        return Cost(comparison=operations)
+    return Cost(elementwise=operations + (numel(out) if reduce == "mean" else 0))
 
 
 @formula(aten.col2im.default, counter="elementwise")

@@ -70,7 +70,7 @@ def logsumexp(self: Shape, *, out: Shape) -> Cost:
     )
 
 
-@formula(aten.logcumsumexp.default)
+@formula(aten.logcumsumexp.default, aten._logcumsumexp.default)
 def logcumsumexp(self: Shape, dim: int) -> Cost:
     """log(cumsum(exp(x))): M(S-1)  [FLOP], 2MS transcendental calls; the shift is left out."""
     count, length = lines(self, dim)

@@ -8,7 +8,7 @@ from fxflops.cost import Cost
 from fxflops.dims import Shape, numel
 from fxflops.formulas.order import sorting
 from fxflops.formulas.sampling import linear_weights, weighted_sum
-from fxflops.registry import formula
+from fxflops.registry import existing, formula
 from fxflops.symbolic import Dim
 
 vision = torch.ops.torchvision
@@ -78,7 +78,50 @@ def ps_roi_align(sampling_ratio: int, *, out: tuple[Shape, ...]) -> Cost | None:
     return roi_align(sampling_ratio, True, out=out[0])
 
 
-@formula(vision.nms.default)
+@formula(*existing("torchvision.qroi_align.default"))
+def quantised_roi_align(sampling_ratio: int, aligned: bool, *, out: Shape) -> Cost | None:
+    """`roi_align`; a result is scaled once more  [FLOP]."""
+    cost = roi_align(sampling_ratio, aligned, out=out)
+    return None if cost is None else cost + Cost(elementwise=numel(out))
+
+
+def covered(input: Shape, out: Shape) -> tuple[Cost, Dim]:
+    """The bins of regions whose size is data, and their elements: the worst case.
+
+    In it a region has the image's size, and neighbouring bins share a row or a column. A region:
+    four scales, two bin sizes; rows and columns of bins begin and end at a product each  [FLOP].
+    """
+    regions, channels, bins_down, bins_across = out
+    height, width = input[-2:]
+    elements = regions * channels * (height + bins_down - 1) * (width + bins_across - 1)
+    return Cost(elementwise=regions * (6 + 2 * (bins_down + bins_across))), elements
+
+
+@formula(vision.roi_pool.default, worst_case="every region is as large as the image")
+def roi_pool(input: Shape, *, out: tuple[Shape, ...]) -> Cost:
+    """The largest element of each of K * C bins: k - 1 comparisons for k elements, `covered`.
+
+    Source: arXiv:1504.08083, sec. 2.1.
+    """
+    bins, elements = covered(input, out[0])
+    return bins + Cost(comparison=elements - numel(out[0]))
+
+
+@formula(vision.ps_roi_pool.default, worst_case="every region is as large as the image")
+def ps_roi_pool(input: Shape, *, out: tuple[Shape, ...]) -> Cost:
+    """The mean of each of K * C bins, of channels of its own: k FLOPs for k elements, `covered`.
+
+    Source: arXiv:1605.06409, eq. 1.
+    """
+    bins, elements = covered(input, out[0])
+    return bins + Cost(elementwise=elements)
+
+
+@formula(
+    vision.nms.default,
+    *existing("torchvision.qnms.default"),
+    worst_case="no box suppresses another",
+)
 def nms(dets: Shape) -> Cost:
     """The worst case, in which no box suppresses another: all N(N - 1)/2 pairs.
 

@@ -5,6 +5,7 @@ torchvision:resnet50        a model of torchvision
 timm:vit_tiny_patch16_224   a model of timm
 hf:ViTModel                 a class of transformers with its default configuration
 hf:config.json              the architecture that a configuration of transformers names
+model.pt2                   a program that torch.export.save has written
 package.module:callable     what the callable returns, or the module that it is
 
 Nothing is downloaded: weights are as initialised, or empty.
@@ -22,13 +23,18 @@ LIBRARIES = ("torchvision", "timm", "hf")
 """Packages whose models have names of their own, ``torchvision:resnet50``: a file for each."""
 
 CONFIG = ".json"
+PROGRAM = ".pt2"
 
 
-def find(name: str) -> NamedModel:
-    """The model of this name.
+def find(name: str, *, trust: bool = False) -> NamedModel:
+    """The model of this name. ``trust`` lets a saved program execute what is in its file.
 
     Raises ModelError, with the closest names, where there is none.
     """
+    if name.endswith(PROGRAM):
+        from fxflops.models import pt2
+
+        return pt2.find(name, trust=trust)
     library, colon, rest = name.partition(":")
     if library in LIBRARIES and colon:
         in_library: NamedModel = import_module(f"{__name__}.{library}").find(rest)
@@ -50,4 +56,4 @@ def is_installed(name: str) -> bool:
 
 def is_file(name: str) -> bool:
     """Whether the name says a file, whose content is the model."""
-    return name.startswith("hf:") and name.endswith(CONFIG)
+    return name.endswith(PROGRAM) or (name.startswith("hf:") and name.endswith(CONFIG))

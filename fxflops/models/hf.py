@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,7 @@ def find(name: str) -> NamedModel:
     inputs, defaults, narrower = _inputs(model_class, config)
     return NamedModel(
         name=f"hf:{name}",
-        build=lambda: model_class(config),
+        build=lambda: _of_whole_sequences(model_class(config)),
         inputs=inputs,
         defaults=defaults,
         narrower=narrower,
@@ -99,6 +102,47 @@ def _without_weights(config: Any) -> Any:
     return config
 
 
+def _of_whole_sequences(model: Any) -> Any:
+    """``model`` itself, where a row of the input is one sequence, without padding.
+
+    The library looks for several sequences packed into one, for padding, and for masks that hide
+    something, in the values of tensors, which on meta have none.
+    """
+    from transformers import PreTrainedModel, masking_utils
+
+    answers: tuple[tuple[Any, str, Any], ...] = (
+        (masking_utils, "find_packed_sequence_indices", lambda position_ids: None),
+        (masking_utils, "fast_all", lambda padding_mask: True),
+        (PreTrainedModel, "warn_if_padding_and_no_attention_mask", lambda *_: None),
+    )
+    original = model.forward
+
+    @functools.wraps(original)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as stack:
+            for owner, name, answer in answers:
+                stack.enter_context(_replaced(owner, name, answer))
+            return original(*args, **kwargs)
+
+    model.forward = forward
+    return model
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """``owner`` with another value of an attribute that it may have."""
+    missing = object()
+    usual = vars(owner).get(name, missing)
+    if usual is missing:  # in another version
+        yield
+        return
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, usual)
+
+
 Proposal = tuple[InputSpec, dict[str, int], tuple[InputSpec, ...]]
 
 
@@ -146,11 +190,33 @@ def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tupl
     said = getattr(config, "image_size", None)
     usual = DETECTION_IMAGE if "Detection" in model else IMAGE
     height, width = images.pair(said or usual)
+    multiple = _multiple(config)
+    if multiple > 1:
+        height, width = (size // multiple * multiple for size in (height, width))
+        defaults |= {"N": 1, "H": height, "W": width}
+        return (
+            f"{name}: N {channels} H%{multiple} W%{multiple}",
+            f"{name}: N {channels} {height} {width}",
+        )
     defaults |= {"N": 1, "H": height, "W": width}
     narrower = images.narrower(height, width, name=name, channels=channels)
     if said:
         return tuple(map(str, narrower))
     return tuple(map(str, (images.free(height, width, name=name, channels=channels), *narrower)))
+
+
+def _multiple(config: Any) -> int:
+    """Of what height and width are multiples; 1 where nothing is known of it.
+
+    Patches may be in windows; the fourth level of a detector's features is a 64th of the image.
+    """
+    if getattr(config, "num_feature_levels", 0) == 4:
+        return 64
+    backbone = getattr(config, "backbone_config", None)
+    windows: int = getattr(backbone, "num_windows", 1)
+    windows = getattr(backbone, "num_windows_side", windows)
+    patch: int = getattr(backbone, "patch_size", 1)
+    return windows * patch if windows > 1 else 1
 
 
 def _features(config: Any, defaults: dict[str, int]) -> tuple[str, ...]:

@@ -15,11 +15,13 @@ from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.de
 
 from fxflops import formulas
 from fxflops.capture import Capture
-from fxflops.cost import Cost, Moment
+from fxflops.capture.flex import is_flex_attention
+from fxflops.cost import Cost, Moment, total
 from fxflops.dims import SizeReader, numel, shares_memory
 from fxflops.errors import UnsizedError
+from fxflops.formulas.attention import flex_attention
 from fxflops.records import NodeCost
-from fxflops.registry import cost_of, has_formula, reason_free, torch_cost_of
+from fxflops.registry import QUANTISED, cost_of, has_formula, reason_free, torch_cost_of
 from fxflops.symbolic import Dim
 
 INTEGER_WORK = "integer and boolean work"
@@ -66,13 +68,16 @@ def _node_cost(
         tensors = [*_tensors(list(arguments.values())), *_tensors(result)]
         is_complex = any(tensor.is_complex() for tensor in tensors)
         reason = reason_free(op, is_complex=is_complex)
-        if reason is None and tensors and not any(map(_is_real, tensors)):
+        of_integers = tensors and op not in QUANTISED and not any(map(_is_real, tensors))
+        if reason is None and of_integers:
             reason = INTEGER_WORK
         if reason is not None:
             counters = Cost.zero()
         else:
             shapes = (shaped(value, read) for value in arguments.values())
             counters, source, unknown = known(op, tuple(shapes), shaped(result, read), is_complex)
+    elif is_flex_attention(op) and "per_score" in node.meta:
+        counters, unknown = _flex_attention(node, read, known)
     return NodeCost(
         name=node.name,
         op=op,
@@ -113,6 +118,23 @@ def _parts(
     return (replace(whole, cost=first), replace(whole, cost=whole.cost - first, phase="weights"))
 
 
+def _flex_attention(
+    node: torch.fx.Node, read: SizeReader, known: Counters
+) -> tuple[Cost | None, str]:
+    """The counters of a call of flex attention, and why there are none, if so."""
+    of_score = [
+        _node_cost(n, (), read, known)
+        for n in node.meta["per_score"].nodes
+        if n.meta["kind"] == "operator" and n.target is not operator.getitem
+    ]
+    unknown = [f"{cost.op} of every score: {cost.unknown}" for cost in of_score if cost.unknown]
+    if unknown:
+        return None, unknown[0]
+    per_score = total(c.cost._replace(bytes_read=0, bytes_written=0) for c in of_score if c.cost)
+    query, _, value, *_ = shaped(_values(node.args), read)
+    return flex_attention(query, value, per_score), ""
+
+
 Known: TypeAlias = tuple[Cost | None, str, str]
 Counters: TypeAlias = Callable[[OpOverload, tuple[Any, ...], Any, bool], Known]
 
@@ -145,11 +167,17 @@ def bind(op: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict
 
 
 def shaped(value: Any, read: SizeReader) -> Any:
-    """``value`` with every tensor replaced by its shape and every size by its dim."""
+    """``value`` with every tensor replaced by its shape and every size by its dim.
+
+    A ratio of sizes, such as a scale factor, becomes something that equals nothing else: what it
+    did to the shapes is in them.
+    """
     if isinstance(value, Tensor):
         return tuple(read(size) for size in value.shape)
     if isinstance(value, torch.SymInt):
         return read(value)
+    if isinstance(value, torch.SymFloat):
+        return object()
     if isinstance(value, (list, tuple)):
         return tuple(shaped(item, read) for item in value)
     return value
@@ -169,7 +197,7 @@ def _tensors(value: Any) -> list[Tensor]:
 
 
 def _is_real(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
+    return tensor.is_floating_point() or tensor.is_complex() or tensor.is_quantized
 
 
 def _moved(node: torch.fx.Node, read: SizeReader) -> Cost:

@@ -10,13 +10,15 @@ from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.de
 from fxflops.capture import Capture
 from fxflops.passes.count import TORCH, bind
 from fxflops.records import NodeCost
-from fxflops.registry import family
+from fxflops.registry import WORST_CASE, family, functional
 
 MASKED = (
     "Causal and masked attention is charged in full, as PyTorch charges it: {calls} of the "
     "attention calls here."
 )
 
+
+WORST = "The worst case is charged where the data decide what is done: {ops}."
 
 TORCH_FORMULA = (
     "The contraction of {ops} is by the formula in torch.utils.flop_counter; nothing else of it is "
@@ -35,7 +37,13 @@ def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
         for node in capture.graph.nodes
         if isinstance(node.target, OpOverload) and family(node.target) == "attention"
     )
+    guessed = {
+        f"{node.op} ({WORST_CASE[functional(node.op)]})": None
+        for node in nodes
+        if isinstance(node.op, OpOverload) and functional(node.op) in WORST_CASE
+    }
     return (
+        *((WORST.format(ops=", ".join(guessed)),) if guessed else ()),
         *((MASKED.format(calls=masked),) if masked else ()),
         *((TORCH_FORMULA.format(ops=", ".join(theirs)),) if theirs else ()),
     )

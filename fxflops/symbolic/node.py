@@ -284,7 +284,7 @@ class IntNode(Node):
         self._known: dict[tuple[object, Node], Any] = {}
 
     def __repr__(self) -> str:
-        return repr(self.value)
+        return str(self.value)
 
     def _compute_hint(self) -> int:
         return int(evaluate(self.value, self.space.hints))
@@ -561,7 +561,7 @@ class FloatNode(Node):
             )
 
     def __repr__(self) -> str:
-        return f"{self.numerator!r} / {self.denominator!r}"
+        return f"({self.numerator}) / ({self.denominator})"
 
     def _compute_hint(self) -> float:
         hints = self.space.hints

@@ -16,7 +16,7 @@ because the answer depends on a size that is not known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from math import gcd
+from math import gcd, prod
 from typing import NamedTuple, Protocol, TypeAlias
 
 
@@ -154,6 +154,11 @@ class Polynomial:
     def __repr__(self) -> str:
         return f"Polynomial({self.key})"
 
+    def __str__(self) -> str:
+        """What a message shows: ``3*H + 1``, in the sizes themselves where they are not divided."""
+        terms = sorted(self.terms.items(), key=_degree_then_name)
+        return " + ".join(_shown(m, c) for m, c in terms).replace("+ -", "- ")
+
 
 Dim: TypeAlias = int | Polynomial
 """A size, or a count made of sizes: an integer that is known, or a polynomial."""
@@ -240,6 +245,23 @@ def _added(left: Mapping[Monomial, int], right: Mapping[Monomial, int]) -> dict[
     for monomial, coefficient in right.items():
         total[monomial] = total.get(monomial, 0) + coefficient
     return total
+
+
+def _shown(monomial: Monomial, coefficient: int) -> str:
+    multiples = prod(a.multiple**power for a, power in monomial if isinstance(a, Symbol))
+    whole = coefficient % multiples == 0
+    names = [
+        f"({atom.name}/{atom.multiple})"
+        if isinstance(atom, Symbol) and atom.multiple > 1 and not whole
+        else atom.key
+        for atom, _ in monomial
+    ]
+    powers = [f"**{power}" if power > 1 else "" for _, power in monomial]
+    number = coefficient // multiples if whole else coefficient
+    product = "*".join(map("".join, zip(names, powers, strict=True)))
+    if not product or abs(number) != 1:
+        return f"{number}*{product}" if product else str(number)
+    return product if number > 0 else f"-{product}"
 
 
 def _atom_key(item: tuple[Atom, int]) -> str:

@@ -202,4 +202,22 @@ CASES = (
         ),
         elementwise=2 * 30,
     ),
+    Case(
+        "random slopes, kept", aten.rrelu_with_noise.default, (X, X), elementwise=30, comparison=30
+    ),
+    Case(
+        "random slopes, kept, in a functional graph",
+        aten.rrelu_with_noise_functional.default,
+        (X, X),
+        out=(X, X),
+        elementwise=30,
+        comparison=30,
+    ),
+    Case(
+        "dropout that keeps 9 of 10",
+        aten._fused_dropout.default,
+        (X, 0.9),
+        out=(X, X),
+        elementwise=30,
+    ),
 )

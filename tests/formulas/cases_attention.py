@@ -1,5 +1,6 @@
 import torch
 
+from fxflops.registry import existing
 from tests.formulas.harness import Case, booleans
 
 aten = torch.ops.aten
@@ -216,5 +217,92 @@ CASES = (
         ((2, 5, 36), (36,), 3),
         out=((2, 3, 5, 4), (2, 3, 5, 4), (2, 3, 5, 4)),
         elementwise=3 * 120 + 120,
+    ),
+    Case(
+        "of a processor without a fused kernel",
+        aten._scaled_dot_product_attention_math_for_mps.default,
+        QKV,
+        out=(OUT, (2, 3, 5, 7)),
+        contraction=2 * A * (8 + 11),
+        elementwise=A + (A + A - ROWS + A),
+        transcendental=A,
+        comparison=A - ROWS,
+    ),
+    Case(
+        "of Triton",
+        aten._triton_scaled_dot_attention.default,
+        QKV,
+        out=OUT,
+        contraction=2 * A * (8 + 11),
+        elementwise=A + (A + A - ROWS + A),
+        transcendental=A,
+        comparison=A - ROWS,
+    ),
+    Case(
+        "of cuDNN, with a bias",
+        aten._cudnn_attention_forward.default,
+        (*QKV, (2, 3, 5, 7), None, None, 5, 7, False),
+        out=(OUT, *MORE),
+        contraction=2 * A * (8 + 11),
+        elementwise=A + A + (A + A - ROWS + A),
+        transcendental=A,
+        comparison=A - ROWS,
+    ),
+    # The products for the scales of queries and keys are per score, for values' per result.
+    *(
+        Case(
+            "quantised flash attention",
+            op,
+            (*((2, 3, 5, 8), (2, 3, 7, 8), (2, 3, 7, 8)), (2, 3), (2, 3), (2, 3)),
+            out=((2, 3, 5, 8), *MORE),
+            contraction=2 * A * (8 + 8),
+            elementwise=A + (A + A - ROWS + A) + 2 * A + ROWS * 8,
+            transcendental=A,
+            comparison=A - ROWS,
+        )
+        for op in existing("aten._scaled_dot_product_flash_attention.quantized")
+    ),
+    *(
+        Case(
+            "quantised flash attention, heads after the sequence, values not scaled",
+            op,
+            (
+                *((2, 5, 3, 8), (2, 7, 3, 8), (2, 7, 3, 8)),
+                *(None, None, 5, 7, 0.0, False, False, (2, 3), (2, 3), None),
+            ),
+            out=((2, 5, 3, 8), *MORE),
+            contraction=2 * A * (8 + 8),
+            elementwise=A + (A + A - ROWS + A) + 2 * A,
+            transcendental=A,
+            comparison=A - ROWS,
+        )
+        for op in existing("aten._flash_attention_forward.quantized")
+    ),
+    *(
+        Case(
+            "flash attention into a tensor",
+            op,
+            (
+                *((2, 5, 3, 8), (2, 5, 3, 8), (2, 7, 3, 8), (2, 7, 3, 8)),
+                *(None, None, 5, 7, 0.0, False, False),
+            ),
+            out=(2, 3, 5),
+            contraction=2 * A * (8 + 8),
+            elementwise=A + (A + A - ROWS + A),
+            transcendental=A,
+            comparison=A - ROWS,
+        )
+        for op in existing("aten._flash_attention_forward_no_dropout_inplace.default")
+    ),
+    # 2 sequences of 5 rows of 6, in 2 heads of 3: 2 * 2 * 5 * 5 scores in 20 rows; 4 projections.
+    Case(
+        "whole layer of Triton",
+        aten._triton_multi_head_attention.default,
+        (*[(2, 5, 6)] * 3, 6, 2, (18, 6), (18,), (6, 6), (6,)),
+        out=(2, 5, 6),
+        contraction=2 * 100 * (3 + 3) + 4 * 2 * 10 * 6 * 6,
+        elementwise=100 + (100 + 80 + 100) + 4 * 10 * 6,
+        transcendental=100,
+        comparison=80,
     ),
 )

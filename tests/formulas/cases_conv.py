@@ -1,5 +1,6 @@
 import torch
 
+from fxflops.registry import existing
 from tests.formulas.harness import Case
 
 aten = torch.ops.aten
@@ -283,5 +284,67 @@ CASES = (
         out=(13, 2, 7),
         contraction=2 * (13 * 2 * 7) * (5 * 3),
         elementwise=13 * 2 * 7,
+    ),
+    Case(
+        "same, of the autograd level",
+        aten._convolution_mode.default,
+        ((2, 3, 17, 19), (7, 3, 5, 4), (7,), [1, 1], "valid", [1, 1], 1),
+        contraction=2 * (2 * 7 * 13 * 16) * (3 * 5 * 4),
+        elementwise=2 * 7 * 13 * 16,
+    ),
+    Case(
+        "MIOpen with relu",
+        aten.miopen_convolution_relu.default,
+        ((2, 3, 17, 19), (7, 3, 5, 4), (7,), [1, 1], [0, 0], [1, 1], 1),
+        out=(2, 7, 13, 16),
+        contraction=2 * (2 * 7 * 13 * 16) * (3 * 5 * 4),
+        elementwise=2 * 7 * 13 * 16,
+        comparison=2 * 7 * 13 * 16,
+    ),
+    Case(
+        "with a sum and relu",
+        aten.cudnn_convolution_add_relu.default,
+        (
+            *((2, 3, 17, 19), (7, 3, 5, 4), (2, 7, 13, 16), None, (7,)),
+            *([1, 1], [0, 0], [1, 1], 1),
+        ),
+        out=(2, 7, 13, 16),
+        aliases=(aten.miopen_convolution_add_relu.default,),
+        contraction=2 * (2 * 7 * 13 * 16) * (3 * 5 * 4),
+        elementwise=2 * (2 * 7 * 13 * 16),
+        comparison=2 * 7 * 13 * 16,
+    ),
+    Case(
+        "with a scaled sum and relu, without a bias",
+        aten.cudnn_convolution_add_relu.default,
+        (
+            *((2, 3, 17, 19), (7, 3, 5, 4), (2, 7, 13, 16), 0.5, None),
+            *([1, 1], [0, 0], [1, 1], 1),
+        ),
+        out=(2, 7, 13, 16),
+        contraction=2 * (2 * 7 * 13 * 16) * (3 * 5 * 4),
+        elementwise=2 * (2 * 7 * 13 * 16),
+        comparison=2 * 7 * 13 * 16,
+    ),
+    *(
+        Case(
+            "of another processor",
+            op,
+            ((2, 3, 17, 19), (7, 3, 5, 4), (7,), [0, 0], [1, 1], [1, 1], 1),
+            out=(2, 7, 13, 16),
+            contraction=2 * (2 * 7 * 13 * 16) * (3 * 5 * 4),
+            elementwise=2 * 7 * 13 * 16,
+        )
+        for op in existing("aten._mps_convolution.default")
+    ),
+    *(
+        Case(
+            "of another processor, transposed",
+            op,
+            ((2, 3, 17, 19), (3, 7, 5, 4), [1, 1], [0, 0], [2, 2], [1, 1], 1),
+            out=(2, 7, 35, 38),
+            contraction=2 * (2 * 3 * 17 * 19) * (7 * 5 * 4),
+        )
+        for op in existing("aten._mps_convolution_transpose.default")
     ),
 )

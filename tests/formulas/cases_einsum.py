@@ -51,4 +51,12 @@ CASES = (
     Case("transposition", einsum, ("ij->ji", [(3, 7)])),
     Case("diagonal", einsum, ("ii->i", [(3, 3)])),
     Case("trace", einsum, ("ii", [(3, 3)]), elementwise=3 - 1),
+    # (2, 3) x (5, 3, 4) x (2, 4) to (2, 5), the axes of the whole being 2, 5, 3, 4.
+    Case(
+        "three factors from the left",
+        torch.ops.aten._trilinear.default,
+        ((2, 3), (5, 3, 4), (2, 4), [1, 3], [0], [1, 2], [2, 3]),
+        contraction=2 * 2 * 5 * 3 * 4 + 2 * 2 * 5 * 4,
+        torch=0,  # no formula
+    ),
 )

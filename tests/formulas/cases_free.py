@@ -2,9 +2,10 @@
 
 import torch
 
+from fxflops.registry import existing
 from tests.formulas.harness import Case, booleans, complexes, ints
 
-aten = torch.ops.aten
+aten, decomposed = torch.ops.aten, torch.ops.quantized_decomposed
 
 X, SQUARE, LINE = (2, 6, 5), (7, 7), (11,)
 VOLUME = (2, 4, 6, 8, 10)
@@ -15,6 +16,26 @@ def calls(*args, ops, device="meta", out=None, **kwargs):
     first, *others = ops
     return Case("free", first, args, kwargs, aliases=tuple(others), device=device, out=out)
 
+
+PACKING = existing(
+    *(
+        f"{namespace}.{name}.default"
+        for namespace, names in (
+            ("aten", ("_convert_weight_to_int4pack", "_convert_weight_to_int4pack_for_cpu")),
+            ("aten", ("_dyn_quant_pack_4bit_weight", "_cudnn_rnn_flatten_weight")),
+            ("aten", ("mkldnn_reorder_conv2d_weight", "mkldnn_reorder_conv3d_weight")),
+            ("mkldnn", ("_reorder_linear_weight", "_reorder_convolution_weight")),
+            ("mkldnn", ("_reorder_convolution_transpose_weight",)),
+            ("mkldnn", ("_reorder_mkldnn_rnn_layer_weight",)),
+            ("onednn", ("linear_prepack_fp16", "qlinear_prepack", "qconv_prepack")),
+            ("quantized", ("linear_prepack", "linear_prepack_fp16")),
+            ("quantized", ("conv1d_prepack", "conv2d_prepack", "conv3d_prepack")),
+            ("quantized", ("conv_transpose1d_prepack", "conv_transpose2d_prepack")),
+            ("quantized", ("conv_transpose3d_prepack",)),
+        )
+        for name in names
+    )
+)
 
 VIEWS = (
     calls(
@@ -255,7 +276,7 @@ OTHERS = (
         X,
         ops=(
             *(aten.ceil.default, aten.floor.default, aten.trunc.default, aten.fix.default),
-            *(aten.round.default, aten.special_round.default),
+            aten.round.default,
             *(aten.abs.default, aten.absolute.default, aten.signbit.default),
             *(aten.neg.default, aten.negative.default, aten.positive.default),
         ),
@@ -379,6 +400,17 @@ OTHERS = (
     calls(1.0, X, ops=(aten.normal.float_Tensor,)),
     calls(0.0, 1.0, [3, 5], ops=(aten.normal.float_float,)),
     calls([3, 5], ops=(aten.rand.default, aten.randn.default)),
+    # Packing, of weights and of sequences.
+    calls(ops=PACKING, out=()),
+    calls((5, 2, 3), ints(2), False, ops=(aten._pack_padded_sequence.default,), out=((7, 3), (5,))),
+    calls(
+        *((7, 3), ints(5), False, 0.0, 5),
+        ops=(aten._pad_packed_sequence.default,),
+        out=((5, 2, 3), (2,)),
+    ),
+    calls(complexes(3, 5), ops=(aten.view_as_real_copy.default,)),
+    calls((3, 5, 2), ops=(aten.view_as_complex_copy.default,)),
+    calls(X, torch.float16, ops=(decomposed.convert_element_type.no_fuse,)),
     calls([3, 5], generator=None, ops=(aten.rand.generator, aten.randn.generator)),
     calls(7, [3, 5], ops=(aten.randint.default,)),
     calls(7, [3, 5], generator=None, ops=(aten.randint.generator,)),

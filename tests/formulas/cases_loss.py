@@ -1,5 +1,6 @@
 import torch
 
+from fxflops.registry import existing
 from tests.formulas.harness import Case, ints
 
 aten = torch.ops.aten
@@ -149,5 +150,139 @@ CASES = (
         elementwise=42 + 15 + 12 + 3,
         transcendental=18,
         comparison=12,
+    ),
+    Case(
+        "max(0, margin - x)",
+        aten.hinge_embedding_loss.default,
+        (X, X),
+        elementwise=15 + 15,
+        comparison=15,
+    ),
+    # 3 pairs of lines of 5: three dot products of 9, two sums with eps, a product, a quotient; the
+    # difference to 1 or to the margin.
+    Case(
+        "1 - cos",
+        aten.cosine_embedding_loss.default,
+        (X, X, (3,)),
+        elementwise=3 * (3 * 9 + 4) + 3 + 3,
+        transcendental=3,
+        comparison=3,
+    ),
+    # Distances of 3 pairs: 15 differences, 15 sums with eps, 15 squares, 12 sums, 3 roots.
+    Case(
+        "max(0, |a - p| - |a - n| + margin)",
+        aten.triplet_margin_loss.default,
+        (X, X, X, 1.0, 2.0, 1e-6, False, SUM),
+        elementwise=2 * 57 + 2 * 3 + 2,
+        transcendental=2 * 3,
+        comparison=3,
+    ),
+    Case(
+        "the same, with |p - n| where it is smaller",
+        aten.triplet_margin_loss.default,
+        (X, X, X, 1.0, 2.0, 1e-6, True, NONE),
+        elementwise=3 * 57 + 2 * 3,
+        transcendental=3 * 3,
+        comparison=3 + 3,
+    ),
+    # 3 samples, each with 4 classes that are not the target.
+    Case(
+        "margins to the other classes",
+        aten.multi_margin_loss.default,
+        (X, ints(3)),
+        elementwise=12 * 2 + 12 + 3,
+        comparison=12,
+    ),
+    Case(
+        "squares of weighted margins to the other classes",
+        aten.multi_margin_loss.default,
+        (X, ints(3), 2, 1.0, (5,), SUM),
+        elementwise=12 * 4 + 12 + 2,
+        comparison=12,
+    ),
+    # 2 labels and 3 others: 6 pairs in each of 3 samples.
+    Case(
+        "margins between labels and others",
+        aten.multilabel_margin_loss.default,
+        (X, ints(3, 5)),
+        elementwise=18 * 2 + 18 + 3,
+        comparison=18,
+    ),
+    Case(
+        "margins between labels and others, in a decomposed graph",
+        aten.multilabel_margin_loss_forward.default,
+        (X, ints(3, 5), SUM),
+        elementwise=18 * 2 + 18 + 2,
+        comparison=18,
+    ),
+    # 2 sequences of 6 and 4 steps and of 3 and 2 labels among 5 classes; the first step is given.
+    # log(sum(exp)) of k terms and the log-probability: 2k + 1, k + 1 calls, k - 1 comparisons.
+    # States: one alone, labels + 1 from two, labels - 1 from three. At the end two are added.
+    Case(
+        "alignments",
+        aten.ctc_loss.IntList,
+        ((6, 2, 5), ints(2, 3), [6, 4], [3, 2]),
+        device="cpu",
+        elementwise=5 * (1 + 4 * 5 + 2 * 7) + 3 * (1 + 3 * 5 + 1 * 7) + 2 * 4 + 2 + 2,
+        transcendental=5 * (4 * 3 + 2 * 4) + 3 * (3 * 3 + 1 * 4) + 2 * 3,
+        comparison=5 * (4 + 2 * 2) + 3 * (3 + 2) + 2,
+    ),
+    Case(
+        "alignments of one sequence without labels: its blanks",
+        aten.ctc_loss.IntList,
+        ((6, 1, 5), ints(1, 3), [6], [0], 0, SUM, True),
+        device="cpu",
+        elementwise=5,
+        comparison=1,
+    ),
+    Case(
+        "alignments in a decomposed graph",
+        aten._ctc_loss.default,
+        ((6, 2, 5), ints(2, 3), [6, 4], [3, 2]),
+        out=((2,), (2, 6, 7)),
+        elementwise=5 * (1 + 4 * 5 + 2 * 7) + 3 * (1 + 3 * 5 + 1 * 7) + 2 * 4,
+        transcendental=5 * (4 * 3 + 2 * 4) + 3 * (3 * 3 + 1 * 4) + 2 * 3,
+        comparison=5 * (4 + 2 * 2) + 3 * (3 + 2) + 2,
+    ),
+    *(
+        Case(
+            "alignments by another library",
+            op,
+            ((6, 2, 5), ints(5), [6, 4], [3, 2], 0, True, False),
+            out=((2,), (2, 6, 7)),
+            elementwise=5 * (1 + 4 * 5 + 2 * 7) + 3 * (1 + 3 * 5 + 1 * 7) + 2 * 4,
+            transcendental=5 * (4 * 3 + 2 * 4) + 3 * (3 * 3 + 1 * 4) + 2 * 3,
+            comparison=5 * (4 + 2 * 2) + 3 * (3 + 2) + 2,
+        )
+        for op in existing("aten._cudnn_ctc_loss.default", "aten.miopen_ctc_loss.default")
+    ),
+    # Lengths that are data: 6 steps and 3 labels each.
+    Case(
+        "the longest alignments",
+        aten.ctc_loss.Tensor,
+        ((6, 2, 5), ints(2, 3), ints(2), ints(2)),
+        device="cpu",
+        out=(),
+        elementwise=2 * 5 * (1 + 4 * 5 + 2 * 7) + 2 * 4 + 2 + 2,
+        transcendental=2 * 5 * (4 * 3 + 2 * 4) + 2 * 3,
+        comparison=2 * 5 * (4 + 2 * 2) + 2,
+    ),
+    # 7 labels of 2 sequences one after the other: 9 states from two, 5 from three.
+    *(
+        Case(
+            "the longest alignments in a decomposed graph",
+            op,
+            ((6, 2, 5), ints(7), ints(2), ints(2), 0, *more),
+            out=((2,), (2, 6, 9)),
+            elementwise=5 * (2 + 9 * 5 + 5 * 7) + 2 * 4,
+            transcendental=5 * (9 * 3 + 5 * 4) + 2 * 3,
+            comparison=5 * (9 + 5 * 2) + 2,
+        )
+        for name, more in (
+            ("aten._ctc_loss.Tensor", ()),
+            ("aten._cudnn_ctc_loss.Tensor", (True, False)),
+            ("aten.miopen_ctc_loss.Tensor", (True, False)),
+        )
+        for op in existing(name)
     ),
 )

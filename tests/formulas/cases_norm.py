@@ -171,4 +171,12 @@ CASES = (
         elementwise=3 * 105,
         transcendental=3,
     ),
+    Case(
+        "batch norm of quantised numbers",
+        aten.quantized_batch_norm.default,
+        (IMAGE, (6,), (6,), *STATISTICS, 1e-5, 0.1, 3),
+        out=IMAGE,
+        elementwise=2 * PIXELS + (4 + 2) * 6,
+        transcendental=6,
+    ),
 )

@@ -128,4 +128,28 @@ CASES = (
         comparison=2 * 13 * 5,
     ),
     Case("how many are not zero", aten.count_nonzero.dim_IntList, (X, [1]), comparison=2 * 13 * 5),
+    # 7 slices of 3 elements: sorted by 7 * 3 comparisons, 6 between neighbours.
+    Case(
+        "different slices",
+        aten.unique_dim.default,
+        ((3, 7), 1),
+        device="cpu",
+        comparison=3 * (21 + 6),
+        unsized=True,
+    ),
+    Case(
+        "slices that differ from the one before",
+        aten.unique_dim_consecutive.default,
+        ((3, 7), 1),
+        device="cpu",
+        comparison=3 * 6,
+    ),
+    Case(
+        "the most frequent of 3 lines of 7",
+        aten.mode.default,
+        ((3, 7),),
+        out=((3,), (3,)),
+        comparison=3 * (21 + 6),
+        unsized=True,
+    ),
 )

@@ -309,4 +309,35 @@ CASES = (
     ),
     Case("differences", aten.diff.default, ((3, 7),), elementwise=3 * 6),
     Case("second differences", aten.diff.default, ((3, 7), 2), elementwise=3 * 6 + 3 * 5),
+    Case(
+        "to 2 decimals, by its other name",
+        aten.special_round.default,
+        (X,),
+        {"decimals": 2},
+        elementwise=2 * 30,
+    ),
+    Case("to a whole number", aten.special_round.default, (X,)),
+    Case("to 0 decimals", aten.round.decimals, (X,), {"decimals": 0}),
+    Case("x * 2^y", aten.ldexp.Tensor, PAIR, elementwise=30, transcendental=30),
+    Case("the angle of a real number: 0 or pi", aten.angle.default, (X,), comparison=30),
+    Case(
+        "max(x + y, 0)", aten._add_relu.Tensor, (X, X), device="cpu", elementwise=30, comparison=30
+    ),
+    Case(
+        "max(x + 3 y, 0)",
+        aten._add_relu.Tensor,
+        (X, X),
+        {"alpha": 3},
+        device="cpu",
+        elementwise=2 * 30,
+        comparison=30,
+    ),
+    Case(
+        "max(x + 3, 0)",
+        aten._add_relu.Scalar,
+        (X, 3),
+        out=X,
+        elementwise=30,
+        comparison=30,
+    ),
 )

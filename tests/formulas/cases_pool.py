@@ -94,4 +94,35 @@ CASES = (
         (VOLUME, [4, 6, 1]),
         comparison=2 * 3 * (14 * 18 * 17 - 4 * 6),
     ),
+    Case(
+        "max of quantised numbers, one axis",
+        aten.quantized_max_pool1d.default,
+        (LINE, [4], [2]),
+        out=(2, 3, 4),
+        comparison=(2 * 3 * 4) * (4 - 1),
+    ),
+    Case(
+        "max of oneDNN or of quantised numbers, two axes",
+        aten.mkldnn_max_pool2d.default,
+        (IMAGE, [4, 5], [2, 2], [1, 1]),
+        aliases=(aten.quantized_max_pool2d.default,),
+        out=(2, 3, 5, 6),
+        comparison=(2 * 3 * 5 * 6) * (4 * 5 - 1),
+    ),
+    Case(
+        "max of oneDNN or of quantised numbers, three axes",
+        aten.mkldnn_max_pool3d.default,
+        (VOLUME, [4, 5, 6], [1, 1, 1]),
+        aliases=(aten.quantized_max_pool3d.default,),
+        out=(2, 3, 8, 9, 12),
+        comparison=(2 * 3 * 8 * 9 * 12) * (4 * 5 * 6 - 1),
+    ),
+    # 13 columns in 4 windows overlap three times.
+    Case(
+        "mean of oneDNN, of windows of about the same size",
+        aten.mkldnn_adaptive_avg_pool2d.default,
+        (IMAGE, [11, 4]),
+        out=(2, 3, 11, 4),
+        elementwise=2 * 3 * 11 * (13 + 3),
+    ),
 )

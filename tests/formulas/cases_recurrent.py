@@ -1,6 +1,7 @@
 import torch
 
-from tests.formulas.harness import Case
+from fxflops.registry import existing
+from tests.formulas.harness import Case, ints
 
 aten = torch.ops.aten
 
@@ -110,5 +111,127 @@ CASES = (
         contraction=2 * 2 * 28 * (3 + 7),
         elementwise=2 * 7 * (LSTM_UNIT - 8),
         transcendental=2 * 7 * 5,
+    ),
+    # Packed: 5 rows are 5 steps.
+    Case(
+        "packed RNN by tanh",
+        aten.rnn_tanh.data,
+        ((5, 3), ints(5), (1, 1, 7), RNN, *FLAGS[:-1]),
+        device="cpu",
+        contraction=2 * 5 * 7 * (3 + 7),
+        elementwise=5 * 7 * 3,
+        transcendental=5 * 7,
+    ),
+    Case(
+        "packed RNN by relu",
+        aten.rnn_relu.data,
+        ((5, 3), ints(5), (1, 1, 7), RNN, *FLAGS[:-1]),
+        device="cpu",
+        contraction=2 * 5 * 7 * (3 + 7),
+        elementwise=5 * 7 * 3,
+        comparison=5 * 7,
+    ),
+    Case(
+        "packed GRU",
+        aten.gru.data,
+        ((5, 3), ints(5), (1, 1, 7), GRU, *FLAGS[:-1]),
+        device="cpu",
+        contraction=2 * 5 * 21 * (3 + 7),
+        elementwise=5 * 7 * GRU_UNIT,
+        transcendental=5 * 7 * 3,
+    ),
+    Case(
+        "packed LSTM, two layers, both ways",
+        aten.lstm.data,
+        (
+            *((5, 3), ints(5), [(4, 1, 7), (4, 1, 7)]),
+            [*LSTM, *LSTM, *([(28, 14), *LSTM[1:]] * 2)],
+            *(True, 2, 0.0, False, True),
+        ),
+        out=((5, 14), (4, 1, 7), (4, 1, 7)),
+        contraction=2 * 5 * 28 * 2 * ((3 + 7) + (14 + 7)),
+        elementwise=5 * 7 * LSTM_UNIT * 4,
+        transcendental=5 * 7 * 5 * 4,
+    ),
+    *(
+        Case(
+            "LSTM of another processor",
+            op,
+            (X, [STATE, STATE], LSTM, *FLAGS),
+            out=((5, 2, 7), STATE, STATE),
+            contraction=2 * STEPS * 28 * (3 + 7),
+            elementwise=STEPS * 7 * LSTM_UNIT,
+            transcendental=STEPS * 7 * 5,
+        )
+        for op in existing("aten._lstm_mps.default")
+    ),
+    # Modes: 0 is RNN by relu, 1 by tanh, 2 LSTM, 3 GRU.
+    Case(
+        "LSTM of cuDNN, two layers, in training",
+        aten._cudnn_rnn.default,
+        (
+            *(X, [*LSTM, (28, 7), *LSTM[1:]], 4, None, (2, 2, 7), (2, 2, 7), 2, 7, 0, 2),
+            *(False, 0.5, True, False, [], None),
+        ),
+        out=((5, 2, 7), (2, 2, 7), (2, 2, 7), (), ()),
+        contraction=2 * STEPS * 28 * ((3 + 7) + (7 + 7)),
+        elementwise=2 * STEPS * 7 * LSTM_UNIT + STEPS * 7,
+        transcendental=2 * STEPS * 7 * 5,
+    ),
+    Case(
+        "packed GRU of cuDNN, without biases",
+        aten._cudnn_rnn.default,
+        (
+            *((5, 3), GRU[:2], 2, None, (1, 2, 7), None, 3, 7, 0, 1),
+            *(False, 0.0, False, False, [2, 2, 1], None),
+        ),
+        out=((5, 7), (1, 2, 7), (), (), ()),
+        contraction=2 * 5 * 21 * (3 + 7),
+        elementwise=5 * 7 * (GRU_UNIT - 6),
+        transcendental=5 * 7 * 3,
+    ),
+    Case(
+        "RNN of MIOpen by relu",
+        aten.miopen_rnn.default,
+        (X, RNN, 4, STATE, None, 0, 7, 1, False, 0.0, False, False, [], None),
+        out=((5, 2, 7), STATE, (), (), ()),
+        contraction=2 * STEPS * 7 * (3 + 7),
+        elementwise=STEPS * 7 * 3,
+        comparison=STEPS * 7,
+    ),
+    Case(
+        "LSTM of oneDNN",
+        aten.mkldnn_rnn_layer.default,
+        (X, *LSTM, STATE, STATE, False, [], 2, 7, 1, True, False, False, False),
+        out=((5, 2, 7), STATE, STATE, ()),
+        contraction=2 * STEPS * 28 * (3 + 7),
+        elementwise=STEPS * 7 * LSTM_UNIT,
+        transcendental=STEPS * 7 * 5,
+    ),
+    Case(
+        "RNN of oneDNN by tanh, without biases",
+        aten.mkldnn_rnn_layer.default,
+        (X, *RNN, STATE, STATE, False, [], 1, 7, 1, False, False, False, False),
+        out=((5, 2, 7), STATE, STATE, ()),
+        contraction=2 * STEPS * 7 * (3 + 7),
+        elementwise=STEPS * 7,
+        transcendental=STEPS * 7,
+    ),
+    # The products are given: sums of them and two biases per gate, and the work of a unit.
+    Case(
+        "LSTM cell whose products are given",
+        aten._thnn_fused_lstm_cell.default,
+        ((2, 28), (2, 28), (2, 7), (28,), (28,)),
+        out=((2, 7), (2, 7), (2, 28)),
+        elementwise=2 * 7 * LSTM_UNIT,
+        transcendental=2 * 7 * 5,
+    ),
+    Case(
+        "GRU cell whose products are given, without biases",
+        aten._thnn_fused_gru_cell.default,
+        ((2, 21), (2, 21), (2, 7)),
+        out=((2, 7), (2, 35)),
+        elementwise=2 * 7 * (GRU_UNIT - 6),
+        transcendental=2 * 7 * 3,
     ),
 )

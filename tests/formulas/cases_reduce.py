@@ -1,6 +1,7 @@
 import torch
 
-from tests.formulas.harness import Case
+from fxflops.registry import existing
+from tests.formulas.harness import Case, ints
 
 aten = torch.ops.aten
 
@@ -234,5 +235,103 @@ CASES = (
         elementwise=10 * (3 * 5 + 2),
         transcendental=2 * 10,
         comparison=2 * 10,
+    ),
+    Case(
+        "largest sum of a column: 2 matrices of 3 rows and 5 columns",
+        aten.linalg_matrix_norm.default,
+        (X, 1.0),
+        elementwise=2 * 5 * 2,
+        comparison=2 * 4,
+    ),
+    Case(
+        "smallest sum of a row",
+        aten.linalg_matrix_norm.default,
+        (X, float("-inf")),
+        elementwise=2 * 3 * 4,
+        comparison=2 * 2,
+    ),
+    Case(
+        "largest sum of a row, of a matrix",
+        aten.linalg_norm.default,
+        ((3, 5), float("inf")),
+        elementwise=3 * 4,
+        comparison=2,
+    ),
+    Case(
+        "Frobenius norm by name",
+        aten.linalg_norm.ord_str,
+        ((3, 5), "fro"),
+        elementwise=15 + 14,
+        transcendental=1,
+    ),
+    Case(
+        "norm of a decomposed graph",
+        aten.native_norm.default,
+        (X,),
+        out=(),
+        elementwise=30 + 29,
+        transcendental=1,
+    ),
+    Case(
+        "norms of a decomposed graph",
+        aten.native_norm.ScalarOpt_dim_dtype,
+        (X, 1, [1], False, torch.float32),
+        out=(2, 5),
+        elementwise=20,
+    ),
+    *(
+        Case(
+            "sums of cubes",
+            op,
+            (X, 3, [1]),
+            out=(2, 5),
+            elementwise=20,
+            transcendental=30,
+        )
+        for op in existing("aten.linalg__powsum.default")
+    ),
+    # 3 slices of 10: squares and sums 30 + 27, roots; a sum with 1e-7, a quotient, 10 products.
+    Case(
+        "slices no longer than 1",
+        aten.renorm.default,
+        (X, 2, 1, 1.0),
+        elementwise=57 + 2 * 3 + 30,
+        transcendental=3,
+        comparison=3,
+    ),
+    # 3 rows of 5 of a table of 7.
+    Case(
+        "rows of a table no longer than 1",
+        aten.embedding_renorm.default,
+        ((7, 5), ints(3), 1.0, 2.0),
+        out=(7, 5),
+        elementwise=(15 + 12) + 2 * 3 + 15,
+        transcendental=3,
+        comparison=3,
+    ),
+    Case(
+        "running maximum, by its kernel",
+        aten._cummax_helper.default,
+        (X, X, ints(2, 3, 5), 1),
+        aliases=(aten._cummin_helper.default,),
+        device="cpu",
+        out=(),
+        comparison=10 * 2,
+    ),
+    Case(
+        "between all rows, in a decomposed graph",
+        aten._euclidean_dist.default,
+        ((29, 5), (31, 5)),
+        out=(29, 31),
+        elementwise=29 * 31 * (5 + 5 + 4),
+        transcendental=29 * 31,
+    ),
+    Case(
+        "between all rows of one matrix, in a decomposed graph",
+        aten._pdist_forward.default,
+        ((7, 5),),
+        out=(21,),
+        elementwise=21 * (5 + 5 + 4),
+        transcendental=21,
     ),
 )

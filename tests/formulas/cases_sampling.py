@@ -122,4 +122,18 @@ CASES = (
         contraction=2 * (2 * 5 * 7 * 8 * 3) * 4,
         torch=0,
     ),
+    Case(
+        "affine grid of cuDNN",
+        aten.cudnn_affine_grid_generator.default,
+        ((4, 2, 3), 4, 6, 5, 7),
+        out=(4, 5, 7, 2),
+        contraction=2 * (4 * 5 * 7 * 2) * 3,
+    ),
+    Case(
+        "bilinear, by another kernel",
+        aten._grid_sampler_2d_cpu_fallback.default,
+        ((2, 3, 11, 13), (2, 5, 7, 2), 0, 0, False),
+        out=(2, 3, 5, 7),
+        elementwise=16 * 70 + 7 * 70 * 3,
+    ),
 )

@@ -1,6 +1,6 @@
 import torch
 
-from tests.formulas.harness import Case, ints
+from tests.formulas.harness import Case, booleans, ints
 
 aten = torch.ops.aten
 
@@ -91,5 +91,46 @@ CASES = (
         aten.embedding_bag.padding_idx,
         ((11, 7), ints(13), ints(3), False, 0, False, (13,), False, None),
         elementwise=13 * 7 + (13 - 3) * 7,
+    ),
+    Case(
+        "into masked positions",
+        aten._unsafe_masked_index_put_accumulate.default,
+        ((5, 7), booleans(3, 4), [ints(3, 4), ints(3, 4)], (3, 4)),
+        out=(5, 7),
+        elementwise=3 * 4,
+    ),
+    Case("into flat positions", aten.put.default, ((5, 7), ints(3), (3,), True), elementwise=3),
+    Case("into flat positions, in their place", aten.put.default, ((5, 7), ints(3), (3,))),
+    # 11 rows of 3 in 4 segments.
+    Case(
+        "sums of segments",
+        aten.segment_reduce.default,
+        ((11, 3), "sum"),
+        {"lengths": ints(4), "unsafe": True},
+        out=(4, 3),
+        elementwise=(11 - 4) * 3,
+    ),
+    Case(
+        "means of segments",
+        aten.segment_reduce.default,
+        ((11, 3), "mean"),
+        {"lengths": ints(4), "unsafe": True},
+        out=(4, 3),
+        elementwise=(11 - 4) * 3 + 4 * 3,
+    ),
+    Case(
+        "maxima of segments, from a value on",
+        aten.segment_reduce.default,
+        ((11, 3), "max"),
+        {"lengths": ints(4), "unsafe": True, "initial": 0},
+        out=(4, 3),
+        comparison=11 * 3,
+    ),
+    Case(
+        "into positions, in a functional graph",
+        aten._index_put_impl.default,
+        ((5, 7), [ints(3)], (3, 7), True),
+        out=(5, 7),
+        elementwise=3 * 7,
     ),
 )

@@ -77,4 +77,12 @@ CASES = (
         elementwise=10 * 2,
         transcendental=2 * 30,
     ),
+    Case(
+        "log of running sums of exponentials, by its kernel",
+        aten._logcumsumexp.default,
+        (X, 1),
+        out=X,
+        elementwise=10 * 2,
+        transcendental=2 * 30,
+    ),
 )

@@ -1,3 +1,4 @@
+from fxflops.registry import existing
 from tests.formulas.harness import Case, vision
 
 CASES = (
@@ -57,5 +58,42 @@ CASES = (
         elementwise=3 * 11 + 6 * 55,
         comparison=7 * 55 + 44,
         unsized=True,
+    ),
+    # 4 regions, 3 channels, 5 x 7 bins that cover 11 + 4 rows and 13 + 6 columns.
+    Case(
+        "largest elements of regions",
+        vision.roi_pool.default,
+        ((2, 3, 11, 13), (4, 5), 0.5, 5, 7),
+        elementwise=4 * (6 + 2 * 12),
+        comparison=4 * 3 * (15 * 19 - 35),
+    ),
+    Case(
+        "means of regions whose bins have their own channels",
+        vision.ps_roi_pool.default,
+        ((2, 105, 11, 13), (4, 5), 0.5, 5, 7),
+        elementwise=4 * (6 + 2 * 12) + 4 * 3 * 15 * 19,
+    ),
+    *(
+        Case(
+            "quantised regions",
+            op,
+            ((2, 3, 11, 13), (4, 5), 0.1, 3, 0.2, 5, 0.5, 5, 7, 2, True),
+            out=(4, 3, 5, 7),
+            elementwise=14 * 4 + 6 * 96 + 4 * 560 + 8 * 560 * 3 + 4 * 3 * 35,
+            comparison=3 * 96,
+        )
+        for op in existing("torchvision.qroi_align.default")
+    ),
+    *(
+        Case(
+            "suppression of quantised boxes",
+            op,
+            ((11, 4), (11,), 0.5),
+            out=(11,),
+            elementwise=3 * 11 + 6 * 55,
+            comparison=7 * 55 + 44,
+            unsized=True,
+        )
+        for op in existing("torchvision.qnms.default")
     ),
 )

@@ -314,3 +314,60 @@ def deform_conv2d(
         (images, c_out, rows, columns), lambda n: dot(samples[n[0], ..., n[2], n[3]], weight[n[1]])
     )
     return product + _channels(bias)
+
+
+def trilinear(x: Array, weight: Array, y: Array, *_: Any) -> Array:
+    """Of (B, D1), (out, D1, D2) and (B, D2), summed over D1, then over D2."""
+    inner = filled(
+        (x.shape[0], weight.shape[0], weight.shape[2]),
+        lambda i: dot(x[i[0]], weight[i[1], :, i[2]]),
+    )
+    return filled(inner.shape[:2], lambda i: dot(inner[i], y[i[0]]))
+
+
+def packed_lstm(
+    data: Array, batch_sizes: Array, state: list[Array], parameters: list[Array], *_: Any
+) -> tuple[Array, Array, Array]:
+    """One sequence, one layer."""
+    hidden, cell = (part[0] for part in state)
+    results = []
+    for row in data:
+        hidden, cell = lstm_cell(row[None], [hidden, cell], *parameters)
+        results.append(hidden[0])
+    return np.stack(results), hidden[None], cell[None]
+
+
+def embedding_bag(
+    table: Array, indices: Array, offsets: Array, _: bool, mode: int
+) -> tuple[Array, ...]:
+    """mode 0 sums, 1 averages, 2 takes the largest."""
+    rows = table[indices.astype(float).astype(int)]
+    bags = np.split(rows, offsets.astype(float).astype(int)[1:])
+    if mode == 2:
+        return (np.stack([bag.max(axis=0) for bag in bags]),)
+    sums = [bag.sum(axis=0) for bag in bags]
+    return (np.stack([s / len(b) if mode else s for s, b in zip(sums, bags, strict=True)]),)
+
+
+def matrix_norm(x: Array, order: float) -> Array:
+    """1: the largest sum of a column; inf: of a row."""
+    return np.abs(x).sum(axis=-2 if order == 1 else -1).max(axis=-1)
+
+
+def renorm(x: Array, p: int, axis: int, bound: float) -> Array:
+    """Of slices that are all longer than ``bound``."""
+    slices = np.moveaxis(x, axis, 0)
+    norms = [np.sqrt((part * part).sum()) for part in slices]
+    factors = [bound / (n + 1e-7) if n > bound else Number(1) for n in norms]
+    return np.moveaxis(np.stack([s * f for s, f in zip(slices, factors, strict=True)]), 0, axis)
+
+
+def rounded(x: Array, *, decimals: int) -> Array:
+    scaled = x * 10**decimals
+    return np.vectorize(lambda n: Number(round(float(n))), otypes=[object])(scaled) / 10**decimals
+
+
+def segment_mean(x: Array, reduce: str, *, lengths: Array, **_: Any) -> Array:
+    counts = lengths.astype(float).astype(int)
+    parts = np.split(x, np.cumsum(counts)[:-1])
+    return np.stack([p.sum(axis=0) / len(p) for p in parts])

@@ -11,8 +11,9 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 import torch
-import torchvision  # it registers its operators, and so their family is loaded
+import torchvision  # it registers its operators, and so their family is loaded; so does the next
 from torch._ops import OpOverload
+from torch.ao.quantization.fx import _decomposed
 
 from fxflops import formulas
 from fxflops.cost import COUNTERS, Cost
@@ -21,6 +22,7 @@ from fxflops.registry import cost_of
 from fxflops.symbolic import Symbol, evaluate
 
 assert torchvision
+assert _decomposed
 vision = torch.ops.torchvision
 formulas.load()
 

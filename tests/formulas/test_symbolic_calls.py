@@ -35,6 +35,12 @@ FIXED = {
     aten.kron.default, aten.linalg_multi_dot.default,
     aten.native_group_norm.default, aten.nonzero.default, aten.nonzero_numpy.default,
     aten.norm_except_dim.default, aten.unique_consecutive.default,
+    aten.unique_dim_consecutive.default, aten.istft.default, aten.ctc_loss.IntList,
+    aten.rnn_tanh.data, aten.rnn_relu.data, aten.gru.data,
+    aten.quantize_per_channel.default, aten.quantize_per_tensor_dynamic.default,
+    aten.dequantize.self, aten.fake_quantize_per_tensor_affine.default,
+    aten.fake_quantize_per_tensor_affine.tensor_qparams,
+    aten.fake_quantize_per_channel_affine.default,
 }  # fmt: skip
 FIXED_ROWS = {
     (aten.cross_entropy_loss.default, "cross entropy of one sample"),

@@ -218,3 +218,10 @@ def test_a_dim_equals_no_number_and_no_other_type():
     assert h != "H"
     assert h != from_atom(Symbol("H", multiple=16, minimum=2))
     assert Floor(h, 2) != Floor(h, 3)
+
+
+def test_a_message_shows_sizes_as_people_write_them():
+    height, batch = Symbol("H", 32).size, Symbol("N").size
+    assert str(height) == "H"
+    assert str(3 * height * batch - batch**2 + 1) == "3*H*N - N**2 + 1"
+    assert str(height // 32 - 5) == "(H/32) - 5"
