@@ -1,6 +1,6 @@
-"""Writes the generated parts of the README: the formula, the variants, the check.
+"""Writes the generated parts of the README: formula, variants, training, check.
 
-``--check`` writes nothing: it exits 1 if the formula or the variants are out of date.
+``--check`` writes nothing: it exits 1 if one of the first three is out of date.
 The check's part is measured, and so is not compared.
 """
 
@@ -49,6 +49,24 @@ COLUMNS = (
     "residual [GFLOP]",
     "residual [%]",
 )
+COMPARED = ("formula", "variants", "training")
+TRAINED = {
+    "torchvision:resnet50": {"N": 1, "H": 224, "W": 224},
+    "rtdetr_r50": {},
+    "rtdetr_r50_training": {},
+}
+"""Models, and the sizes to train them at where these are not their own."""
+PHASES = (
+    "model",
+    "at",
+    "trained parameters",
+    "forward [GFLOP]",
+    "gradients of activations [GFLOP]",
+    "gradients of weights [GFLOP]",
+    "backward / forward",
+    "all FLOPs [GFLOP]",
+    "AdamW [GFLOP]",
+)
 ABC = ("N*H**2*W**2", "N*H*W", "N")
 
 
@@ -57,7 +75,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     readme = README.read_text(encoding="utf-8")
     if parser.parse_args().check:
-        stale = [name for name in ("formula", "variants") if part(readme, name) != PARTS[name]()]
+        stale = [name for name in COMPARED if part(readme, name) != PARTS[name]()]
         for name in stale:
             print(f"README.md: {name} is out of date: run {sys.argv[0]}", file=sys.stderr)
         return 1 if stale else 0
@@ -117,6 +135,30 @@ def row(variant: str) -> list[str]:
     ]
 
 
+def training() -> str:
+    rows = [PHASES, ["---", "---", *["---:"] * (len(PHASES) - 2)]]
+    rows += [trained(name, sizes) for name, sizes in TRAINED.items()]
+    return marked("training", "\n".join(f"| {' | '.join(cells)} |" for cells in rows))
+
+
+def trained(name: str, sizes: dict[str, int]) -> list[str]:
+    analysis = fxflops.analyze(name, train="adamw")
+    assert analysis.complete
+    assert analysis.optimizer is not None
+    values = analysis.values(sizes)
+    phases = [cost.at(values).contraction for cost in analysis.by_phase().values()]
+    at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
+    return [
+        name,
+        ", ".join(f"{symbol}={size}" for symbol, size in at.items()),
+        f"{analysis.trained:,}",
+        *map(giga, phases),
+        f"{sum(phases[1:]) / phases[0]:.3f}",
+        giga(analysis.total.at(values).flops),
+        giga(analysis.optimizer.step.flops),
+    ]
+
+
 def beside_published(variant: str, contraction: object) -> tuple[str, str, str]:
     """What was published, and the residual against it; dashes where nothing was."""
     if variant not in PUBLISHED:
@@ -133,7 +175,7 @@ def giga(count: object) -> str:
     return f"{count / 1e9:.3f}"
 
 
-PARTS = {"formula": formula, "variants": variants, "check": check}
+PARTS = {"formula": formula, "variants": variants, "training": training, "check": check}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -68,7 +68,12 @@ def capture(
 
 
 def recorded(
-    recorder: Recorder, model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]
+    recorder: Recorder,
+    model: nn.Module,
+    inputs: InputSpec,
+    hints: Mapping[str, int],
+    *,
+    as_compiled: bool,
 ) -> Capture:
     """`capture`, by a recorder that may do more with the model than call it."""
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
