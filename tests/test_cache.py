@@ -51,7 +51,9 @@ def captures(monkeypatch):
 
     seen = []
     derive = answer.derive
-    monkeypatch.setattr(answer, "derive", lambda *words: seen.append(words) or derive(*words))
+    monkeypatch.setattr(
+        answer, "derive", lambda *words, **more: seen.append(words) or derive(*words, **more)
+    )
     return seen
 
 
