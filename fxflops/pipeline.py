@@ -24,7 +24,7 @@ from fxflops.capture.prepare import (
 from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
-from fxflops.frontends import Captured, Front
+from fxflops.frontends import Captured
 from fxflops.inputs import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 from fxflops.models.named import NamedModel, build_empty, called
 from fxflops.optimizer import OPTIMIZERS, step
@@ -91,9 +91,9 @@ def analyze(
         return _analyze(named, inputs, defaults or {}, dtype, [front], (), train)
 
 
-def _of_training(
+def _training(
     train: bool | str, loss: Loss | None, frontend: Frontend, deploy: Sequence[str]
-) -> tuple[Front, ...]:
+) -> Front:
     """What captures a training step. Raises SpecError for what does not go with one."""
     from fxflops.capture import backward
 
@@ -104,8 +104,7 @@ def _of_training(
         raise SpecError("A deployed model is not trained: leave out deploy, or train.")
     if frontend == "export":
         raise SpecError("torch.export gives no gradients: for train the front end is trace.")
-    capture = partial(backward.capture, loss=loss or backward.sum_of_outputs)
-    return capture, partial(capture, as_compiled=True)
+    return partial(backward.capture, loss=loss or backward.sum_of_outputs)
 
 
 def _analyze(
@@ -130,7 +129,6 @@ def _analyze(
     else:
         captured, why = frontends.capture(module, spec, known, fronts), None
         deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
-    trained = _trained(module, captured.capture) if train else []
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)

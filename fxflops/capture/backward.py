@@ -41,15 +41,13 @@ def capture(
     *,
     loss: Loss,
     with_rules: bool = True,
-    as_compiled: bool = False,
 ) -> Capture:
     """The graph of one training step, as `fxflops.capture.trace.capture` makes that of one call.
 
     It ends with the loss and the gradients of all parameters that are trained. Raises CaptureError,
     also for a loss that is no number or that depends on none of them, and SpecialisedError.
     """
-    recorder = TrainingRecorder(loss, with_rules=with_rules)
-    return recorded(recorder, model, inputs, hints, as_compiled=as_compiled)
+    return recorded(TrainingRecorder(loss, with_rules=with_rules), model, inputs, hints)
 
 
 def trained(model: nn.Module, captured: Capture) -> list[nn.Parameter]:

@@ -68,12 +68,7 @@ def capture(
 
 
 def recorded(
-    recorder: Recorder,
-    model: nn.Module,
-    inputs: InputSpec,
-    hints: Mapping[str, int],
-    *,
-    as_compiled: bool,
+    recorder: Recorder, model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]
 ) -> Capture:
     """`capture`, by a recorder that may do more with the model than call it."""
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
