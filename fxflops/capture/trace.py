@@ -32,6 +32,7 @@ from fxflops.capture.prepare import (
 from fxflops.capture.result import Capture
 from fxflops.capture.shapes import result_of
 from fxflops.capture.source import model_line
+from fxflops.capture.transformers_traced import transformers_traced
 from fxflops.dims import own_reader
 from fxflops.domain import Relation, Sign
 from fxflops.errors import CaptureError
@@ -66,7 +67,7 @@ def capture(
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
-            with _module_paths(model, recorder.paths), recorder:
+            with transformers_traced(), _module_paths(model, recorder.paths), recorder:
                 result = model(*tensors)
     except Exception as error:
         raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
@@ -94,7 +95,8 @@ def _symbolic(some: bool) -> Iterator[None]:
 class TensorsOfSizes(TorchFunctionMode):
     """Lets ``torch.tensor([height, width])`` of symbolic sizes make a tensor of that shape.
 
-    Its values are lost, which on the meta device all values are.
+    And ``torch.linspace``, whose number of steps PyTorch wants to be a number. The values are lost,
+    which on the meta device all values are.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -108,7 +110,13 @@ class TensorsOfSizes(TorchFunctionMode):
                 leaf = leaf[0]
             usual = torch.int64 if isinstance(leaf, (int, torch.SymInt)) else None
             return torch.empty(shape, dtype=kwargs.get("dtype") or usual, device="meta")
+        if func is torch.linspace and isinstance(steps := _steps(*args, **kwargs), torch.SymInt):
+            return torch.empty((steps,), dtype=kwargs.get("dtype"), device="meta")
         return func(*args, **kwargs)
+
+
+def _steps(start: object, end: object, steps: object, **_: object) -> object:
+    return steps
 
 
 def _is_symbolic(value: object) -> bool:
@@ -165,7 +173,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _argument(self, value: Any) -> Any:
         """``value`` with the node that computes it for each tensor and symbolic size in it."""
-        if isinstance(value, torch.SymInt):
+        if _is_symbolic(value):
             return self._size(value)
         if isinstance(value, (list, tuple)):
             return type(value)(map(self._argument, value))
@@ -179,7 +187,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._own(value, self._describe(node, value, "parameter"))
         return self._nodes[id(value)]
 
-    def _size(self, value: torch.SymInt) -> torch.fx.Node:
+    def _size(self, value: torch.SymInt | torch.SymFloat) -> torch.fx.Node:
         """One node for each size that is an argument somewhere."""
         node = self._nodes.get(id(value.node))
         if node is None:

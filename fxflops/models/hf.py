@@ -18,6 +18,9 @@ LENGTH = 128
 SECOND = 16_000
 """Samples of audio."""
 
+COMPLETED: dict[str, dict[str, Any]] = {"lw_detr": {"projector_scale_factors": [1.0]}}
+"""What default configurations of these types lack: without it the model has no map to decode."""
+
 
 def find(name: str) -> NamedModel:
     """The architecture ``name``, or that of the configuration file of this path.
@@ -33,6 +36,7 @@ def find(name: str) -> NamedModel:
     else:
         model_class, config = _from_class(transformers, name)
     config.use_cache = False
+    completed = {} if name.endswith(".json") else COMPLETED.get(config.model_type, {})
     inputs, defaults, narrower = _inputs(model_class, config)
     return NamedModel(
         name=f"hf:{name}",
@@ -42,6 +46,10 @@ def find(name: str) -> NamedModel:
         narrower=narrower,
         call=_by_name,
         is_new=True,
+        notes=tuple(
+            f"The default configuration does not run; {field} is {value} here."
+            for field, value in completed.items()
+        ),
     )
 
 
@@ -51,7 +59,7 @@ def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
     if config_class is None:
         raise ModelError(f"hf:{name} is no architecture with a configuration of its own.")
     try:
-        config = config_class()
+        config = config_class(**COMPLETED.get(config_class.model_type, {}))
     except Exception as error:
         raise ModelError(f"hf:{name} has no default configuration: {error}") from error
     return model_class, _without_weights(config)
@@ -146,11 +154,24 @@ def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tupl
     said = getattr(config, "image_size", None)
     usual = DETECTION_IMAGE if "Detection" in model else IMAGE
     height, width = images.pair(said or usual)
+    window = _window(getattr(config, "backbone_config", None))
+    if window is not None and not said:
+        height, width = (window * round(size / window) for size in (height, width))
+        defaults |= {"N": 1, "H": height, "W": width}
+        windowed = images.multiples(window, window, name=name, channels=channels)
+        return str(windowed), str(images.fixed(height, width, name=name, channels=channels))
     defaults |= {"N": 1, "H": height, "W": width}
     narrower = images.narrower(height, width, name=name, channels=channels)
     if said:
         return tuple(map(str, narrower))
     return tuple(map(str, (images.free(height, width, name=name, channels=channels), *narrower)))
+
+
+def _window(backbone: Any) -> int | None:
+    """The multiple of a backbone that cuts its rows and columns of patches into windows."""
+    patch = getattr(backbone, "patch_size", None)
+    side = getattr(backbone, "num_windows_side", None) or getattr(backbone, "num_windows", None)
+    return patch * side if patch and side else None
 
 
 def _features(config: Any, defaults: dict[str, int]) -> tuple[str, ...]:

@@ -24,9 +24,14 @@ def narrower(
 ) -> tuple[InputSpec, ...]:
     """For a model with windows of fixed size, multiples of these sizes; for a grid, only these."""
     return (
-        parse(f"{name}: N {channels} H%{height} W%{width}"),
+        multiples(height, width, name=name, channels=channels),
         fixed(height, width, name=name, channels=channels),
     )
+
+
+def multiples(height: int, width: int, *, name: str = "image", channels: int = 3) -> InputSpec:
+    """Free batch, and height and width that are multiples of these."""
+    return parse(f"{name}: N {channels} H%{height} W%{width}")
 
 
 def fixed(height: int, width: int, *, name: str = "image", channels: int = 3) -> InputSpec:
