@@ -154,7 +154,8 @@ def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tupl
     said = getattr(config, "image_size", None)
     usual = DETECTION_IMAGE if "Detection" in model else IMAGE
     height, width = images.pair(said or usual)
-    window = _window(getattr(config, "backbone_config", None))
+    backbone = getattr(config, "backbone_config", None)
+    window = _window(backbone)
     if window is not None and not said:
         height, width = (window * round(size / window) for size in (height, width))
         defaults |= {"N": 1, "H": height, "W": width}
@@ -164,7 +165,9 @@ def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tupl
     narrower = images.narrower(height, width, name=name, channels=channels)
     if said:
         return tuple(map(str, narrower))
-    return tuple(map(str, (images.free(height, width, name=name, channels=channels), *narrower)))
+    stride = images.STRIDE * 2 ** _more_levels(config, backbone)
+    free = images.free(height, width, name=name, channels=channels, stride=stride)
+    return tuple(map(str, (free, *narrower)))
 
 
 def _window(backbone: Any) -> int | None:
@@ -172,6 +175,13 @@ def _window(backbone: Any) -> int | None:
     patch = getattr(backbone, "patch_size", None)
     side = getattr(backbone, "num_windows_side", None) or getattr(backbone, "num_windows", None)
     return patch * side if patch and side else None
+
+
+def _more_levels(config: Any, backbone: Any) -> int:
+    """How many maps the model makes beyond those of its backbone, each half as large."""
+    levels = getattr(config, "num_feature_levels", None)
+    of_backbone = getattr(backbone, "out_indices", None)
+    return max(levels - len(of_backbone), 0) if levels and of_backbone else 0
 
 
 def _features(config: Any, defaults: dict[str, int]) -> tuple[str, ...]:
