@@ -89,6 +89,21 @@ def test_both_front_ends_agree_after_the_passes():
     assert [a.places for a in exported.applied] == [a.places for a in traced.applied] == [1, 0, 0]
 
 
+class Constants(nn.Module):
+    def forward(self, x):
+        positions = torch.tensor([2.0, 3.0]).exp() + torch.arange(2)[:, None].sin().flatten()
+        return x * positions
+
+
+def test_hoisted_places_do_not_depend_on_the_front_end():
+    traced, exported = (
+        fxflops.analyze(Constants(), "x: N 2", deploy=["hoist"], frontend=frontend)
+        for frontend in ("trace", "export")
+    )
+    assert traced.once_per("size") == exported.once_per("size")
+    assert traced.applied[0].places == exported.applied[0].places > 0
+
+
 def report(capsys, *words):
     assert main(["rtdetr_r18", "--format", "json", *words]) == 0
     return json.loads(capsys.readouterr().out)

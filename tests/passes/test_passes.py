@@ -34,7 +34,7 @@ ROWS = [
     ("not mergeable", Unmergeable, SMALL, (0, 0, 0)),
     ("overwritten", Overwritten, SMALL, (0, 0, 0)),
     ("norms", Norms, (2, 3, 9, 8), (0, 4, 0)),
-    ("positions", Positions, (4, 5), (0, 0, 11)),
+    ("positions", Positions, (4, 5), (0, 0, 8)),
     ("resnet50", lambda: resnet50(weights=None), (2, 3, 64, 96), (0, 53, 0)),
 ]
 MODELS = ["rtdetr_r18", "rtdetr_r50"]
