@@ -73,14 +73,18 @@ ABC = ("N*H**2*W**2", "N*H*W", "N")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    arguments = parser.parse_args()
     readme = README.read_text(encoding="utf-8")
     if parser.parse_args().check:
         stale = [name for name in COMPARED if part(readme, name) != PARTS[name]()]
         for name in stale:
             print(f"README.md: {name} is out of date: run {sys.argv[0]}", file=sys.stderr)
         return 1 if stale else 0
-    for name, generate in PARTS.items():
-        readme = readme.replace(part(readme, name), generate())
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
+    for name in arguments.parts or PARTS:
+        readme = readme.replace(part(readme, name), PARTS[name]())
     README.write_text(readme, encoding="utf-8")
     return 0
 
@@ -114,6 +118,12 @@ def check() -> str:
 def variants() -> str:
     rows = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)], *map(row, VARIANTS)]
     return marked("variants", "\n".join(f"| {' | '.join(cells)} |" for cells in rows))
+
+
+def relatives() -> str:
+    from relatives import table  # needs transformers, which the other parts do not
+
+    return marked("relatives", table())
 
 
 def row(variant: str) -> list[str]:

@@ -21,6 +21,9 @@ LENGTH = 128
 SECOND = 16_000
 """Samples of audio."""
 
+COMPLETED: dict[str, dict[str, Any]] = {"lw_detr": {"projector_scale_factors": [1.0]}}
+"""What default configurations of these types lack: without it the model has no map to decode."""
+
 
 def find(name: str) -> NamedModel:
     """The architecture ``name``, or that of the configuration file of this path.
@@ -36,6 +39,7 @@ def find(name: str) -> NamedModel:
     else:
         model_class, config = _from_class(transformers, name)
     config.use_cache = False
+    completed = {} if name.endswith(".json") else COMPLETED.get(config.model_type, {})
     inputs, defaults, narrower = _inputs(model_class, config)
     return NamedModel(
         name=f"hf:{name}",
@@ -45,6 +49,10 @@ def find(name: str) -> NamedModel:
         narrower=narrower,
         call=_by_name,
         is_new=True,
+        notes=tuple(
+            f"The default configuration does not run; {field} is {value} here."
+            for field, value in completed.items()
+        ),
     )
 
 
@@ -54,7 +62,7 @@ def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
     if config_class is None:
         raise ModelError(f"hf:{name} is no architecture with a configuration of its own.")
     try:
-        config = config_class()
+        config = config_class(**COMPLETED.get(config_class.model_type, {}))
     except Exception as error:
         raise ModelError(f"hf:{name} has no default configuration: {error}") from error
     return model_class, _without_weights(config)
@@ -202,7 +210,23 @@ def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tupl
     narrower = images.narrower(height, width, name=name, channels=channels)
     if said:
         return tuple(map(str, narrower))
-    return tuple(map(str, (images.free(height, width, name=name, channels=channels), *narrower)))
+    stride = images.STRIDE * 2 ** _more_levels(config, backbone)
+    free = images.free(height, width, name=name, channels=channels, stride=stride)
+    return tuple(map(str, (free, *narrower)))
+
+
+def _window(backbone: Any) -> int | None:
+    """The multiple of a backbone that cuts its rows and columns of patches into windows."""
+    patch = getattr(backbone, "patch_size", None)
+    side = getattr(backbone, "num_windows_side", None) or getattr(backbone, "num_windows", None)
+    return patch * side if patch and side else None
+
+
+def _more_levels(config: Any, backbone: Any) -> int:
+    """How many maps the model makes beyond those of its backbone, each half as large."""
+    levels = getattr(config, "num_feature_levels", None)
+    of_backbone = getattr(backbone, "out_indices", None)
+    return max(levels - len(of_backbone), 0) if levels and of_backbone else 0
 
 
 def _multiple(config: Any) -> int:

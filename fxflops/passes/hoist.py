@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import torch.fx
+from torch import Tensor
+
 from fxflops.capture import Capture
-from fxflops.passes.moments import moments
+from fxflops.dims import shares_memory
+from fxflops.passes.moments import moments, writes
 from fxflops.passes.rewrite import Rewriter, Rewritten
 
 
@@ -13,6 +17,7 @@ def hoist(capture: Capture) -> Rewritten:
     ``"size"``, once per size, for what depends on sizes and constants, but on no value of an input
     (position embeddings, anchors); ``"model"`` for what derives from weights alone. The others, and
     random numbers, stay in each call. Nodes keep their places, and nothing is computed otherwise.
+    Views go with what they show, and are no places of their own: front ends record other ones.
 
     Requires what `Capture` ensures. ``capture`` is not changed, and a second pass finds nothing to
     do.
@@ -25,5 +30,16 @@ def hoist(capture: Capture) -> Rewritten:
             moment = known[original]
             if moment != "call":
                 node.meta["moment"] = moment
-                hoisted += 1
+                hoisted += not _is_view(original)
     return graph.result(hoisted)
+
+
+def _is_view(node: torch.fx.Node) -> bool:
+    """Whether the call computes nothing: it shows memory that it is given, and writes none."""
+    value = node.meta["val"]
+    given = [source.meta["val"] for source in node.all_input_nodes]
+    return (
+        isinstance(value, Tensor)
+        and any(isinstance(other, Tensor) and shares_memory(value, other) for other in given)
+        and not list(writes(node))
+    )

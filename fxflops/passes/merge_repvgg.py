@@ -49,7 +49,8 @@ def merge_repvgg(capture: Capture) -> Rewritten:
     Branches are added and read one tensor: convolutions of one stride whose windows have the same
     centre, each with or without batch norm; and the identity with batch norm, or beside two
     convolutions without. The smaller kernels are padded with zeros, the identity is a 1x1 kernel
-    (arXiv:2101.03697, sec. 3.3). Sums of three branches are merged two by two. Left as they are:
+    (arXiv:2101.03697, sec. 3.3). Sums of more branches are merged two by two; a 0 that such a sum
+    begins with, or that stands for an identity that there is not, goes with them. Left as they are:
     dilated and transposed convolutions, and branches that something else uses, too.
 
     Requires what `Capture` ensures. Ensures the same outputs; the new kernels are calls on weights
@@ -59,6 +60,10 @@ def merge_repvgg(capture: Capture) -> Rewritten:
     graph = Rewriter(capture, moments(capture.graph))
     merged: set[torch.fx.Node] = set()
     for node in list(graph.graph.nodes):
+        if _without_zero(node) in merged:
+            node.replace_all_uses_with(node.args[0])
+            graph.erase((node,))
+            continue
         pair = _pair(node, graph, merged)
         if pair is None:
             continue
@@ -106,6 +111,10 @@ def _pair(
 def _branch(node: torch.fx.Node, graph: Rewriter) -> Branch | None:
     if len(node.users) > 1:
         return None
+    summed = _without_zero(node)
+    if summed is not None:
+        branch = _branch(summed, graph)
+        return branch and branch._replace(calls=(node, *branch.calls))
     norm = normalisation(node, graph)
     last = node if norm is None else norm.input
     calls = () if norm is None else norm.calls
@@ -117,6 +126,16 @@ def _branch(node: torch.fx.Node, graph: Rewriter) -> Branch | None:
             assert isinstance(input, torch.fx.Node)
             return Branch(input, last, window, norm, (*calls, last))
     return None if norm is None else Branch(norm.input, None, None, norm, calls)
+
+
+def _without_zero(node: torch.fx.Node) -> torch.fx.Node | None:
+    """What ``node`` adds the number 0 to, if it does."""
+    if node.target is not aten.add.Tensor or node.kwargs or len(node.args) != 2:
+        return None
+    value, number = node.args
+    if isinstance(value, torch.fx.Node) and type(number) in (int, float) and number == 0:
+        return value if has_type_of(node, value) else None
+    return None
 
 
 def _window(convolution: torch.fx.Node) -> Window | None:

@@ -36,6 +36,21 @@ class Plain(nn.Module):
         return self.same(x) + self.point(x) + x
 
 
+class Sums(nn.Module):
+    """Sums that begin with 0 and end with 0, as timm's MobileOne blocks without identity do."""
+
+    def __init__(self):
+        super().__init__()
+        self.points = nn.ModuleList(nn.Conv2d(4, 4, 1, bias=False) for _ in range(3))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(4) for _ in range(3))
+
+    def forward(self, x):
+        out = 0
+        for point, norm in zip(self.points, self.norms, strict=True):
+            out = out + norm(point(x))
+        return F.relu(out + 0) + 0
+
+
 class Unmergeable(nn.Module):
     """Sums that must stay: other strides, off-centre, dilated, used twice, or one convolution."""
 

@@ -71,11 +71,37 @@ def test_resnet50_without_its_norms():
     assert [applied.places for applied in analysis.applied] == [0, 53, 0]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "blocks"), [("repvgg_a0", 22), ("mobileone_s0", 43)])
+def test_timm_merges_the_same_blocks(name, blocks):
+    timm = pytest.importorskip("timm")
+    merged = fxflops.analyze(f"timm:{name}", deploy=["merge-repvgg", "fold-batch-norm"])
+    model = timm.utils.reparameterize_model(timm.create_model(name).eval())
+    at = {"N": 2, "H": 96, "W": 160}
+    assert merged.at(**at) == recount(on_meta(model), merged.inputs, at)
+    assert merged.applied[0].places == blocks
+
+
 def test_both_front_ends_agree_after_the_passes():
     traced = fxflops.analyze(RepVGG(groups=2), "x: N 6 H W", deploy=PASSES, frontend="trace")
     exported = fxflops.analyze(RepVGG(groups=2), "x: N 6 H W", deploy=PASSES, frontend="export")
     assert exported.total == traced.total
     assert [a.places for a in exported.applied] == [a.places for a in traced.applied] == [1, 0, 0]
+
+
+class Constants(nn.Module):
+    def forward(self, x):
+        positions = torch.tensor([2.0, 3.0]).exp() + torch.arange(2)[:, None].sin().flatten()
+        return x * positions
+
+
+def test_hoisted_places_do_not_depend_on_the_front_end():
+    traced, exported = (
+        fxflops.analyze(Constants(), "x: N 2", deploy=["hoist"], frontend=frontend)
+        for frontend in ("trace", "export")
+    )
+    assert traced.once_per("size") == exported.once_per("size")
+    assert traced.applied[0].places == exported.applied[0].places > 0
 
 
 def report(capsys, *words):

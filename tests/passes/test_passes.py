@@ -16,6 +16,7 @@ from tests.passes.blocks import (
     Plain,
     Positions,
     RepVGG,
+    Sums,
     Unmergeable,
 )
 from tests.passes.concrete import listing, made_once, outputs, randomised, recorded
@@ -28,11 +29,12 @@ ROWS = [
     ("grouped", lambda: RepVGG(groups=3), (2, 6, 9, 7), (1, 0, 0)),
     ("frozen", lambda: RepVGG(norm=lambda c: FrozenNorm(c, 1)), (2, 6, 9, 7), (1, 0, 0)),
     ("two blocks", lambda: nn.Sequential(RepVGG(), RepVGG()), (2, 6, 9, 7), (2, 0, 0)),
+    ("zeros", Sums, (2, 4, 9, 7), (1, 0, 0)),
     ("without norms", Plain, (2, 3, 11, 12), (2, 0, 0)),
     ("not mergeable", Unmergeable, SMALL, (0, 0, 0)),
     ("overwritten", Overwritten, SMALL, (0, 0, 0)),
     ("norms", Norms, (2, 3, 9, 8), (0, 4, 0)),
-    ("positions", Positions, (4, 5), (0, 0, 11)),
+    ("positions", Positions, (4, 5), (0, 0, 8)),
     ("resnet50", lambda: resnet50(weights=None), (2, 3, 64, 96), (0, 53, 0)),
 ]
 MODELS = ["rtdetr_r18", "rtdetr_r50"]
