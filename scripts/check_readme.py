@@ -19,7 +19,16 @@ from fxflops.cli import COMMANDS, Parser
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
-GENERATED = ("formula", "variants", "check", "nine tools", "benchmark", "operators", "training")
+GENERATED = (
+    "formula",
+    "variants",
+    "check",
+    "nine tools",
+    "benchmark",
+    "operators",
+    "training",
+    "relatives",
+)
 BLOCK = re.compile(r"(<!-- not run -->\n+)?```(\w+)\n(.*?)```", re.DOTALL)
 
 

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import fxflops
 from fxflops import models
 from fxflops.capture.prepare import example_inputs, prepared
+from fxflops.models.named import build_empty, called
 from fxflops.records import Analysis
 
 RELATIVES = (
@@ -47,12 +48,12 @@ def analysed(relative: str) -> Analysis:
 def compared(relative: str, analysis: Analysis) -> Iterator[Compared]:
     """Our contraction beside that of the model run on the meta device."""
     named = models.find(f"hf:{relative}ForObjectDetection")
-    height, width = analysis.inputs.axes[1:]
-    for batch, rows, columns in STEPS:
-        at = {"N": batch, "H": rows * height.multiple, "W": columns * width.multiple}
+    for steps in STEPS:
+        sizes = zip(analysis.inputs.axes, steps, strict=False)  # fewer where the others are fixed
+        at = {axis.name: step * axis.multiple for axis, step in sizes}
         # The counter's hooks fail on what requires a gradient where there is none.
-        module = prepared(models.build_empty(named)).requires_grad_(False)
-        models.called(named, module, analysis.inputs)
+        module = prepared(build_empty(named)).requires_grad_(False)
+        called(named, module, analysis.inputs)
         tensors = example_inputs(analysis.inputs, at, torch.float32)
         counter = FlopCounterMode(display=False, custom_mapping=BY_VECTOR)
         with mock.patch.dict(os.environ, {CHECKS_VALUES: "1"}), torch.no_grad(), counter:
@@ -92,7 +93,7 @@ def table() -> str:
 
 def _row(relative: str) -> tuple[str, ...]:
     analysis = analysed(relative)
-    at = analysis.defaults
+    at = {**analysis.defaults, **analysis.domain.fixed}
     cost = analysis.at()
     uncounted = sorted({str(node.op) for node in analysis.uncounted})
     lower_bound = "≥ " if uncounted else ""

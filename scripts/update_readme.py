@@ -185,7 +185,13 @@ def giga(count: object) -> str:
     return f"{count / 1e9:.3f}"
 
 
-PARTS = {"formula": formula, "variants": variants, "training": training, "check": check}
+PARTS = {
+    "formula": formula,
+    "variants": variants,
+    "training": training,
+    "relatives": relatives,
+    "check": check,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -19,7 +19,7 @@ RELATIVES = {
     "RTDetrV2": {},
     "DFine": {},
     "DeformableDetr": {},
-    "LwDetr": {"projector_scale_factors": [1.0]},  # as released; by default none
+    "LwDetr": {"projector_scale_factors": [1.0]},
     "RfDetr": {},
     "Deimv2": {},
 }

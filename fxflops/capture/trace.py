@@ -37,7 +37,6 @@ from fxflops.capture.prepare import (
 from fxflops.capture.result import Capture
 from fxflops.capture.shapes import result_of
 from fxflops.capture.source import model_line
-from fxflops.capture.transformers_traced import transformers_traced
 from fxflops.dims import own_reader
 from fxflops.domain import Relation, Sign
 from fxflops.errors import CaptureError
@@ -157,10 +156,6 @@ class TensorsOfSizes(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _steps(start: object, end: object, steps: object, **_: object) -> object:
-    return steps
-
-
 def _is_symbolic(value: object) -> bool:
     return isinstance(value, (torch.SymInt, torch.SymFloat))
 
@@ -252,7 +247,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _argument(self, value: Any) -> Any:
         """``value`` with the node that computes it for each tensor and symbolic size in it."""
-        if _is_symbolic(value):
+        if isinstance(value, torch.SymInt):
             return self._size(value)
         if isinstance(value, (list, tuple)):
             return type(value)(map(self._argument, value))
@@ -266,7 +261,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._own(value, self._describe(node, value, "parameter"))
         return self._nodes[id(value)]
 
-    def _size(self, value: torch.SymInt | torch.SymFloat) -> torch.fx.Node:
+    def _size(self, value: torch.SymInt) -> torch.fx.Node:
         """One node for each size that is an argument somewhere."""
         node = self._nodes.get(id(value.node))
         if node is None:

@@ -45,14 +45,14 @@ def find(name: str) -> NamedModel:
         name=f"hf:{name}",
         build=lambda: _of_whole_sequences(model_class(config)),
         inputs=inputs,
-        defaults=defaults,
-        narrower=narrower,
-        call=_by_name,
-        is_new=True,
         notes=tuple(
             f"The default configuration does not run; {field} is {value} here."
             for field, value in completed.items()
         ),
+        defaults=defaults,
+        narrower=narrower,
+        call=_by_name,
+        is_new=True,
     )
 
 
@@ -210,23 +210,7 @@ def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tupl
     narrower = images.narrower(height, width, name=name, channels=channels)
     if said:
         return tuple(map(str, narrower))
-    stride = images.STRIDE * 2 ** _more_levels(config, backbone)
-    free = images.free(height, width, name=name, channels=channels, stride=stride)
-    return tuple(map(str, (free, *narrower)))
-
-
-def _window(backbone: Any) -> int | None:
-    """The multiple of a backbone that cuts its rows and columns of patches into windows."""
-    patch = getattr(backbone, "patch_size", None)
-    side = getattr(backbone, "num_windows_side", None) or getattr(backbone, "num_windows", None)
-    return patch * side if patch and side else None
-
-
-def _more_levels(config: Any, backbone: Any) -> int:
-    """How many maps the model makes beyond those of its backbone, each half as large."""
-    levels = getattr(config, "num_feature_levels", None)
-    of_backbone = getattr(backbone, "out_indices", None)
-    return max(levels - len(of_backbone), 0) if levels and of_backbone else 0
+    return tuple(map(str, (images.free(height, width, name=name, channels=channels), *narrower)))
 
 
 def _multiple(config: Any) -> int:

@@ -11,14 +11,12 @@ STRIDE = 32
 """What most networks divide height and width by, in all."""
 
 
-def free(
-    height: int, width: int, *, name: str = "image", channels: int = 3, stride: int = STRIDE
-) -> InputSpec:
+def free(height: int, width: int, *, name: str = "image", channels: int = 3) -> InputSpec:
     """Free batch, height and width: multiples of a power of two that these sizes are, too.
 
     Where the sizes are multiples of the strides, formulas need no floors.
     """
-    return parse(f"{name}: N {channels} {_axis('H', height, stride)} {_axis('W', width, stride)}")
+    return parse(f"{name}: N {channels} {_axis('H', height)} {_axis('W', width)}")
 
 
 def narrower(
@@ -26,14 +24,9 @@ def narrower(
 ) -> tuple[InputSpec, ...]:
     """For a model with windows of fixed size, multiples of these sizes; for a grid, only these."""
     return (
-        multiples(height, width, name=name, channels=channels),
+        parse(f"{name}: N {channels} H%{height} W%{width}"),
         fixed(height, width, name=name, channels=channels),
     )
-
-
-def multiples(height: int, width: int, *, name: str = "image", channels: int = 3) -> InputSpec:
-    """Free batch, and height and width that are multiples of these."""
-    return parse(f"{name}: N {channels} H%{height} W%{width}")
 
 
 def fixed(height: int, width: int, *, name: str = "image", channels: int = 3) -> InputSpec:
@@ -49,6 +42,6 @@ def pair(size: int | Sequence[int]) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _axis(name: str, size: int, stride: int) -> str:
-    multiple = gcd(size, stride)
+def _axis(name: str, size: int) -> str:
+    multiple = gcd(size, STRIDE)
     return f"{name}%{multiple}" if multiple > 1 else name
