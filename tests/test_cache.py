@@ -51,7 +51,12 @@ def captures(monkeypatch):
 
     seen = []
     derive = answer.derive
-    monkeypatch.setattr(answer, "derive", lambda *words: seen.append(words) or derive(*words))
+
+    def counted(*words, **options):
+        seen.append(words)
+        return derive(*words, **options)
+
+    monkeypatch.setattr(answer, "derive", counted)
     return seen
 
 
