@@ -9,6 +9,7 @@ from fxflops.cache import Request
 from fxflops.errors import CaptureError, DomainError, SpecError
 from fxflops.inputs import EXAMPLE, parse
 from fxflops.ledger import Ledger, ledger
+from fxflops.models import python
 from fxflops.pipeline import analyze
 from fxflops.records import Analysis
 
@@ -70,4 +71,6 @@ def _analysis(request: Request, hints: Mapping[str, int], trust: bool) -> Analys
         frontend=request.frontend,
         deploy=request.deploy,
         trust=trust,
+        train=request.train,
+        loss=python.loss(request.loss) if request.loss else None,
     )

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fxflops.cost import MOMENTS, Applied, Cost, Moment
+from fxflops.cost import MOMENTS, PHASES, Applied, Cost, Moment, Optimizer, Training
 from fxflops.domain import Domain, Relation
 from fxflops.errors import FxflopsError
 from fxflops.ledger import Entry, Ledger, Listed
@@ -42,7 +42,8 @@ LEDGERS_PER_REQUEST = 8
 class Request(NamedTuple):
     """What is asked: the model's name, its input spec and dtype where given, how to capture it.
 
-    ``deploy`` are the passes to apply.
+    ``deploy`` are the passes to apply. ``train`` asks for a training step, ``True`` without an
+    optimiser, or by its name; ``loss`` is the path to the loss.
     """
 
     model: str
@@ -50,6 +51,8 @@ class Request(NamedTuple):
     dtype: str | None
     frontend: Frontend
     deploy: tuple[str, ...] = ()
+    train: bool | str = False
+    loss: str | None = None
 
 
 def directory() -> str:
@@ -251,6 +254,16 @@ def _written(ledger: Ledger) -> dict[str, Any]:
     def listed(listed: Iterable[Listed]) -> list[Any]:
         return [[item.op, item.calls, item.reason, list(item.where)] for item in listed]
 
+    def training(training: Training | None) -> list[Any] | None:
+        if training is None:
+            return None
+        optimizer = training.optimizer
+        return [
+            training.trained,
+            [cost(training.phases[phase]) for phase in PHASES],
+            optimizer and [optimizer.name, *cost(optimizer.step)],
+        ]
+
     return {
         "model": ledger.model,
         "frontend": ledger.frontend,
@@ -270,6 +283,7 @@ def _written(ledger: Ledger) -> dict[str, Any]:
         "flow": [[table.add(flops), *needs] for flops, needs in ledger.flow],
         "applied": [[a.name, a.places, *cost(a.saved)] for a in ledger.applied],
         "once": [[moment, *cost(once)] for moment, once in ledger.once.items()],
+        "training": training(ledger.training),
         "dims": table.entries,
     }
 
@@ -321,6 +335,17 @@ def _read(written: Mapping[str, Any]) -> Ledger:
                 raise ValueError("no moment")
             yield moment, Cost(*map(dim, counts))
 
+    def training() -> Training | None:
+        if written["training"] is None:
+            return None
+        trained, phases, optimizer = written["training"]
+        of_phase = (Cost(*map(dim, counts)) for counts in phases)
+        return Training(
+            natural(trained),
+            dict(zip(PHASES, of_phase, strict=True)),
+            optimizer and Optimizer(_text(optimizer[0]), Cost(*map(dim, optimizer[1:]))),
+        )
+
     symbols = tuple(
         Symbol(_text(name), natural(multiple), natural(minimum))
         for name, multiple, minimum in written["symbols"]
@@ -353,6 +378,7 @@ def _read(written: Mapping[str, Any]) -> Ledger:
             for name, places, *counts in written["applied"]
         ),
         once=dict(once()),
+        training=training(),
     )
     if not ledger.modules:
         raise ValueError("no modules")

@@ -20,6 +20,10 @@ Moment: TypeAlias = Literal["model", "size", "call"]
 """How often something is computed: once per model, once per size, or in each call."""
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
 
+Phase: TypeAlias = Literal["forward", "activations", "weights"]
+"""A part of a training step: the model and its loss, gradients of activations, those of weights."""
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
 COUNTERS = ("contraction", "elementwise", "transcendental", "comparison")
 
 
@@ -95,3 +99,21 @@ class Applied(NamedTuple):
     name: str
     places: int
     saved: Cost
+
+
+class Optimizer(NamedTuple):
+    """The step that an optimiser makes once it has the gradients."""
+
+    name: str
+    step: Cost
+
+
+class Training(NamedTuple):
+    """The parts of a training step, which sum to the whole; the optimiser's step is apart.
+
+    ``trained`` is the number of parameters that get a gradient.
+    """
+
+    trained: int
+    phases: Mapping[Phase, Cost]
+    optimizer: Optimizer | None

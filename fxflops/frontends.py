@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from torch import nn
 
@@ -13,10 +13,7 @@ from fxflops.capture.prepare import hints
 from fxflops.errors import CaptureError, SpecialisedError
 from fxflops.inputs import Frontend, InputSpec
 from fxflops.passes.at_one import CaptureAt
-from fxflops.proposal import at_fixed_sizes, at_multiples
-
-Front: TypeAlias = Callable[[nn.Module, InputSpec, Mapping[str, int]], Capture]
-"""Captures a module with a spec's axes symbolic, at the sizes to decide by."""
+from fxflops.proposal import Front, at_fixed_sizes, at_multiples
 
 
 def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Capture:
@@ -45,10 +42,12 @@ class Captured(NamedTuple):
 
 
 def captures(
-    module: nn.Module, proposed: Sequence[tuple[InputSpec, Mapping[str, int]]], frontend: Frontend
+    module: nn.Module,
+    proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
+    fronts: Sequence[Front],
 ) -> Iterator[Captured | CaptureError]:
     """What comes of the specs that a model's source proposes, by the first front end that works."""
-    for front in FRONTS[frontend]:
+    for front in fronts:
         works = False
         for spec, sizes in proposed:
             try:
@@ -63,15 +62,15 @@ def captures(
 
 
 def capture(
-    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], frontend: Frontend
+    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], fronts: Sequence[Front]
 ) -> Captured:
     """The capture with a spec that the user chose.
 
     Raises CaptureError where there is none, with a spec that works if one is found.
     """
     failure: CaptureError | None = None
-    for front in FRONTS[frontend]:
-        if front is _export and frontend == "auto":
+    for front in fronts:
+        if front is _export and failure is not None:
             _require_no_multiple(module, spec, failure)
         try:
             return _captured(front, module, spec, sizes)
@@ -81,7 +80,7 @@ def capture(
         except CaptureError as error:
             failure = failure or error
     assert failure is not None
-    working = at_fixed_sizes(module, spec, sizes)
+    working = at_fixed_sizes(module, spec, sizes, _recorder(fronts[0]))
     if working is None:
         raise failure
     raise type(failure)(f"{failure} It works with the input {str(working)!r}.") from failure
@@ -91,13 +90,17 @@ def _captured(
     front: Front, module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]
 ) -> Captured:
     all_sizes = hints(spec, sizes)
-    at_one = trace.capture if front is _export else front
     return Captured(
         capture=front(module, spec, all_sizes),
         spec=spec,
         sizes=sizes,
-        capture_at=partial(_capture_at, at_one, module, spec, all_sizes),
+        capture_at=partial(_capture_at, _recorder(front), module, spec, all_sizes),
     )
+
+
+def _recorder(front: Front) -> Front:
+    """``front``, or what is sooner than `torch.export` for a trial."""
+    return trace.capture if front is _export else front
 
 
 def _capture_at(
@@ -117,9 +120,9 @@ def _capture_at(
     return None
 
 
-def _require_no_multiple(module: nn.Module, spec: InputSpec, failure: CaptureError | None) -> None:
+def _require_no_multiple(module: nn.Module, spec: InputSpec, failure: CaptureError) -> None:
     """Raises CaptureError where the model runs at multiples only, which no front end changes."""
-    coarser = at_multiples(module, spec)
+    coarser = at_multiples(module, spec, trace.capture)
     if coarser is not None:
         raise CaptureError(
             f"The model does not run at every size of {str(spec)!r}, but at multiples of "

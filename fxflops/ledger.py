@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from fxflops.cost import Applied, Cost, Moment
+from fxflops.cost import Applied, Cost, Moment, Training
 from fxflops.dataflow import span
 from fxflops.domain import Domain
 from fxflops.symbolic import Dim, Symbol
@@ -43,7 +43,8 @@ class Ledger(NamedTuple):
 
     ``flow`` are the calls in order, each with its FLOPs and the positions of those before it whose
     results it uses. ``applied`` are the passes that changed the graph, ``once`` what is computed
-    once per ``"size"`` and once per ``"model"`` where passes took it out of the calls.
+    once per ``"size"`` and once per ``"model"`` where passes took it out of the calls. ``training``
+    are the parts of a training step.
     """
 
     model: str
@@ -61,6 +62,7 @@ class Ledger(NamedTuple):
     flow: tuple[tuple[Dim, tuple[int, ...]], ...]
     applied: tuple[Applied, ...] = ()
     once: Mapping[Moment, Cost] = MappingProxyType({})
+    training: Training | None = None
 
     @property
     def total(self) -> Cost:
@@ -81,7 +83,7 @@ class Ledger(NamedTuple):
 
 def ledger(analysis: Analysis) -> Ledger:
     """What is kept of ``analysis``."""
-    calls = Counter(node.op for node in analysis.nodes)
+    calls = Counter({node.name: node.op for node in analysis.nodes}.values())
     return Ledger(
         model=analysis.model,
         frontend=analysis.frontend,
@@ -104,6 +106,7 @@ def ledger(analysis: Analysis) -> Ledger:
         flow=analysis.flow,
         applied=analysis.applied,
         once={moment: analysis.once_per(moment) for moment in analysis.once},
+        training=analysis.training,
     )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
 from fxflops import formulas, frontends, models
 from fxflops.arguments import flattened
-from fxflops.capture import trace
+from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
@@ -27,15 +27,18 @@ from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
 from fxflops.frontends import Captured
 from fxflops.inputs import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 from fxflops.models.named import NamedModel, build_empty, called
+from fxflops.optimizer import OPTIMIZERS, step
 from fxflops.passes import deploy as passes
 from fxflops.passes import require_passes
 from fxflops.passes.annotate import annotate
 from fxflops.passes.count import DATA, NO_FORMULA, count
 from fxflops.passes.deploy import Deployed
 from fxflops.passes.notes import notes
+from fxflops.proposal import Front
 from fxflops.records import Analysis
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
+Loss: TypeAlias = Callable[[Any], Tensor]
 
 
 def analyze(
@@ -49,6 +52,8 @@ def analyze(
     frontend: Frontend = "auto",
     deploy: Sequence[str] = (),
     trust: bool = False,
+    train: bool | str = False,
+    loss: Loss | None = None,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -64,6 +69,10 @@ def analyze(
     out of a call is apart. ``trust`` lets a saved program, ``model.pt2``, execute what is in its
     file, which otherwise is refused.
 
+    With ``train``, it is the cost of a training step: the model in training mode, the ``loss`` of
+    what it returns (by default the sum of all outputs), and the gradients of all parameters with
+    ``requires_grad``. The step of an optimiser (``"sgd"``, ``"adamw"``) is apart.
+
     Raises ModelError, SpecError, CaptureError.
     """
     with alone():
@@ -72,7 +81,30 @@ def analyze(
             if inputs is not None:
                 raise SpecError("Both inputs and args or kwargs are given. Give one of them.")
             named = _called_with(named, tuple(args or ()), dict(kwargs or {}))
-        return _analyze(named, inputs, defaults or {}, dtype, frontend, deploy)
+        if not train:
+            if loss is not None:
+                raise SpecError("A loss is that of a training step: give train=True, too.")
+            return _analyze(
+                named, inputs, defaults or {}, dtype, frontends.FRONTS[frontend], deploy
+            )
+        front = _training(train, loss, frontend, deploy)
+        return _analyze(named, inputs, defaults or {}, dtype, [front], (), train)
+
+
+def _training(
+    train: bool | str, loss: Loss | None, frontend: Frontend, deploy: Sequence[str]
+) -> Front:
+    """What captures a training step. Raises SpecError for what does not go with one."""
+    from fxflops.capture import backward
+
+    if train is not True and train not in OPTIMIZERS:
+        known = ", ".join(OPTIMIZERS)
+        raise SpecError(f"The step of the optimiser {train!r} is not known. Known: {known}.")
+    if deploy:
+        raise SpecError("A deployed model is not trained: leave out deploy, or train.")
+    if frontend == "export":
+        raise SpecError("torch.export gives no gradients: for train the front end is trace.")
+    return partial(backward.capture, loss=loss or backward.sum_of_outputs)
 
 
 def _analyze(
@@ -80,8 +112,9 @@ def _analyze(
     inputs: Inputs | None,
     defaults: Mapping[str, int],
     dtype: str | None,
-    frontend: Frontend,
+    fronts: Sequence[Front],
     deploy: Sequence[str],
+    train: bool | str = False,
 ) -> Analysis:
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
@@ -90,15 +123,16 @@ def _analyze(
     known = _sizes(spec, named, defaults)
     module = build_empty(named)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
-    module = called(named, module, spec)
+    module = called(named, module.train(bool(train)), spec)
     if inputs is None and named.narrower:
-        captured, deployed, why = _first(module, _proposed(spec, named, defaults), frontend, deploy)
+        captured, deployed, why = _first(module, _proposed(spec, named, defaults), fronts, deploy)
     else:
-        captured, why = frontends.capture(module, spec, known, frontend), None
+        captured, why = frontends.capture(module, spec, known, fronts), None
         deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
+    trained = _trained(module, captured.capture) if train else []
     return Analysis(
         model=named.name,
         inputs=captured.spec,
@@ -114,6 +148,8 @@ def _analyze(
         packages=(*packages_of(module), *formulas.packages()),
         applied=deployed.applied,
         once=deployed.once,
+        trained=sum(parameter.numel() for parameter in trained) if train else None,
+        optimizer=step(train, trained) if isinstance(train, str) else None,
     )
 
 
@@ -145,6 +181,13 @@ def _fixed(spec: InputSpec, narrower: InputSpec) -> dict[str, int]:
     return {free.name: at for free, at in axes if isinstance(free, Axis) and isinstance(at, int)}
 
 
+def _trained(module: nn.Module, captured: Capture) -> list[nn.Parameter]:
+    """The parameters that get a gradient."""
+    from fxflops.capture import backward
+
+    return backward.trained(module, captured)
+
+
 def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict[str, int]:
     """The model's own sizes of the free axes, and in their place those given.
 
@@ -157,15 +200,23 @@ def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict
     return known
 
 
-def recount(model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]) -> Cost:
+def recount(
+    model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int], loss: Loss | None = None
+) -> Cost:
     """The cost of ``model``, on the meta device, counted at these sizes without any formula.
 
-    It shares no shape rule with a formula, and so can be held against one.
+    With a ``loss``, that of a training step; the model is in training mode then. It shares no shape
+    rule with a formula, and so can be held against one.
 
     Raises CaptureError where the model does not run at them.
     """
-    nodes = count(trace.capture(model, inputs.fixed(sizes), {}, with_rules=False))
-    return total(node.cost for node in nodes if node.cost)
+    if loss is None:
+        captured = trace.capture(model, inputs.fixed(sizes), {}, with_rules=False)
+    else:
+        from fxflops.capture import backward
+
+        captured = backward.capture(model, inputs.fixed(sizes), {}, loss=loss, with_rules=False)
+    return total(node.cost for node in count(captured) if node.cost)
 
 
 def _named(model: str | nn.Module, trust: bool) -> NamedModel:
@@ -222,7 +273,7 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
 def _first(
     module: nn.Module,
     proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
-    frontend: Frontend,
+    fronts: Sequence[Front],
     deploy: Sequence[str],
 ) -> tuple[Captured, Deployed, CaptureError | None]:
     """The first capture that holds at the model's own sizes, and why none before it does.
@@ -236,7 +287,7 @@ def _first(
     failures: list[CaptureError] = []
     found: tuple[Captured, Deployed, CaptureError | None] | None = None
     holds = False
-    for captured in frontends.captures(module, proposed, frontend):
+    for captured in frontends.captures(module, proposed, fronts):
         if isinstance(captured, CaptureError):
             failures.append(captured)
             continue

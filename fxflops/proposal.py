@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 from torch import nn
 
-from fxflops.capture import trace
+from fxflops.capture import Capture
 from fxflops.capture.prepare import hints
 from fxflops.errors import CaptureError
 from fxflops.inputs import Axis, InputSpec
 
+Front: TypeAlias = Callable[[nn.Module, InputSpec, Mapping[str, int]], Capture]
+
 MULTIPLES = (2, 4, 8, 16, 32, 64)
 
 
-def at_multiples(module: nn.Module, spec: InputSpec) -> tuple[int, InputSpec] | None:
+def at_multiples(module: nn.Module, spec: InputSpec, front: Front) -> tuple[int, InputSpec] | None:
     """The least multiple at whose sizes the model can be captured, and the spec that says it."""
     for multiple in MULTIPLES:
         coarser = spec.with_multiple(multiple)
-        if coarser != spec and _works(module, coarser, {}):
+        if coarser != spec and _works(module, coarser, {}, front):
             return multiple, coarser
     return None
 
 
 def at_fixed_sizes(
-    module: nn.Module, spec: InputSpec, known: Mapping[str, int]
+    module: nn.Module, spec: InputSpec, known: Mapping[str, int], front: Front
 ) -> InputSpec | None:
     """The spec with as few axes fixed as the model needs, each at its known or a usual size."""
     for fixed in _fewest_first(spec):
         sizes = {axis.name: known.get(axis.name, _usual(axis, spec)) for axis in fixed}
         narrower = spec.fixed(sizes)
         rest = {name: size for name, size in known.items() if name not in sizes}
-        if _works(module, narrower, rest):
+        if _works(module, narrower, rest, front):
             return narrower
     return None
 
@@ -56,9 +59,9 @@ def _usual(axis: Axis, spec: InputSpec) -> int:
     return hints(alone, {})[axis.name]
 
 
-def _works(module: nn.Module, spec: InputSpec, known: Mapping[str, int]) -> bool:
+def _works(module: nn.Module, spec: InputSpec, known: Mapping[str, int], front: Front) -> bool:
     try:
-        trace.capture(module, spec, hints(spec, known))
+        front(module, spec, hints(spec, known))
     except CaptureError:
         return False
     return True

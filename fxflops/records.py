@@ -9,7 +9,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fxflops.closed_form import evaluate_many, to_sympy
-from fxflops.cost import QUANTITIES, Applied, Cost, Moment, total
+from fxflops.cost import (
+    PHASES,
+    QUANTITIES,
+    Applied,
+    Cost,
+    Moment,
+    Optimizer,
+    Phase,
+    Training,
+    total,
+)
 from fxflops.dataflow import span, to_networkx
 from fxflops.domain import Domain
 from fxflops.errors import SpecError
@@ -33,7 +43,8 @@ class NodeCost:
     ``cost`` is None when the call is uncounted, for the reason ``unknown``. ``free`` is the reason
     why a free operator costs no FLOP. ``path`` is the module in
     which the operator is called, ``where`` the source line. ``needs`` are the positions, among the
-    calls of the graph, of those whose results it uses.
+    calls of the graph, of those whose results it uses. ``phase`` is the part of a training step. A
+    call that computes gradients both of activations and of weights is two of these, one for each.
     """
 
     name: str
@@ -45,6 +56,7 @@ class NodeCost:
     free: str | None = None
     unknown: str | None = None
     source: str = "fxflops"
+    phase: Phase = "forward"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +68,8 @@ class Analysis:
     those not given; ``parameters`` is the number of parameters of the model, ``packages`` are those
     that the classes of its modules come from. ``applied`` are the passes that made the graph out
     of the one captured, ``once`` the calls that these took out of ``nodes``: made once per size
-    (``"size"``) or once per model (``"model"``).
+    (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
+    parameters that get a gradient, and ``optimizer`` is apart from the total.
     """
 
     model: str
@@ -73,6 +86,8 @@ class Analysis:
     packages: tuple[str, ...] = ()
     applied: tuple[Applied, ...] = ()
     once: Mapping[Moment, tuple[NodeCost, ...]] = field(default_factory=dict)
+    trained: int | None = None
+    optimizer: Optimizer | None = None
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -155,6 +170,20 @@ class Analysis:
             if node.cost is not None and node.free is None:
                 costs.setdefault(node.op, []).append(node.cost)
         return {op: total(of_op) for op, of_op in costs.items()}
+
+    @property
+    def training(self) -> Training | None:
+        """The parts of a training step; None for a call of the model."""
+        if self.trained is None:
+            return None
+        return Training(self.trained, self.by_phase(), self.optimizer)
+
+    def by_phase(self) -> dict[Phase, Cost]:
+        """The cost of each part of a training step; a call of the model is all ``forward``."""
+        return {
+            phase: total(node.cost for node in self.nodes if node.cost and node.phase == phase)
+            for phase in PHASES
+        }
 
     def to_networkx(self) -> networkx.DiGraph[str]:
         """The graph's data flow: nodes with ``op``, ``path`` and ``cost``, edges of tensors."""

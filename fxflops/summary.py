@@ -55,9 +55,11 @@ class Row(NamedTuple):
 class Summary(NamedTuple):
     """An `Analysis` at some sizes, or at none: then every value is None.
 
-    ``symbolic`` says that the reader asked for the formulas themselves. ``graph`` is ``eval`` or
+    ``symbolic`` says that the reader asked for the formulas themselves. ``graph`` is ``eval``, or
     ``deployed``; then ``passes`` are those that made it, each with what it saved, ``saved`` is what
-    all of them did, and ``once`` what is computed once per ``size`` or per ``model``.
+    all of them did, and ``once`` what is computed once per ``size`` or per ``model``. Or it is
+    ``train``; then ``trained`` parameters get a gradient, ``phases`` sum to the totals, and the
+    step of the ``optimizer`` is apart from them.
     """
 
     model: str
@@ -80,6 +82,9 @@ class Summary(NamedTuple):
     passes: tuple[Row, ...] = ()
     saved: Row | None = None
     once: tuple[Row, ...] = ()
+    trained: int | None = None
+    phases: tuple[Row, ...] = ()
+    optimizer: Row | None = None
 
     @property
     def complete(self) -> bool:
@@ -133,10 +138,12 @@ def summarize(
             name=entry.name, kind=entry.kind, calls=entry.calls, quantities=quantities(entry.cost)
         )
 
+    training = ledger.training
+    optimizer = training and training.optimizer
     shown = (entry for entry in ledger.modules if depth is None or level(entry.name) <= depth)
     return Summary(
         model=ledger.model,
-        graph="deployed" if ledger.applied else "eval",
+        graph="train" if training else "deployed" if ledger.applied else "eval",
         frontend=ledger.frontend,
         dtype=ledger.dtype,
         inputs=ledger.inputs,
@@ -159,6 +166,12 @@ def summarize(
             else None
         ),
         once=tuple(row(Entry(name=moment, cost=cost)) for moment, cost in ledger.once.items()),
+        trained=training and training.trained,
+        phases=tuple(
+            row(Entry(name=phase, cost=cost))
+            for phase, cost in (training.phases if training else {}).items()
+        ),
+        optimizer=optimizer and row(Entry(name=optimizer.name, cost=optimizer.step)),
     )
 
 

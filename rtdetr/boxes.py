@@ -20,6 +20,27 @@ def cxcywh_to_xyxy(boxes_NQ4: Tensor) -> Tensor:
     return torch.cat([centre_NQ2 - half_NQ2, centre_NQ2 + half_NQ2], dim=-1)
 
 
+def xyxy_to_cxcywh(boxes_NQ4: Tensor) -> Tensor:
+    """The inverse of `cxcywh_to_xyxy`."""
+    low_NQ2, high_NQ2 = torch.split(boxes_NQ4, 2, dim=-1)
+    return torch.cat([(low_NQ2 + high_NQ2) / 2, high_NQ2 - low_NQ2], dim=-1)
+
+
+def iou_and_giou(a_NQ4: Tensor, b_NQ4: Tensor) -> tuple[Tensor, Tensor]:
+    """Intersection over union of pairs of boxes, and its generalised form (arXiv:1902.09630).
+
+    Boxes are corners (left, top, right, bottom), and broadcast. The second is the first less the
+    part of the smallest enclosing box that neither covers.
+    """
+    a_low, a_high = torch.split(a_NQ4, 2, dim=-1)
+    b_low, b_high = torch.split(b_NQ4, 2, dim=-1)
+    common = (torch.minimum(a_high, b_high) - torch.maximum(a_low, b_low)).clamp(min=0).prod(-1)
+    hull = (torch.maximum(a_high, b_high) - torch.minimum(a_low, b_low)).prod(-1)
+    union = (a_high - a_low).prod(-1) + (b_high - b_low).prod(-1) - common
+    iou = common / union
+    return iou, iou - (hull - union) / hull
+
+
 def inverse_sigmoid(x: Tensor, eps: float = 1e-5) -> Tensor:
     """log(x / (1 - x)) for x in [0, 1], with x and 1 - x held at ``eps`` or above."""
     x = x.clamp(0, 1)

@@ -49,9 +49,13 @@ class DecoderLayer(nn.Module):
         boxes_NQ4: Tensor,
         memory_NSD: Tensor,
         sizes: Sequence[tuple[int, int]],
+        mask_QQ: Tensor | None = None,
     ) -> Tensor:
-        """Queries of the same shape; ``sizes`` are the maps' heights and widths."""
-        x_NQD = self.norm1(query_NQD + self.self_attn(query_NQD, position_NQD))
+        """Queries of the same shape; ``sizes`` are the maps' heights and widths.
+
+        ``mask_QQ`` is true where a query may attend to another one; None is everywhere.
+        """
+        x_NQD = self.norm1(query_NQD + self.self_attn(query_NQD, position_NQD, mask_QQ))
         read_NQD = self.cross_attn(x_NQD + position_NQD, boxes_NQ4, memory_NSD, sizes)
         x_NQD = self.norm2(x_NQD + read_NQD)
         y_NQD: Tensor = self.norm3(x_NQD + self.linear2(F.relu(self.linear1(x_NQD))))
@@ -115,10 +119,13 @@ class RTDETRDecoder(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Class logits (N, Q, K) and boxes (N, Q, 4) from the encoder's maps, finest first."""
-        projected = [project(x) for project, x in zip(self.input_proj, maps, strict=True)]
-        sizes = [(x_NDHW.shape[2], x_NDHW.shape[3]) for x_NDHW in projected]
-        memory_NSD = torch.cat([x_NDHW.flatten(2) for x_NDHW in projected], dim=2).transpose(1, 2)
-        query_NQD, boxes_NQ4 = self._select_queries(memory_NSD, sizes)
+        memory_NSD, sizes = self.memory(maps)
+        features_NSD, scores_NSK, logits_NS4 = self.candidates(memory_NSD, sizes)
+        index_NQ = self.best(scores_NSK)
+        query_NQD, boxes_NQ4 = (
+            take(features_NSD, index_NQ),
+            torch.sigmoid(take(logits_NS4, index_NQ)),
+        )
         logits_NQK, boxes_NQ4 = self.decoder(
             query_NQD,
             boxes_NQ4,
@@ -130,18 +137,26 @@ class RTDETRDecoder(nn.Module):
         )
         return logits_NQK, boxes_NQ4
 
-    def _select_queries(
+    def memory(self, maps: Sequence[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
+        """The maps' positions in one sequence, and the maps' heights and widths."""
+        projected = [project(x) for project, x in zip(self.input_proj, maps, strict=True)]
+        sizes = [(x_NDHW.shape[2], x_NDHW.shape[3]) for x_NDHW in projected]
+        return torch.cat([x_NDHW.flatten(2) for x_NDHW in projected], dim=2).transpose(1, 2), sizes
+
+    def candidates(
         self, memory_NSD: Tensor, sizes: Sequence[tuple[int, int]]
-    ) -> tuple[Tensor, Tensor]:
-        """Features and boxes of the positions whose best class scores highest."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of each position, the features, the class logits (N, S, K), the box's logits."""
         anchors_S4, valid_S1 = anchor_logits(
             sizes, dtype=memory_NSD.dtype, device=memory_NSD.device
         )
         features_NSD = self.enc_output(torch.where(valid_S1, memory_NSD, 0))
-        scores_NS = self.enc_score_head(features_NSD).amax(-1)
-        boxes_NS4 = self.enc_bbox_head(features_NSD) + anchors_S4
-        index_NQ = scores_NS.topk(self.num_queries, dim=1).indices
-        return _take(features_NSD, index_NQ), torch.sigmoid(_take(boxes_NS4, index_NQ))
+        scores_NSK = self.enc_score_head(features_NSD)
+        return features_NSD, scores_NSK, self.enc_bbox_head(features_NSD) + anchors_S4
+
+    def best(self, scores_NSK: Tensor) -> Tensor:
+        """The positions whose best class scores highest, (N, Q)."""
+        return scores_NSK.amax(-1).topk(self.num_queries, dim=1).indices
 
     @torch.no_grad()
     def _init_weights(self) -> None:
@@ -157,6 +172,6 @@ class RTDETRDecoder(nn.Module):
         nn.init.uniform_(self.denoising_class_embed.weight[:-1], -sqrt(3), sqrt(3))
 
 
-def _take(x_NSC: Tensor, index_NQ: Tensor) -> Tensor:
+def take(x_NSC: Tensor, index_NQ: Tensor) -> Tensor:
     """The rows of ``x_NSC`` that ``index_NQ`` names, (N, Q, C)."""
     return x_NSC.gather(1, index_NQ.unsqueeze(-1).expand(-1, -1, x_NSC.shape[-1]))

@@ -140,15 +140,21 @@ class SelfAttention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, x_BLD: Tensor, position_BLD: Tensor) -> Tensor:
-        """Attention of ``x_BLD`` to itself; ``position_BLD`` may be one for all sequences."""
+    def forward(self, x_BLD: Tensor, position_BLD: Tensor, mask_LL: Tensor | None = None) -> Tensor:
+        """Attention of ``x_BLD`` to itself; ``position_BLD`` may be one for all sequences.
+
+        ``mask_LL`` is true where a query (row) may attend to a key (column); None is everywhere.
+        """
         dim = x_BLD.shape[-1]
         weight_qk, weight_v = torch.split(self.in_proj_weight, [2 * dim, dim])
         bias_qk, bias_v = torch.split(self.in_proj_bias, [2 * dim, dim])
         q_BLD, k_BLD = F.linear(x_BLD + position_BLD, weight_qk, bias_qk).chunk(2, dim=-1)
         v_BLD = F.linear(x_BLD, weight_v, bias_v)
         context_BhLd = F.scaled_dot_product_attention(
-            self._split_heads(q_BLD), self._split_heads(k_BLD), self._split_heads(v_BLD)
+            self._split_heads(q_BLD),
+            self._split_heads(k_BLD),
+            self._split_heads(v_BLD),
+            mask_LL,
         )
         y_BLD: Tensor = self.out_proj(context_BhLd.transpose(1, 2).flatten(2))
         return y_BLD

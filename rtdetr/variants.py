@@ -22,6 +22,7 @@ from rtdetr.config import (
 
 if TYPE_CHECKING:
     from rtdetr.model import RTDETR
+    from rtdetr.training import TrainingStep
 
 _R18 = RTDETRConfig(
     backbone=ResNetConfig(block="basic", depths=(2, 2, 2, 2)),
@@ -136,24 +137,60 @@ def build(name: str) -> "RTDETR":
     """
     from rtdetr.model import RTDETR
 
-    variant = ALIASES.get(name, name)
-    if variant not in VARIANTS:
-        known = ", ".join([*VARIANTS, *ALIASES])
-        raise ValueError(f"Unknown RT-DETR variant {name!r}. Known: {known}.")
-    return RTDETR(VARIANTS[variant]).eval()
+    return RTDETR(_config(name)).eval()
+
+
+def build_training(name: str) -> "TrainingStep":
+    """The training step of a variant (`rtdetr.training`), in training mode.
+
+    Raises ValueError for an unknown name.
+    """
+    from rtdetr.training import TrainingStep
+
+    return TrainingStep(_config(name)).train()
 
 
 def catalogue() -> dict[str, dict[str, object]]:
     """Every name and alias, for the entry-point group ``fxflops.models``.
 
-    An entry has ``build``, which takes nothing and gives the module in eval mode; ``inputs``,
-    the input spec; and ``defaults``, the sizes that the released models were made for.
+    An entry has ``build``, which takes nothing and gives the module; ``inputs``, the input spec;
+    and ``defaults``, the sizes that the released models were made for. ``…_training`` is the step
+    from images, the classes and boxes in them, and an assignment, to the loss: for it, T boxes in
+    each image, 7 as in the mean image of COCO.
     """
-    return {
+    names = [*VARIANTS, *ALIASES]
+    sizes = {"N": 1, "H": 640, "W": 640}
+    models: dict[str, dict[str, object]] = {
         name: {
             "build": partial(build, name),
             "inputs": "image: N 3 H%32 W%32",
-            "defaults": {"N": 1, "H": 640, "W": 640},
+            "defaults": sizes,
         }
-        for name in [*VARIANTS, *ALIASES]
+        for name in names
     }
+    steps: dict[str, dict[str, object]] = {
+        f"{name}_training": {
+            "build": partial(build_training, name),
+            "inputs": _training_inputs(_config(name)),
+            "defaults": {**sizes, "T": 7},
+        }
+        for name in names
+    }
+    return models | steps
+
+
+def _training_inputs(config: RTDETRConfig) -> str:
+    """Of each box the class, the box, and the query that answers for it in each prediction."""
+    predictions = config.decoder.num_layers + 1
+    return (
+        "image: N 3 H%32 W%32; labels: N T int64; boxes: N T 4; "
+        f"assignment: N {predictions} T int64"
+    )
+
+
+def _config(name: str) -> RTDETRConfig:
+    variant = ALIASES.get(name, name)
+    if variant not in VARIANTS:
+        known = ", ".join([*VARIANTS, *ALIASES])
+        raise ValueError(f"Unknown RT-DETR variant {name!r}. Known: {known}.")
+    return VARIANTS[variant]

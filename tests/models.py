@@ -33,6 +33,11 @@ def transformer(layers: int, dim: int = 64, heads: int = 4, hidden: int = 256) -
         return nn.Sequential(*(TransformerLayer(dim, heads, hidden) for _ in range(layers)))
 
 
+def small() -> nn.Module:
+    """One layer of `transformer`."""
+    return transformer(1, 12, 3, 20)
+
+
 def contraction(layers: int, dim: int, hidden: int, *, n: int, length: int) -> int:
     """Of `transformer`, by hand: five matrix products with weights, two of attention."""
     weights = 2 * n * length * dim * (3 * dim + dim + 2 * hidden)

@@ -24,7 +24,7 @@ class _IntOfSizes(type):
         if len(values) == 1 and isinstance(values[0], torch.SymInt):
             return values[0]
         if len(values) == 1 and isinstance(values[0], torch.SymFloat):
-            return math.trunc(values[0])  # type: ignore[call-overload]
+            return math.trunc(values[0])
         return int(*values)
 
     def __instancecheck__(cls, instance: object) -> bool:

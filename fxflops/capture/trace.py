@@ -9,7 +9,7 @@ attention) arrive whole, as they do in ``torch.export``, so both front ends give
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,6 +63,14 @@ def capture(
     Raises CaptureError when the model does not run, and SpecialisedError, with the source line,
     when it fixes an axis that the spec leaves free.
     """
+    recorder = Recorder(with_rules=with_rules, as_compiled=as_compiled)
+    return recorded(recorder, model, inputs, hints)
+
+
+def recorded(
+    recorder: Recorder, model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]
+) -> Capture:
+    """`capture`, by a recorder that may do more with the model than call it."""
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
     assumed: list[Relation] = []
 
@@ -72,21 +80,20 @@ def capture(
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
     space = SizeSpace(values, assume)
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
-    recorder = Recorder(with_rules=with_rules)
     try:
-        with torch.inference_mode(), torch.device("meta"), _symbolic(bool(symbols)):
+        with torch.device("meta"), recorder.modes(is_symbolic=bool(symbols)):
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
             with (
                 _module_paths(model, recorder.paths),
                 called_whole(),
-                _compiling(as_compiled),
-                kept_symbolic(packages_of(model) if as_compiled else ()),
+                _compiling(recorder.as_compiled),
+                kept_symbolic(packages_of(model) if recorder.as_compiled else ()),
                 _checks_hold(),
                 recorder,
             ):
-                result = model(*tensors)
+                result = recorder.run(model, tensors)
     except Exception as error:
         raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
     recorder.add_output(result)
@@ -98,16 +105,6 @@ def capture(
         module_types=module_types(model),
         frontend="trace",
     )
-
-
-@contextmanager
-def _symbolic(some: bool) -> Iterator[None]:
-    """What symbolic sizes need of PyTorch: kernels in Python, and tensors made from sizes."""
-    if not some:
-        yield
-        return
-    with enable_python_dispatcher(), TensorsOfSizes():
-        yield
 
 
 @contextmanager
@@ -168,13 +165,28 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     supports_higher_order_operators = True
 
-    def __init__(self, *, with_rules: bool) -> None:
+    def __init__(self, *, with_rules: bool, as_compiled: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._with_rules = with_rules
+        self.as_compiled = as_compiled
         self.graph = torch.fx.Graph()
         self.paths = [""]
         self._nodes: dict[int, torch.fx.Node] = {}
         self._alive: list[Tensor] = []  # an id stays taken only as long as its tensor lives
+
+    @contextmanager
+    def modes(self, *, is_symbolic: bool) -> Iterator[None]:
+        """What PyTorch is set to while the model runs; with symbols, to use kernels in Python."""
+        with torch.inference_mode():
+            if not is_symbolic:
+                yield
+                return
+            with enable_python_dispatcher(), TensorsOfSizes():
+                yield
+
+    def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:
+        """What is recorded: one call of the model."""
+        return model(*tensors)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -184,7 +196,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if not isinstance(func, OpOverload):
             return self._higher_order(func, *args)
-        result = result_of(func, args, kwargs or {}) if self._with_rules else None
+        result = self._ruled(func, args, kwargs or {}) if self._with_rules else None
         if result is None:
             result = _result(func, args, kwargs or {})
         node = self.graph.call_function(func, self._argument(args), self._argument(kwargs or {}))
@@ -213,6 +225,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         node = self.graph.call_function(func, self._argument((query, key, value, captured)))
         node.meta["per_score"] = per_score
         return self._record(node, results(query, value))
+
+    def _ruled(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        return result_of(func, args, kwargs)
 
     def add_input(self, name: str, tensor: Tensor) -> None:
         """Make ``tensor`` the graph's next input."""

@@ -18,7 +18,7 @@ from fxflops.errors import FxflopsError
 
 COMMANDS = ("count", "check", "explain", "cache")
 EPILOG = f"Commands: {', '.join(COMMANDS)}; the first is the default. See fxflops check --help."
-MAY_STAND_ALONE = ("--deploy",)
+MAY_STAND_ALONE = ("--deploy", "--train")
 INPUT_AT_FAULT = 2
 INTERRUPTED = 130
 

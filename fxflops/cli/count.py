@@ -14,6 +14,7 @@ from fxflops.cli.options import (
     sizes,
 )
 from fxflops.errors import SpecError
+from fxflops.optimizer import OPTIMIZERS
 from fxflops.passes import PASSES, require_passes
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
@@ -39,6 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--deploy",
         metavar="PASS,…",
         help=f"the graph after deployment: --deploy for all passes, or --deploy={','.join(PASSES)}",
+    )
+    parser.add_argument(
+        "--train",
+        metavar="OPTIMIZER",
+        help="a training step, with its gradients: --train, or with the optimiser's step, apart: "
+        f"--train={' or --train='.join(OPTIMIZERS)}",
+    )
+    parser.add_argument(
+        "--loss",
+        metavar="MODULE:LOSS",
+        help="what --train lowers, a callable of the model's result (default: the outputs' sum)",
     )
     parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
     kept = parser.add_mutually_exclusive_group()
@@ -73,10 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Count, print, and return 1 if ``--strict`` finds uncounted work."""
     at = sizes(arguments)
+    train: bool | str = arguments.train is not None and (arguments.train or True)
     depth = _depth(arguments)
     require_writable(arguments.output)
     deploy = _deploy(arguments)
     if arguments.convention is not None:
+        if train:
+            raise SpecError("--convention is of a call of the model: leave out --train.")
         from fxflops.cli.quoted import quoted
 
         return quoted(arguments, at)
@@ -92,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
         dtype=arguments.dtype,
         frontend=arguments.frontend,
         deploy=deploy,
+        train=train,
+        loss=arguments.loss,
     )
     if arguments.static:
         if arguments.symbolic:
@@ -101,7 +118,10 @@ def run(arguments: argparse.Namespace) -> int:
         request, at = at_one_size(request, at, trust=arguments.trust), {}
     if arguments.cache and is_file(arguments.model):
         raise SpecError("--cache keeps no answer for a file, which may change. Leave it out.")
-    cached = arguments.cache or (arguments.cache is None and is_installed(arguments.model))
+    if arguments.cache and arguments.loss:
+        raise SpecError("--cache keeps no answer for a loss, which may change. Leave it out.")
+    may_be_kept = arguments.loss is None and is_installed(arguments.model)
+    cached = arguments.cache or (arguments.cache is None and may_be_kept)
     ledger = cache.find(request, at) if cached else None
     if ledger is None:
         with progress(f"Capturing {arguments.model} …"):

@@ -190,11 +190,33 @@ def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tupl
     said = getattr(config, "image_size", None)
     usual = DETECTION_IMAGE if "Detection" in model else IMAGE
     height, width = images.pair(said or usual)
+    multiple = _multiple(config)
+    if multiple > 1:
+        height, width = (size // multiple * multiple for size in (height, width))
+        defaults |= {"N": 1, "H": height, "W": width}
+        return (
+            f"{name}: N {channels} H%{multiple} W%{multiple}",
+            f"{name}: N {channels} {height} {width}",
+        )
     defaults |= {"N": 1, "H": height, "W": width}
     narrower = images.narrower(height, width, name=name, channels=channels)
     if said:
         return tuple(map(str, narrower))
     return tuple(map(str, (images.free(height, width, name=name, channels=channels), *narrower)))
+
+
+def _multiple(config: Any) -> int:
+    """Of what height and width are multiples; 1 where nothing is known of it.
+
+    Patches may be in windows; the fourth level of a detector's features is a 64th of the image.
+    """
+    if getattr(config, "num_feature_levels", 0) == 4:
+        return 64
+    backbone = getattr(config, "backbone_config", None)
+    windows: int = getattr(backbone, "num_windows", 1)
+    windows = getattr(backbone, "num_windows_side", windows)
+    patch: int = getattr(backbone, "patch_size", 1)
+    return windows * patch if windows > 1 else 1
 
 
 def _features(config: Any, defaults: dict[str, int]) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import torch.fx
 
+from fxflops.cost import Cost, total
 from fxflops.passes.rewrite import copied
 from fxflops.records import NodeCost
 
@@ -15,10 +17,12 @@ def annotate(graph: torch.fx.Graph, nodes: Iterable[NodeCost]) -> torch.fx.Graph
 
     Requires that ``nodes`` are the graph's operator calls by name. ``graph`` is not changed.
     """
-    costs = {node.name: node.cost for node in nodes}
+    costs: dict[str, list[Cost]] = defaultdict(list)
+    for call in nodes:
+        if call.cost is not None:
+            costs[call.name].append(call.cost)
     annotated = copied(graph)
     for node, original in zip(annotated.nodes, graph.nodes, strict=True):
-        cost = costs.get(original.name)
-        if cost is not None:
-            node.meta["cost"] = cost
+        if original.name in costs:
+            node.meta["cost"] = total(costs[original.name])
     return annotated

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from fxflops.capture import Capture
 from fxflops.capture.guards import all_implied
-from fxflops.cost import Cost, Moment, total
+from fxflops.cost import Cost, Moment, Phase, total
 from fxflops.domain import Domain, Relation
 from fxflops.passes.count import count
 from fxflops.records import NodeCost
@@ -161,18 +161,18 @@ def _corrected(
 ) -> Nodes | None:
     """``current`` with costs that hold where ``symbol`` is 1, too.
 
-    Calls are matched by operator and module, in order; a call that one of the captures does not
-    have must be free of any cost. None where the calls cannot be matched.
+    Calls are matched by operator, module and phase, in order; a call that one of the captures does
+    not have must be free of any cost. None where the calls cannot be matched.
     """
-    waiting: dict[tuple[object, str], list[NodeCost]] = defaultdict(list)
+    waiting: dict[tuple[object, str, Phase], list[NodeCost]] = defaultdict(list)
     for node in at_one:
-        waiting[node.op, node.path].append(node)
+        waiting[node.op, node.path, node.phase].append(node)
     for queue in waiting.values():
         queue.reverse()
     missing: dict[tuple[Cost, Cost], Cost | None] = {}
     extended = []
     for node, above in zip(current, nodes, strict=True):
-        queue = waiting[node.op, node.path]
+        queue = waiting[node.op, node.path, node.phase]
         there = queue.pop().cost if queue else Cost.zero()
         if (node.cost is None) != (there is None):
             return None

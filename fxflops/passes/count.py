@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -26,6 +27,8 @@ from fxflops.symbolic import Dim
 INTEGER_WORK = "integer and boolean work"
 NO_FORMULA = "no formula"
 DATA = "depends on data"
+MASKS = ("output_mask", "grad_input_mask")
+"""What operators call the argument that says which of their results are asked for."""
 OWN, TORCH = "fxflops", "torch.utils.flop_counter"
 
 
@@ -34,7 +37,7 @@ def count(capture: Capture, moment: Moment = "call") -> tuple[NodeCost, ...]:
 
     Requires what `Capture` ensures; a node may have a ``meta["moment"]``, and is of each call of
     the model without one. Ensures one `NodeCost` per operator call of the moment, in the graph's
-    order.
+    order; two where it has gradients of both activations and weights.
     """
     formulas.load()
     known = cache(_counters)
@@ -47,8 +50,10 @@ def count(capture: Capture, moment: Moment = "call") -> tuple[NodeCost, ...]:
         needs = tuple(dict.fromkeys(i for n in node.all_input_nodes for i in sources[n]))
         sources[node] = needs
         if node.meta["kind"] == "operator" and node.target is not operator.getitem:
-            sources[node] = (len(costs),)
-            costs.append(_node_cost(node, needs, capture.read, known))
+            whole = _node_cost(node, needs, capture.read, known)
+            parts = _parts(node, whole, capture.read, known)
+            sources[node] = tuple(range(len(costs), len(costs) + len(parts)))
+            costs += parts
     return tuple(costs)
 
 
@@ -83,6 +88,7 @@ def _node_cost(
         free=reason,
         unknown=unknown if counters is None else None,
         source=source,
+        phase=node.meta.get("phase", "forward"),
     )
 
 
@@ -101,6 +107,32 @@ def _flex_attention(
     per_score = total(c.cost._replace(bytes_read=0, bytes_written=0) for c in of_score if c.cost)
     query, _, value, *_ = shaped(_values(node.args), read)
     return flex_attention(query, value, per_score), ""
+
+
+def _parts(
+    node: torch.fx.Node, whole: NodeCost, read: SizeReader, known: Counters
+) -> tuple[NodeCost, ...]:
+    """The call by gradients of activations and of weights where it has both.
+
+    The former are charged what they would cost alone, the latter what the call costs more. Where
+    the operator has no mask for its results, all of it is for the former.
+    """
+    of_weights = node.meta.get("of_weights", ())
+    if not of_weights or whole.cost is None or not isinstance(node.target, OpOverload):
+        return (whole,)
+    mask = next((a.name for a in node.target._schema.arguments if a.name in MASKS), None)
+    if mask is None:
+        return (whole,)
+    arguments = bind(node.target, _values(node.args), _values(node.kwargs))
+    kept = (on and i not in of_weights for i, on in enumerate(arguments[mask]))
+    arguments[mask] = tuple(kept)
+    shapes = tuple(shaped(value, read) for value in arguments.values())
+    alone, _, _ = known(node.target, shapes, shaped(node.meta["val"], read), False)
+    assert alone is not None, f"{node.target} is known with one mask and not with another"
+    written = sum((_size_in_bytes(node.meta["val"][i], read) for i in of_weights), 0)
+    moved = _moved(node, read)
+    first = alone + moved - Cost(bytes_written=written)
+    return (replace(whole, cost=first), replace(whole, cost=whole.cost - first, phase="weights"))
 
 
 Known: TypeAlias = tuple[Cost | None, str, str]

@@ -19,6 +19,8 @@ def render(summary: Summary) -> str:
         "operator": summary.operators,
         "saved": summary.passes,
         "once": summary.once,
+        "phase": summary.phases,
+        "optimizer": [summary.optimizer] if summary.optimizer else [],
     }
     for kind, rows in kinds.items():
         for row in rows:

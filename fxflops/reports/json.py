@@ -46,6 +46,7 @@ def as_object(summary: Summary) -> dict[str, Any]:
         "uncounted": [_listed(item, "reason", "where") for item in summary.uncounted],
         "notes": list(summary.notes),
         **_deployed(summary),
+        **_trained(summary),
     }
 
 
@@ -60,6 +61,18 @@ def _deployed(summary: Summary) -> dict[str, Any]:
         ],
         "saved": _quantities(summary.saved.quantities),
         "once": {row.name: _quantities(row.quantities) for row in summary.once},
+    }
+
+
+def _trained(summary: Summary) -> dict[str, Any]:
+    """The keys that only a training step has."""
+    if summary.trained is None:
+        return {}
+    step = summary.optimizer
+    return {
+        "trained": {"value": summary.trained},
+        "phases": {row.name: _quantities(row.quantities) for row in summary.phases},
+        "optimizer": step and {"name": step.name, **_quantities(step.quantities)},
     }
 
 

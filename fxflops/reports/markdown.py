@@ -9,10 +9,10 @@ from fxflops.reports.wording import (
     NAMES,
     UNITS,
     cells,
-    deployment,
     exact,
     figures,
     graph_line,
+    parts,
     scaled,
     title,
     verdict,
@@ -25,9 +25,9 @@ def render(summary: Summary) -> str:
     parts = [f"### {title(summary)}"]
     if summary.symbolic:
         rows = [[NAMES[n], UNITS[n], f"`{summary.totals[n].formula}`"] for n in HEADLINE_FIRST]
-        parts += [markdown_table(["quantity", "unit", "formula"], rows), *_deployment(summary)]
+        parts += [markdown_table(["quantity", "unit", "formula"], rows), *_parts(summary)]
     else:
-        parts += [_totals(summary), *_deployment(summary), _modules(summary), _operators(summary)]
+        parts += [_totals(summary), *_parts(summary), _modules(summary), _operators(summary)]
     parts.append("\n".join(f"- {line.strip()}" for line in verdict(summary)))
     return "\n\n".join(parts) + "\n"
 
@@ -38,10 +38,10 @@ def _totals(summary: Summary) -> str:
     return markdown_table(["quantity", "value", "unit"], rows)
 
 
-def _deployment(summary: Summary) -> list[str]:
+def _parts(summary: Summary) -> list[str]:
     rows = [
         [name, changed, *(_figure(row.quantities[n], summary) for n in HEADLINE_FIRST)]
-        for name, changed, row in deployment(summary)
+        for name, changed, row in parts(summary)
     ]
     headings = [f"graph: {graph_line(summary)}", "", *(NAMES[name] for name in HEADLINE_FIRST)]
     return [markdown_table(headings, rows)] if rows else []

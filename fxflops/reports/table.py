@@ -10,10 +10,10 @@ from fxflops.reports.wording import (
     NAMES,
     UNITS,
     cells,
-    deployment,
     exact,
     figures,
     graph_line,
+    parts,
     scaled,
     title,
     verdict,
@@ -27,11 +27,11 @@ def render(summary: Summary) -> str:
     """Formulas if the reader asked for them; else totals, the module tree and the operators."""
     lines = [bold(title(summary)), ""]
     if summary.symbolic:
-        lines += [*_formulas(summary), *_coefficients(summary), *_deployment(summary)]
+        lines += [*_formulas(summary), *_coefficients(summary), *_parts(summary)]
     else:
         lines += [
             *_totals(summary),
-            *_deployment(summary),
+            *_parts(summary),
             "",
             *_modules(summary),
             "",
@@ -69,21 +69,21 @@ def _totals(summary: Summary) -> list[str]:
     return columns(rows, "lrrl", headed=False)
 
 
-def _deployment(summary: Summary) -> list[str]:
-    """What deployment changed: a row each with values, or with formulas if those were asked for."""
-    parts = deployment(summary)
-    if not parts:
+def _parts(summary: Summary) -> list[str]:
+    """The parts of the graph: a row each with values, or with formulas if those were asked for."""
+    of_graph = parts(summary)
+    if not of_graph:
         return []
     if summary.symbolic:
         lines = ["", bold(f"graph: {graph_line(summary)}")]
-        for name, changed, row in parts:
+        for name, changed, row in of_graph:
             lines.append(f"{name}, {changed}" if changed else name)
             formulas = ((n, row.quantities[n].formula) for n in HEADLINE_FIRST)
             lines += [f"  {NAMES[n]}: {formula}" for n, formula in formulas if formula != "0"]
         return lines
     headings = [f"graph: {graph_line(summary)}", "", *(NAMES[name] for name in HEADLINE_FIRST)]
     rows = [headings]
-    for name, changed, row in parts:
+    for name, changed, row in of_graph:
         rows.append([name, changed, *(scaled(row.quantities[n].value) for n in HEADLINE_FIRST)])
     return ["", *columns(rows, "ll" + "r" * len(HEADLINE_FIRST))]
 

@@ -92,6 +92,21 @@ def deployment(summary: Summary) -> list[tuple[str, str, Row]]:
     ]
 
 
+PHASES = {
+    "forward": "forward, with the loss",
+    "activations": "backward: gradients of activations",
+    "weights": "backward: gradients of weights",
+}
+
+
+def parts(summary: Summary) -> list[tuple[str, str, Row]]:
+    """What the graph's total is made of or does not contain, row by row."""
+    rows = [*deployment(summary), *((PHASES[row.name], "", row) for row in summary.phases)]
+    if summary.optimizer is not None:
+        rows.append((f"apart: the step of {summary.optimizer.name}", "", summary.optimizer))
+    return rows
+
+
 def graph_line(summary: Summary) -> str:
     """Which graph is counted: ``deployed (merge-repvgg, hoist)``."""
     names = ", ".join(row.name for row in summary.passes)
@@ -101,6 +116,8 @@ def graph_line(summary: Summary) -> str:
 def figures(summary: Summary) -> list[tuple[str, str]]:
     """The single numbers beside the counters, by name."""
     rows = [("MACs", scaled(_macs(summary))), ("parameters", exact(summary.parameters))]
+    if summary.trained is not None:
+        rows.append(("trained parameters", exact(summary.trained)))
     if summary.intensity is not None:
         rows.append(("arithmetic intensity", f"{summary.intensity:.2f} FLOP/byte"))
     if summary.span is not None and summary.parallelism is not None:

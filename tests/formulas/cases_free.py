@@ -420,6 +420,10 @@ OTHERS = (
     calls(X, 7, ops=(aten.randint_like.default, aten.random.to)),
     calls(X, 3, 7, ops=(aten.randint_like.low_dtype, getattr(aten.random, "from"))),
     calls(7, ops=(aten.randperm.default,)),
+    # Derivatives that put a part back where it was taken.
+    calls((2, 5), [2, 5, 5], 0, 1, 2, ops=(aten.diagonal_backward.default,)),
+    calls((2, 5), [2, 6, 5], 1, 3, ops=(aten.select_backward.default,)),
+    calls((2, 3, 5), [2, 6, 5], 1, 0, 3, 1, ops=(aten.slice_backward.default,)),
     # Assertions and sizes.
     calls(booleans(), ops=(aten._assert_async.default,), device="cpu"),
     calls(booleans(), "why", ops=(aten._assert_async.msg,), device="cpu"),

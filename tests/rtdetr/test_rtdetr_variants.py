@@ -165,11 +165,15 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 def test_the_catalogue_names_all():
     catalogue = rtdetr.catalogue()
-    assert set(catalogue) == {*rtdetr.VARIANTS, *ALIASES}
-    for entry in catalogue.values():
-        assert set(entry) == {"build", "inputs", "defaults"}
+    names = {*rtdetr.VARIANTS, *ALIASES}
+    assert set(catalogue) == names | {f"{name}_training" for name in names}
+    for name in names:
+        entry, step = catalogue[name], catalogue[f"{name}_training"]
+        assert set(entry) == set(step) == {"build", "inputs", "defaults"}
         assert entry["inputs"] == "image: N 3 H%32 W%32"
         assert entry["defaults"] == {"N": 1, "H": 640, "W": 640}
+        assert step["inputs"].startswith(f"{entry['inputs']}; labels: N T int64; boxes: N T 4; ")
+        assert step["defaults"] == {**entry["defaults"], "T": 7}
 
 
 @pytest.mark.parametrize("name", [*rtdetr.VARIANTS, *ALIASES])
