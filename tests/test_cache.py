@@ -51,9 +51,12 @@ def captures(monkeypatch):
 
     seen = []
     derive = answer.derive
-    monkeypatch.setattr(
-        answer, "derive", lambda *words, **more: seen.append(words) or derive(*words, **more)
-    )
+
+    def counted(*words, **options):
+        seen.append(words)
+        return derive(*words, **options)
+
+    monkeypatch.setattr(answer, "derive", counted)
     return seen
 
 

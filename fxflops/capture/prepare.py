@@ -145,8 +145,6 @@ def failure(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     message = lines[0].rstrip(".") if lines else type(error).__name__
     if "register_meta function for torch.nonzero()" in message:
-        message = (
-            "nonzero gives as many results as the data say: count the part of the model before"
-        )
+        message = "nonzero gives as many results as the data say: count the model up to there"
     where = raised_at(error)
     return f"{message} ({where})." if where else f"{message}."
