@@ -153,7 +153,8 @@ def _sources(packages: Iterable[str]) -> dict[str, Any]:
     sources = {}
     for package in sorted(set(packages)):
         loaded = [m for name, m in sys.modules.items() if name.partition(".")[0] == package]
-        files = {file for file in (getattr(m, "__file__", None) for m in loaded) if file}
+        # A lazy module's may be a Path, or nothing.
+        files = {str(file) for file in (vars(m).get("__file__") for m in loaded) if file}
         modules = {file: _checksum_of([Path(file)]) for file in sorted(files)}
         sources[package] = {"root": _root(package), "modules": modules}
     return sources
