@@ -144,8 +144,8 @@ def _root(package: str) -> str | None:
         return None
     if spec is None:
         return None
-    places = spec.submodule_search_locations
-    return next(iter(places), None) if places else spec.origin
+    place = next(iter(spec.submodule_search_locations or ()), spec.origin)
+    return None if place is None else str(place)  # of a package that is loaded lazily, a Path
 
 
 def _sources(packages: Iterable[str]) -> dict[str, Any]:
