@@ -130,7 +130,7 @@ def _branch(node: torch.fx.Node, graph: Rewriter) -> Branch | None:
 
 def _without_zero(node: torch.fx.Node) -> torch.fx.Node | None:
     """What ``node`` adds the number 0 to, if it does."""
-    if node.target is not aten.add.Tensor or node.kwargs or len(node.args) != 2:
+    if node.target not in SUMS or node.kwargs or len(node.args) != 2:
         return None
     value, number = node.args
     if isinstance(value, torch.fx.Node) and type(number) in (int, float) and number == 0:
