@@ -7,7 +7,11 @@ the place of H, and our own algebra does the simplification.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -37,6 +41,18 @@ from fxflops.symbolic import Dim, Symbol
 from fxflops.symbolic.polynomial import from_atom
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without torch's warnings, and the graphs it prints when it gives up: the error says why."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
+
+
 def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
@@ -49,7 +65,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         for t in inputs.tensors
     )
     try:
-        with torch.no_grad(), torch.device("meta"), _guards_name_the_model():
+        with torch.no_grad(), torch.device("meta"), _guards_name_the_model(), _quietly():
             exported = torch.export.export(model, tensors, dynamic_shapes=free, strict=False)
     except Exception as error:
         raise CaptureError(f"torch.export cannot capture the model: {failure(error)}") from error
