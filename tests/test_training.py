@@ -20,6 +20,7 @@ from fxflops.cost import Cost, total
 from fxflops.inputs import parse
 from fxflops.pipeline import recount
 from tests.models import transformer
+from tests.versions import attention_is_differentiated
 
 GRID = "image: N 3 H%32 W%32"
 
@@ -45,7 +46,8 @@ AWAY = {
 }
 AWAY["rtdetr_r50"] = AWAY["rtdetr_r18"]
 SLOW = ("rtdetr_r18", "rtdetr_r50")
-NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in MODELS]
+MARKS = {n: pytest.mark.slow for n in SLOW} | {"transformer": attention_is_differentiated}
+NAMES = [pytest.param(n, marks=MARKS.get(n, ())) for n in MODELS]
 
 
 def built(name):
@@ -78,7 +80,7 @@ def test_contraction_is_what_torch_counts_forward_and_backward(name):
         assert (forward, activations + weights) == expected
 
 
-@pytest.mark.parametrize("name", ["transformer", "resnet50"])
+@pytest.mark.parametrize("name", NAMES[:2])
 def test_a_training_step_is_its_recount(name):
     _, spec, _ = MODELS[name]
     model = built(name)
@@ -179,6 +181,7 @@ def by_phase(analysis):
     return analysis.by_phase().items()
 
 
+@attention_is_differentiated
 def test_the_phases_sum_to_the_whole():
     analysis = fxflops.analyze(transformer(1), "x: N L 64", train="sgd")
     assert total(analysis.by_phase().values()) == analysis.total
@@ -299,6 +302,7 @@ def cli(capsys, *words):
 MODEL = "tests.models:small"
 
 
+@attention_is_differentiated
 def test_the_json_has_the_phases(capsys):
     status, out, _ = cli(
         capsys, MODEL, "--input", "x: N L 12", "--at", "N=3,L=7", "--train=adamw", "--format=json"
@@ -314,6 +318,7 @@ def test_the_json_has_the_phases(capsys):
         assert sum(parts) == found["totals"][quantity]["value"]
 
 
+@attention_is_differentiated
 @pytest.mark.parametrize("form", ["table", "markdown", "csv", "latex"])
 def test_every_report_shows_the_phases(capsys, form):
     status, out, _ = cli(
@@ -324,6 +329,7 @@ def test_every_report_shows_the_phases(capsys, form):
     assert "sgd" in out
 
 
+@attention_is_differentiated
 def test_the_cli_takes_a_loss_by_its_path(capsys):
     arguments = (MODEL, "--input", "x: N L 12", "--at", "N=3,L=7", "--train", "--format=json")
     _, plain, _ = cli(capsys, *arguments)

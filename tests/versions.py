@@ -31,3 +31,7 @@ DEFORMED = {"no formula", "product in place"} if IS_OLD else {"no formula"}
 def newer(reason: str) -> pytest.MarkDecorator:
     """Skips a test on the old version."""
     return pytest.mark.skipif(IS_OLD, reason=reason)
+
+
+attention_is_differentiated = newer("torch 2.9 takes attention apart with plain integers only")
+"""A training step with attention has a formula; once it had one number, at fixed sizes."""

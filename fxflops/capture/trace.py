@@ -196,6 +196,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if not isinstance(func, OpOverload):
             return self._higher_order(func, *args)
+        if func is torch.ops.aten.size.default:  # torch 2.9, for plain integers
+            return args[0].shape
         result = self._ruled(func, args, kwargs or {}) if self._with_rules else None
         if result is None:
             result = _result(func, args, kwargs or {})
