@@ -46,7 +46,7 @@ AWAY = {
 }
 AWAY["rtdetr_r50"] = AWAY["rtdetr_r18"]
 SLOW = ("rtdetr_r18", "rtdetr_r50")
-MARKS = {n: pytest.mark.slow for n in SLOW} | {"transformer": attention_is_differentiated}
+MARKS = dict.fromkeys(SLOW, pytest.mark.slow) | {"transformer": attention_is_differentiated}
 NAMES = [pytest.param(n, marks=MARKS.get(n, ())) for n in MODELS]
 
 
