@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from fxflops import models
 from fxflops.cache import Request
+from fxflops.capture.prepare import symbol_of
+from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, SpecError
 from fxflops.inputs import EXAMPLE, parse
 from fxflops.ledger import Ledger, ledger
@@ -17,21 +19,16 @@ from fxflops.records import Analysis
 def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = False) -> Request:
     """The request for the model at ``sizes`` alone, or else its own, with no size left free.
 
-    Raises SpecError for a size that is missing or that the model does not have.
+    Raises SpecError for a size that is missing or that the model does not have, and DomainError for
+    one that its spec excludes.
     """
     named = models.find(request.model, trust=trust)
     spec = parse(request.inputs) if request.inputs else named.inputs
     if spec is None:
         raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
-    names = [axis.name for axis in spec.axes]
-    unknown = [name for name in sizes if name not in names]
-    if unknown:
-        raise SpecError(f"There is no size {', '.join(unknown)} to set in {str(spec)!r}.")
-    known = {**named.defaults, **sizes}
-    missing = [name for name in names if name not in known]
-    if missing:
-        example = ",".join(f"{name}=…" for name in missing)
-        raise SpecError(f"No value for the size {', '.join(missing)}: give --at {example}.")
+    own = {a.name: named.defaults[a.name] for a in spec.axes if a.name in named.defaults}
+    known = {**own, **sizes}
+    Domain(tuple(map(symbol_of, spec.axes))).values(known, named.name)
     return request._replace(inputs=str(spec.fixed(known)))
 
 

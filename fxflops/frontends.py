@@ -74,11 +74,11 @@ def capture(
             _require_no_multiple(module, spec, failure)
         try:
             return _captured(front, module, spec, sizes)
-        except SpecialisedError as error:
-            failure = error
-            break
         except CaptureError as error:
-            failure = failure or error
+            is_reason = isinstance(error, SpecialisedError) and front is not _export
+            failure = error if failure is None or is_reason else failure
+            if isinstance(error, SpecialisedError):
+                break
     assert failure is not None
     working = at_fixed_sizes(module, spec, sizes, _recorder(fronts[0]))
     if working is None:

@@ -28,6 +28,8 @@ class Calls(nn.Module):
 SIZED_BY_DATA = [
     (lambda b, s: b[nms(b, s, 0.5)], "b: N 4; s: N", "torchvision.nms.default", "at most N"),
     (lambda x: x.nonzero(), "x: N 3 H", "aten.nonzero.default", r"at most 3\*H\*N"),
+    (lambda x: torch.where(x > 0), "x: N 3", "aten.where.default", r"at most 3\*N"),
+    (lambda x: torch.nonzero(x, as_tuple=True), "x: 3", "aten.nonzero_numpy.default", "at most 3,"),
     (lambda x: x.argwhere(), "x: N 3", "aten.argwhere.default", r"at most 3\*N"),
     (lambda x: x[x > 0], "x: N 3", "aten.index.Tensor", r"at most 3\*N"),
     (lambda x: x[:, x[0] > 0], "x: N S", "aten.index.Tensor", "at most S"),
@@ -50,7 +52,7 @@ def test_the_error_says_which_call_where_and_how_many(
     call: Callable[..., Any], spec: str, operator: str, bound: str
 ) -> None:
     with pytest.raises(CaptureError, match=f"{operator} gives as many .*{bound}") as raised:
-        fxflops.analyze(Calls(call), spec, frontend="trace")
+        fxflops.analyze(Calls(call), spec)
     said = str(raised.value)
     assert "\n" not in said
     assert ".py:" in said

@@ -20,12 +20,12 @@ from torch import Tensor
 class _IntOfSizes(type):
     """The type of what stands for ``int``: called it casts, otherwise it is ``int`` itself."""
 
-    def __call__(cls, *values: Any) -> Any:
+    def __call__(cls, *values: Any, **base: Any) -> Any:
         if len(values) == 1 and isinstance(values[0], torch.SymInt):
             return values[0]
         if len(values) == 1 and isinstance(values[0], torch.SymFloat):
             return math.trunc(values[0])
-        return int(*values)
+        return int(*values, **base)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, int)

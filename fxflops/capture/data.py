@@ -14,6 +14,7 @@ from fxflops.symbolic import Dim
 
 AS_MANY_AS_ELEMENTS = {
     "aten::nonzero",
+    "aten::nonzero_numpy",
     "aten::argwhere",
     "aten::masked_select",
     "aten::_unique",
@@ -53,7 +54,7 @@ def _bound(name: str, args: Sequence[Any]) -> Dim | None:
     if not isinstance(first, Tensor):
         return None
     shape = tuple(own_reader(size) for size in first.shape)
-    if name in AS_MANY_AS_ELEMENTS:
+    if name in AS_MANY_AS_ELEMENTS or (name == "aten::where" and len(args) == 1):
         return numel(shape)
     if name in AS_MANY_AS_ROWS:
         return shape[0]

@@ -24,11 +24,13 @@ from torch.fx.experimental import symbolic_shapes
 from torch.utils._pytree import tree_leaves  # private: the nesting of a node's results
 
 from fxflops.capture.guards import above_one
+from fxflops.capture.memory import caches_of, forgotten
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
     floating_dtype,
     module_types,
+    packages_of,
     symbol_of,
 )
 from fxflops.capture.result import Capture
@@ -65,7 +67,13 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         for t in inputs.tensors
     )
     try:
-        with torch.no_grad(), torch.device("meta"), _guards_name_the_model(), _quietly():
+        with (
+            torch.no_grad(),
+            torch.device("meta"),
+            forgotten(caches_of(packages_of(model))),
+            _guards_name_the_model(),
+            _quietly(),
+        ):
             exported = torch.export.export(model, tensors, dynamic_shapes=free, strict=False)
     except Exception as error:
         raise CaptureError(f"torch.export cannot capture the model: {failure(error)}") from error

@@ -144,7 +144,5 @@ def failure(error: BaseException) -> str:
     """What an error of the model says, in one line, and the line of the model that raised it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     message = lines[0].rstrip(".") if lines else type(error).__name__
-    if "register_meta function for torch.nonzero()" in message:
-        message = "nonzero gives as many results as the data say: count the model up to there"
     where = raised_at(error)
     return f"{message} ({where})." if where else f"{message}."

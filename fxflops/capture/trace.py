@@ -26,6 +26,7 @@ from fxflops.capture.casts import kept_symbolic
 from fxflops.capture.data import sized_by_data
 from fxflops.capture.flex import called_whole, is_flex_attention, of_one_score, results
 from fxflops.capture.guards import above_one
+from fxflops.capture.memory import caches_of, forgotten
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
@@ -80,6 +81,7 @@ def recorded(
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
     space = SizeSpace(values, assume)
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
+    packages = packages_of(model)
     try:
         with torch.device("meta"), recorder.modes(is_symbolic=bool(symbols)):
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
@@ -89,7 +91,8 @@ def recorded(
                 _module_paths(model, recorder.paths),
                 called_whole(),
                 _compiling(recorder.as_compiled),
-                kept_symbolic(packages_of(model) if recorder.as_compiled else ()),
+                forgotten(caches_of(packages)),
+                kept_symbolic(packages if recorder.as_compiled else ()),
                 _checks_hold(),
                 recorder,
             ):
@@ -150,10 +153,15 @@ class TensorsOfSizes(TorchFunctionMode):
                 leaf = leaf[0]
             usual = torch.int64 if isinstance(leaf, (int, torch.SymInt)) else None
             return torch.empty(shape, dtype=kwargs.get("dtype") or usual, device="meta")
-        if func is torch.linspace and any(map(_is_symbolic, args)):
-            dtype = kwargs.get("dtype") or torch.get_default_dtype()
-            return torch.arange(args[2], dtype=dtype, device="meta")
+        if func is torch.linspace and any(map(_is_symbolic, (*args, *kwargs.values()))):
+            return _linspace(*args, **kwargs)
         return func(*args, **kwargs)
+
+
+def _linspace(
+    start: Any, end: Any, steps: Any, *, dtype: torch.dtype | None = None, **_: object
+) -> Tensor:
+    return torch.arange(steps, dtype=dtype or torch.get_default_dtype(), device="meta")
 
 
 def _is_symbolic(value: object) -> bool:

@@ -11,7 +11,7 @@ from fxflops.closed_form import text
 from fxflops.conventions.charges import Convention, sum_of
 from fxflops.conventions.record import Record, record
 from fxflops.errors import ConventionError
-from fxflops.models.named import build_empty
+from fxflops.models.named import build_empty, called
 from fxflops.records import Analysis
 from fxflops.symbolic import Dim, evaluate
 
@@ -110,5 +110,6 @@ def record_of(
     least = {axis.name: axis.multiple for axis in analysis.inputs.axes}
     known = at or {}
     spec = analysis.inputs.fixed({n: s for n, s in known.items() if s == least[n]})
-    module = on_meta(build_empty(models.find(model)), dtype)
+    named = models.find(model)
+    module = called(named, on_meta(build_empty(named), dtype), spec)
     return record(module, spec, hints(spec, {**analysis.defaults, **known}))

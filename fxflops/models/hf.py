@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from fxflops.errors import ModelError
 from fxflops.inputs import InputSpec, parse
 from fxflops.models import images
-from fxflops.models.named import Arguments, NamedModel, closest, required
+from fxflops.models.named import Arguments, NamedModel, closest, required, with_forward
 
 IMAGE = 224
 DETECTION_IMAGE = 640
@@ -123,17 +122,14 @@ def _of_whole_sequences(model: Any) -> Any:
         (masking_utils, "fast_all", lambda padding_mask: True),
         (PreTrainedModel, "warn_if_padding_and_no_attention_mask", lambda *_: None),
     )
-    original = model.forward
 
-    @functools.wraps(original)
-    def forward(*args: Any, **kwargs: Any) -> Any:
+    def forward(original: Callable[..., Any], itself: Any, *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as stack:
             for owner, name, answer in answers:
                 stack.enter_context(_replaced(owner, name, answer))
             return original(*args, **kwargs)
 
-    model.forward = forward
-    return model
+    return with_forward(model, forward)
 
 
 @contextmanager
@@ -216,11 +212,15 @@ def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tupl
 def _multiple(config: Any) -> int:
     """Of what height and width are multiples; 1 where nothing is known of it.
 
-    Patches may be in windows; the fourth level of a detector's features is a 64th of the image.
+    Patches may be in windows; a detector may have maps beyond those of its backbone, each half as
+    large as the one before.
     """
-    if getattr(config, "num_feature_levels", 0) == 4:
-        return 64
     backbone = getattr(config, "backbone_config", None)
+    levels = getattr(config, "num_feature_levels", None)
+    of_backbone = getattr(backbone, "out_indices", None)
+    if levels and of_backbone and levels > len(of_backbone):
+        halvings: int = levels - len(of_backbone)
+        return images.STRIDE << halvings
     windows: int = getattr(backbone, "num_windows", 1)
     windows = getattr(backbone, "num_windows_side", windows)
     patch: int = getattr(backbone, "patch_size", 1)

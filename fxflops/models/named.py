@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from importlib import import_module
+from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fxflops.errors import ModelError
@@ -70,16 +72,37 @@ def called(model: NamedModel, module: nn.Module, inputs: InputSpec) -> nn.Module
     """``module`` itself, changed so that it takes the tensors of ``inputs`` by position."""
     if model.call is None:
         return module
-    arrange, original = model.call, module.forward
+    arrange = model.call
 
-    def forward(*tensors: Tensor) -> Any:
-        args, kwargs = arrange(module, inputs, tensors)
+    def forward(original: Callable[..., Any], itself: nn.Module, *tensors: Tensor) -> Any:
+        args, kwargs = arrange(itself, inputs, tensors)
         return original(*args, **kwargs)
 
     by_position = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    named = [inspect.Parameter(tensor.name, by_position) for tensor in inputs.tensors]
-    forward.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # for torch.export
-    module.forward = forward
+    names = ["self", *(tensor.name for tensor in inputs.tensors)]
+    named = [inspect.Parameter(name, by_position) for name in names]
+    return with_forward(module, forward, inspect.Signature(named))  # for torch.export
+
+
+def with_forward(
+    module: nn.Module, forward: Callable[..., Any], signature: inspect.Signature | None = None
+) -> nn.Module:
+    """``module`` itself, which calls ``forward(original, module, …)`` in place of its own.
+
+    It remains a method: that of a copy of the module is the copy's.
+    """
+    replaced = module.forward
+    function = getattr(replaced, "__func__", None)
+
+    def method(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        original = MethodType(function, self) if function else replaced
+        return forward(original, self, *args, **kwargs)
+
+    if signature is None:
+        wraps(function or replaced)(method)
+    else:
+        method.__signature__ = signature  # type: ignore[attr-defined]
+    module.forward = MethodType(method, module)
     return module
 
 

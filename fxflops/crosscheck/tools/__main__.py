@@ -20,7 +20,7 @@ from torch import Tensor
 from fxflops import models
 from fxflops.capture.prepare import floating_dtype
 from fxflops.inputs import Axis, InputSpec, parse
-from fxflops.models.named import build
+from fxflops.models.named import build, called
 
 PACKAGE = "fxflops.crosscheck.tools"
 SEED = 0
@@ -42,10 +42,11 @@ def outcome(request: dict[str, Any]) -> dict[str, Any]:
     except (ImportError, PackageNotFoundError) as error:
         return {"missing": str(error)}
     torch.manual_seed(SEED)
-    model = build(models.find(request["model"])).eval()
+    named, spec = models.find(request["model"]), parse(request["inputs"])
+    model = called(named, build(named).eval(), spec)
     if request["dtype"]:
         model = model.to(getattr(torch, request["dtype"]))
-    inputs = tensors(parse(request["inputs"]), request["sizes"], floating_dtype(model))
+    inputs = tensors(spec, request["sizes"], floating_dtype(model))
     try:
         with torch.no_grad():
             reading = tool.run(model, inputs)
