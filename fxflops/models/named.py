@@ -50,7 +50,10 @@ def build(model: NamedModel) -> nn.Module:
     try:
         module = model.build()
     except Exception as error:
-        message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+        # What is missing is said first, and then how to install it.
+        said = " ".join(lines) if isinstance(error, ImportError) else next(iter(lines), "")
+        message = said or type(error).__name__
         raise ModelError(f"Cannot build {model.name}: {message}") from error
     if not isinstance(module, nn.Module):
         raise ModelError(f"{model.name} gives a {type(module).__name__}, not a torch.nn.Module.")
