@@ -19,6 +19,7 @@ from fxflops.capture.prepare import (
     on_meta,
     packages_of,
     prepared,
+    require_shapes,
     symbol_of,
 )
 from fxflops.cost import Cost, total
@@ -122,6 +123,7 @@ def _analyze(
     spec = _spec(inputs, named)
     known = _sizes(spec, named, defaults)
     module = build_empty(named)
+    require_shapes(module, named.name)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
     module = called(named, module.train(bool(train)), spec)
     if inputs is None and named.narrower:

@@ -18,6 +18,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import resource
+import statistics
 import sys
 import tempfile
 import time
@@ -48,7 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=sweep_models.SETS, default=sweep_models.SETS)
     parser.add_argument("--results", type=Path, default=RESULTS / "sweep.jsonl")
-    parser.add_argument("--seconds", type=int, default=180, help="for one model")
+    parser.add_argument("--seconds", type=int, default=400, help="for one model")
     parser.add_argument("--again", nargs="*", default=[], help="models to count anew")
     parser.add_argument("--failed", action="store_true", help="count anew what failed or differs")
     options = parser.parse_args()
@@ -161,6 +162,7 @@ def is_right(found: Found) -> bool:
         and not found["uncounted"]
         and found["compared"]
         and all(c["fxflops"] == c.get("FlopCounterMode") for c in found["compared"])
+        and all(attempt.get("same", True) for attempt in found.get("exported", []))
     )
 
 
@@ -170,11 +172,15 @@ def report(found: Mapping[str, Found]) -> str:
         "# Models that nobody prepared",
         "",
         "Made by `python scripts/sweep.py`. `contraction` is held against FlopCounterMode on the",
-        "meta device, at two sizes at which no model was traced.",
+        "meta device, at two sizes at which no model was traced, and at batch 1. What the tracer",
+        "captures, torch.export is asked for, too, within a minute: with the same free sizes, or",
+        "else with the batch alone. *Same* are the closed forms of all quantities, and those of",
+        "every operator.",
         "",
         "| set | run | captured | batch free | height, width or length free | uncounted operators |"
-        " held against FlopCounterMode | equal | wrong | median s |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        " held against FlopCounterMode | equal | wrong | median s |"
+        " exported with all sizes | with the batch | same | differ | median s |",
+        f"| --- |{' ---: |' * 14}",
     ]
     for of in sweep_models.SETS:
         rows = [row for row in found.values() if row["set"] == of]
@@ -194,7 +200,10 @@ def summary(of: str, rows: Iterable[Found]) -> str:
     captured = [row for row in rows if row["captured"]]
     compared = [c for row in captured for c in row["compared"] if "FlopCounterMode" in c]
     equal = sum(c["fxflops"] == c["FlopCounterMode"] for c in compared)
-    seconds = sorted(row["seconds"] for row in captured)
+    tried = [row.get("exported", []) for row in captured]
+    exported = [attempts[-1] for attempts in tried if attempts and "same" in attempts[-1]]
+    whole = sum(len(attempts) == 1 and "same" in attempts[0] for attempts in tried)
+    same = sum(attempt["same"] for attempt in exported)
     cells = [
         of,
         len(rows),
@@ -205,9 +214,19 @@ def summary(of: str, rows: Iterable[Found]) -> str:
         len(compared),
         equal,
         len(compared) - equal,
-        f"{seconds[len(seconds) // 2]:.1f}" if seconds else "",
+        median(row["seconds"] for row in captured),
+        whole,
+        len(exported) - whole,
+        same,
+        len(exported) - same,
+        median(attempt["seconds"] for attempt in exported),
     ]
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def median(seconds: Iterable[float]) -> str:
+    of = list(seconds)
+    return f"{statistics.median(of):.1f}" if of else ""
 
 
 def remarks(row: Found) -> list[str]:
@@ -224,6 +243,10 @@ def remarks(row: Found) -> list[str]:
             said.append(f"FlopCounterMode does not run at {at}: {plain(c['failed'])}")
         elif c["fxflops"] != c["FlopCounterMode"]:
             said.append(f"{c['fxflops']:,} is not {c['FlopCounterMode']:,} at {at}")
+    for attempt in row.get("exported", []):
+        if not attempt.get("same", True):
+            of = ", ".join(attempt["differ"])
+            said.append(f"torch.export gives other formulas of {attempt['inputs']}: {of}")
     return said
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +16,7 @@ import fxflops
 from fxflops import models
 from fxflops.capture.prepare import example_inputs, floating_dtype, hints, prepared
 from fxflops.errors import FxflopsError
-from fxflops.inputs import Axis
+from fxflops.inputs import Axis, InputSpec
 from fxflops.models.named import build_empty, called
 from fxflops.records import Analysis
 
@@ -23,6 +25,7 @@ AT = 2
 
 CANDIDATES = 400
 BATCHES = (3, 5, 2)
+SECONDS_OF_EXPORT = 60
 
 
 def examine(name: str) -> dict[str, Any]:
@@ -44,7 +47,72 @@ def examine(name: str) -> dict[str, Any]:
         "holds_at_default": _holds(analysis, analysis.defaults),
     }
     sizes = list(itertools.islice(_inside(analysis), AT))
-    return found | {"compared": [_compared(name, analysis, at) for at in sizes]}
+    alone = [at | {"N": 1} for at in sizes[:1] if "N" in at]
+    sizes += [at for at in alone if _holds(analysis, at)]
+    found |= {"compared": [_compared(name, analysis, at) for at in sizes]}
+    if analysis.frontend == "trace":
+        found["exported"] = _exported(name, analysis)
+    return found
+
+
+def _exported(name: str, analysis: Analysis) -> list[dict[str, Any]]:
+    """The same model by torch.export: with the same free sizes, or else with the batch alone."""
+    spec = analysis.inputs
+    tried = [_both(name, spec, analysis)]
+    others = {axis.name for axis in spec.axes} - {"N"}
+    if "same" not in tried[0] and others and "N" in analysis.domain.names:
+        sizes = hints(spec, analysis.defaults) | dict(analysis.defaults)
+        fixed = spec.fixed({axis: sizes[axis] for axis in others})
+        traced = fxflops.analyze(name, fixed, frontend="trace")
+        tried.append(_both(name, fixed, traced))
+    return tried
+
+
+def _both(name: str, spec: InputSpec, traced: Analysis) -> dict[str, Any]:
+    """Whether torch.export gives the closed forms, and the totals of operators, of the tracer."""
+    free = {axis.name for axis in spec.axes}
+    known = {axis: size for axis, size in traced.defaults.items() if axis in free}
+    started = time.perf_counter()
+    try:
+        with _at_most(SECONDS_OF_EXPORT):
+            exported = fxflops.analyze(name, spec, defaults=known, frontend="export")
+    except (FxflopsError, TakesLongError) as error:
+        return {"inputs": str(spec), "why": " ".join(str(error).split())[:300]}
+    ours, theirs = _by_operator(traced), _by_operator(exported)
+    differ = [op for op in {**ours, **theirs} if ours.get(op) != theirs.get(op)]
+    return {
+        "inputs": str(spec),
+        "seconds": time.perf_counter() - started,
+        "same": traced.total == exported.total and not differ,
+        "differ": differ,
+        "same_domain": set(traced.domain.texts()) == set(exported.domain.texts()),
+    }
+
+
+def _by_operator(analysis: Analysis) -> dict[str, fxflops.Cost]:
+    """The operators that cost anything, and bytes count."""
+    costs = analysis.by_operator().items()
+    return {str(op): cost for op, cost in costs if cost != fxflops.Cost()}
+
+
+class TakesLongError(BaseException):
+    """Above Exception, so that a library that goes on after any of those does not after this."""
+
+
+@contextlib.contextmanager
+def _at_most(seconds: int) -> Iterator[None]:
+    """Raises TakesLongError where the block takes longer."""
+
+    def stop(*_: object) -> None:
+        raise TakesLongError(f"takes more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _inside(analysis: Analysis) -> Iterator[dict[str, int]]:

@@ -13,10 +13,11 @@ from fxflops.capture import trace
 from fxflops.capture.casts import IntOfSizes, len_of_sizes
 from fxflops.capture.prepare import on_meta
 from fxflops.crosscheck.run import check
-from fxflops.errors import CaptureError, SpecialisedError
+from fxflops.errors import CaptureError, ModelError, SpecialisedError
 from fxflops.inputs import parse
 from fxflops.models.named import with_forward
 from fxflops.pipeline import recount
+from tests.versions import fills_a_dict
 
 SOURCE = """
 import functools
@@ -54,6 +55,32 @@ class Remembers(nn.Module):
     def forward(self, x):
         return (x * self.weight) + pairs(x.shape[1])[0]["positions"]
 
+class Helper:
+    computed = None
+
+class Keeps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.by_length, self.helper, self.lengths = {}, Helper(), []
+
+    def forward(self, x):
+        length = x.shape[1]
+        if "bias" not in self.by_length:
+            self.by_length["bias"] = torch.arange(length, dtype=torch.float32).sin()
+            self.helper.computed = torch.arange(length, dtype=torch.float32).cos()
+            self.lengths.append(length)
+        return x + self.by_length["bias"] * self.helper.computed
+
+class Replaces(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mask", None)
+
+    def forward(self, x):
+        if self.mask is None:
+            self.mask = torch.arange(x.shape[1], dtype=torch.float32).exp()
+        return x * self.mask
+
 class Checks(nn.Module):
     def forward(self, x):
         torch._check_tensor_all(x == x)
@@ -81,6 +108,7 @@ def test_sizes_that_are_cast_stay_symbolic(package):
     assert shape == [n.size, length.size // 2]
 
 
+@pytest.mark.filterwarnings("ignore:The delegation of int")  # of torch 2.9 on Python 3.11
 def test_what_a_user_says_is_free_is_not_cast_unseen(package):
     with pytest.raises(SpecialisedError, match="fxflops_sample"):
         trace.capture(on_meta(package.Casts()), parse("x: N L%2"), {"N": 3, "L": 10})
@@ -126,6 +154,32 @@ def test_what_is_remembered_is_counted_every_time(package):
     assert recount(on_meta(model), parse("x: 2 L"), {"L": 9}) == first
     assert model(torch.zeros(2, 9)).device.type == "cpu"
     assert fxflops.analyze(model, spec).total == first
+
+
+@pytest.mark.parametrize("frontend", ["trace", pytest.param("export", marks=fills_a_dict)])
+def test_what_modules_keep_is_counted_every_time(package, frontend):
+    model, spec = package.Keeps(), "x: N 9"
+    analysis = fxflops.analyze(model, spec, frontend=frontend)
+    assert [analysis.at(N=n).transcendental for n in (1, 2, 5)] == [18, 18, 18]
+    on_one = on_meta(model)
+    for rows in (2, 1):
+        assert recount(on_one, parse(spec), {"N": rows}) == analysis.at(N=rows)
+    assert (on_one.by_length, on_one.helper.computed, on_one.lengths) == ({}, None, [])
+    assert check(model, spec, sizes={"N": 2}).passed
+    assert model.by_length == {}
+
+
+def test_a_buffer_that_is_replaced_is_counted_every_time(package):
+    analysis = fxflops.analyze(package.Replaces(), "x: N 9")
+    assert [analysis.at(N=n).transcendental for n in (1, 2, 5)] == [9, 9, 9]
+
+
+def test_parameters_without_a_shape_are_refused():
+    model = nn.Sequential(nn.ReLU(), nn.LazyLinear(5))
+    with pytest.raises(ModelError, match="no shape yet, in 1: call it once"):
+        fxflops.analyze(model, "x: N 4")
+    model(torch.zeros(2, 4))
+    assert fxflops.analyze(model, "x: N 4").at(N=3).contraction == 2 * 3 * 4 * 5
 
 
 def test_what_is_no_tensor_stays_remembered(package):

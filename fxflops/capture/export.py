@@ -24,13 +24,12 @@ from torch.fx.experimental import symbolic_shapes
 from torch.utils._pytree import tree_leaves  # private: the nesting of a node's results
 
 from fxflops.capture.guards import above_one
-from fxflops.capture.memory import caches_of, forgotten
+from fxflops.capture.memory import forgotten
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
     floating_dtype,
     module_types,
-    packages_of,
     symbol_of,
 )
 from fxflops.capture.result import Capture
@@ -70,7 +69,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         with (
             torch.no_grad(),
             torch.device("meta"),
-            forgotten(caches_of(packages_of(model))),
+            forgotten(model),
             _guards_name_the_model(),
             _quietly(),
         ):
@@ -79,6 +78,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         raise CaptureError(f"torch.export cannot capture the model: {failure(error)}") from error
 
     graph = exported.graph
+    _erase_write_backs(graph)
     arguments = _arguments(exported)
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
     sizes = [
@@ -127,6 +127,16 @@ def _arguments(exported: torch.export.ExportedProgram) -> list[torch.fx.Node]:
     names = exported.graph_signature.user_inputs
     placeholders = {node.name: node for node in exported.graph.nodes if node.op == "placeholder"}
     return [placeholders[name] for name in names if isinstance(name, str)]
+
+
+def _erase_write_backs(graph: torch.fx.Graph) -> None:
+    """Take out the copies that torch.export appends for a buffer that the model has replaced.
+
+    The model itself does not copy; torch tells them from copies of the model by their name alone.
+    """
+    *_, output = graph.nodes
+    while (last := output.prev).name.startswith("copy__default"):
+        graph.erase_node(last)
 
 
 def _annotate(graph: torch.fx.Graph, inputs: set[str]) -> None:

@@ -1,8 +1,10 @@
-"""What the functions of a model's packages remember of earlier calls: `functools.lru_cache`.
+"""What a model remembers of earlier calls: in its modules, and in caches of its packages.
 
-A remembered tensor is work that a call does not show, and it is on another device, or of symbolic
-sizes. So no tensor is remembered when a model starts to run, nor afterwards of that run. What else
-is remembered stays: packages keep what must be there once, such as their registered operators.
+A remembered tensor is work that the next call does not show, and it is on another device, or of
+symbolic sizes. So a run leaves nothing behind: attributes of modules are what they were before, and
+`functools.lru_cache` of functions of the model's packages holds no tensor, neither when the model
+starts to run nor afterwards. What else such a cache holds stays: packages keep there what must be
+there once, such as their registered operators.
 """
 
 from __future__ import annotations
@@ -13,28 +15,54 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from types import CellType, FunctionType
-from typing import Any
+from typing import Any, TypeAlias
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from fxflops.capture.prepare import packages_of
+
+Container: TypeAlias = dict[Any, Any] | list[Any] | set[Any]
 Remembering = type(lru_cache(lambda: None))
 CONTAINERS = {"dict", "list", "tuple", "_lru_list_elem"}
 """What holds results; the last one is a cache's own, in which it keeps their order."""
 
 
-def caches_of(packages: Collection[str]) -> tuple[Any, ...]:
-    """What the functions and methods of all loaded modules of ``packages`` remember."""
-    return tuple(cache for package in packages for cache in _of_package(package))
-
-
 @contextmanager
-def forgotten(caches: Collection[Any]) -> Iterator[None]:
-    """Has tensors that ``caches`` remember computed anew, here and afterwards."""
+def forgotten(model: nn.Module) -> Iterator[None]:
+    """Has ``model`` run as if it had not run since it was made, here and afterwards."""
+    packages = packages_of(model)
+    caches = tuple(cache for package in packages for cache in _of_package(package))
     _forget_tensors(caches)
+    kept = [(container, container.copy()) for container in _containers(model, packages)]
     try:
         yield
     finally:
+        for container, entries in kept:
+            _restore(container, entries)
         _forget_tensors(caches)
+
+
+def _containers(model: nn.Module, packages: Collection[str]) -> Iterator[Container]:
+    """The attributes of the model's modules and objects, and the containers in them."""
+    waiting: list[Any] = [model]
+    seen = set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, nn.Module) or type(value).__module__.partition(".")[0] in packages:
+            value = getattr(value, "__dict__", None)
+        if isinstance(value, (dict, list, set, tuple)) and id(value) not in seen:
+            seen.add(id(value))
+            waiting += value.values() if isinstance(value, dict) else value
+            if not isinstance(value, tuple):
+                yield value
+
+
+def _restore(container: Container, entries: Container) -> None:
+    container.clear()
+    if isinstance(container, list):
+        container.extend(entries)
+    else:
+        container.update(entries)
 
 
 def _forget_tensors(caches: Collection[Any]) -> None:

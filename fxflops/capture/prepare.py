@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import torch
 import torch.utils._python_dispatch as python_dispatch  # private: the modes that listen
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from fxflops.capture.source import raised_at
-from fxflops.errors import CaptureError
+from fxflops.errors import CaptureError, ModelError
 from fxflops.inputs import Axis, InputSpec
 from fxflops.symbolic import Symbol
 
@@ -50,6 +51,19 @@ def on_meta(model: nn.Module, dtype: str | None = None) -> nn.Module:
 def prepared(model: nn.Module, dtype: str | None = None) -> nn.Module:
     """``model`` itself, in eval mode, on the meta device, its floats of ``dtype``."""
     return model.eval().to("meta", getattr(torch, dtype) if dtype else None)
+
+
+def require_shapes(model: nn.Module, name: str) -> None:
+    """Refuse a model with a parameter whose shape only its first call fixes: `torch.nn.LazyLinear`.
+
+    Raises ModelError that names the module.
+    """
+    for path, module in model.named_modules():
+        if any(map(is_lazy, (*module.parameters(recurse=False), *module.buffers(recurse=False)))):
+            raise ModelError(
+                f"{name} has parameters of no shape yet, in {path or 'itself'}: "
+                "call it once on an input, and count it then."
+            )
 
 
 def _tensors(value: object) -> Iterator[Tensor]:

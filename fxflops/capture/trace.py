@@ -26,7 +26,7 @@ from fxflops.capture.casts import kept_symbolic
 from fxflops.capture.data import sized_by_data
 from fxflops.capture.flex import called_whole, is_flex_attention, of_one_score, results
 from fxflops.capture.guards import above_one
-from fxflops.capture.memory import caches_of, forgotten
+from fxflops.capture.memory import forgotten
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
@@ -91,7 +91,7 @@ def recorded(
                 _module_paths(model, recorder.paths),
                 called_whole(),
                 _compiling(recorder.as_compiled),
-                forgotten(caches_of(packages)),
+                forgotten(model),
                 kept_symbolic(packages if recorder.as_compiled else ()),
                 _checks_hold(),
                 recorder,

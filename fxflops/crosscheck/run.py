@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from fxflops import models
-from fxflops.capture.memory import caches_of, forgotten
-from fxflops.capture.prepare import failure, floating_dtype, on_meta, packages_of
+from fxflops.capture.memory import forgotten
+from fxflops.capture.prepare import failure, floating_dtype, on_meta
 from fxflops.crosscheck.graph import counted_calls
 from fxflops.crosscheck.measure import Kernels, measure
 from fxflops.crosscheck.reconcile import Check, reconcile
@@ -57,7 +56,7 @@ def check(
     module = module.eval().to(device)
     if dtype is not None:
         module = module.to(getattr(torch, dtype))
-    module = with_forward(module, partial(_anew, caches_of(packages_of(module))))
+    module = with_forward(module, _anew)
     graph = counted_calls(on_meta(module), analysis.inputs, at)
     recurrent = any(family(call.named.call.op) == "recurrent" for call in graph)
     tensors = random_inputs(analysis.inputs, at, floating_dtype(module), device)
@@ -90,11 +89,9 @@ def check(
     )
 
 
-def _anew(
-    caches: Collection[Any], original: Callable[..., Any], _: object, *tensors: Tensor
-) -> Any:
-    """A call that does all of its work, whatever an earlier one has left in ``caches``."""
-    with forgotten(caches):
+def _anew(original: Callable[..., Any], module: nn.Module, *tensors: Tensor) -> Any:
+    """A call that does all of its work, whatever an earlier one has left."""
+    with forgotten(module):
         return original(*tensors)
 
 
