@@ -1,4 +1,4 @@
-"""Counts hundreds of models that nobody prepared, and says of each what came of it.
+"""Counts the family, and hundreds of models that nobody prepared, and says of each what came of it.
 
     python scripts/sweep.py [--only SET …] [--results FILE] [--seconds S] [--again NAME …]
 
@@ -37,6 +37,7 @@ LARGEST = 10 * 2**30
 """Bytes of memory of one process."""
 
 LOADED_FOR = {
+    "rtdetr": "rtdetr",
     "torchvision": "torchvision",
     "detection": "torchvision",
     "timm": "timm",
@@ -74,7 +75,7 @@ def main() -> int:
 def shown(name: str) -> str:
     """A configuration file's name without its folder."""
     library, _, rest = name.partition(":")
-    return f"{library}:{Path(rest).stem if rest.endswith('.json') else rest}"
+    return f"{library}:{Path(rest).stem}" if rest.endswith(".json") else name
 
 
 def read(path: Path) -> dict[str, Found]:
@@ -169,7 +170,7 @@ def is_right(found: Found) -> bool:
 def report(found: Mapping[str, Found]) -> str:
     """The summary, and the models of which there is something to say."""
     lines = [
-        "# Models that nobody prepared",
+        "# The family, and models that nobody prepared",
         "",
         "Made by `python scripts/sweep.py`. `contraction` is held against FlopCounterMode on the",
         "meta device, at two sizes at which no model was traced, and at batch 1. What the tracer",

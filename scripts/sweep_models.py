@@ -1,4 +1,4 @@
-"""Which models the sweep counts: names as the command line takes them, in three sets."""
+"""Which models the sweep counts: names as the command line takes them, in sets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-SETS = ("torchvision", "detection", "timm", "transformers")
+from rtdetr.variants import VARIANTS
+
+SETS = ("rtdetr", "torchvision", "detection", "timm", "transformers")
 OF_TIMM = 150
 SMALL = ("atto", "femto", "pico", "nano", "tiny", "xxs", "xs", "small", "mini", "_s", "18", "b0")
 
@@ -72,6 +74,7 @@ LAYERS = (
 def names(of: str, folder: Path) -> list[str]:
     """The models of a set; configurations of transformers are written to ``folder``."""
     listed: list[str] = {
+        "rtdetr": lambda: list(VARIANTS),
         "torchvision": _of_torchvision,
         "detection": _of_detection,
         "timm": _of_timm,

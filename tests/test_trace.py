@@ -1,6 +1,8 @@
 """The recorder leaves everything as it was, and does not meet another one."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from inspect import isroutine
 
 import pytest
@@ -113,28 +115,54 @@ def test_the_model_is_unchanged():
         assert torch.equal(tensor, content)
 
 
+FOUND = []
+
+
 class Analyses(nn.Module):
     """A model that, while it is captured, analyses another."""
 
     def __init__(self):
         super().__init__()
         self.linear = nn.Linear(3, 5)
-        self.found = []
         self.other = [nn.Linear(7, 11)]  # in a list, it is no part of this model
 
     def forward(self, x):
         y = self.linear(x)
         inner = fxflops.analyze(self.other[0], "x: N 7", frontend="trace")
-        self.found.append(inner.at(N=4).contraction)
+        FOUND.append(inner.at(N=4).contraction)
         return y
 
 
 def test_a_capture_inside_a_capture_is_apart():
-    model = on_meta(Analyses())
-    captured = trace.capture(model, parse("x: N 3"), {"N": 2})
-    assert model.found == [2 * 4 * 7 * 11]
+    FOUND.clear()
+    captured = trace.capture(on_meta(Analyses()), parse("x: N 3"), {"N": 2})
+    assert FOUND == [2 * 4 * 7 * 11]
     calls = [n.target for n in captured.graph.nodes if n.meta["kind"] == "operator"]
     assert calls == [torch.ops.aten.linear.default]
+
+
+RUNNING, AT_ONCE = [], []
+
+
+class Waits(nn.Module):
+    """A model that lets other threads run while it does, and notes which run with it."""
+
+    def forward(self, x):
+        RUNNING.append(self)
+        AT_ONCE.append(len(RUNNING))
+        time.sleep(0.01)
+        RUNNING.remove(self)
+        return x
+
+
+@pytest.mark.parametrize("frontend", ["trace", "export"])
+def test_captures_in_threads_wait_for_one_another(frontend):
+    AT_ONCE.clear()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(fxflops.analyze, Waits(), "x: N 3", frontend=frontend)
+    assert len(AT_ONCE) >= 4
+    assert set(AT_ONCE) == {1}
 
 
 def test_captures_in_threads_do_not_meet():

@@ -30,6 +30,7 @@ from fxflops.capture.prepare import (
     failure,
     floating_dtype,
     module_types,
+    one_at_a_time,
     symbol_of,
 )
 from fxflops.capture.result import Capture
@@ -67,6 +68,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     )
     try:
         with (
+            one_at_a_time,
             torch.no_grad(),
             torch.device("meta"),
             forgotten(model),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -15,6 +16,9 @@ from fxflops.capture.source import raised_at
 from fxflops.errors import CaptureError, ModelError
 from fxflops.inputs import Axis, InputSpec
 from fxflops.symbolic import Symbol
+
+one_at_a_time = threading.RLock()
+"""Held by a capture: what it replaces while the model runs, and puts back, all threads share."""
 
 
 @contextmanager

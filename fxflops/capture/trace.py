@@ -32,6 +32,7 @@ from fxflops.capture.prepare import (
     failure,
     floating_dtype,
     module_types,
+    one_at_a_time,
     packages_of,
     symbol_of,
 )
@@ -83,7 +84,7 @@ def recorded(
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
     try:
-        with torch.device("meta"), recorder.modes(is_symbolic=bool(symbols)):
+        with one_at_a_time, torch.device("meta"), recorder.modes(is_symbolic=bool(symbols)):
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
