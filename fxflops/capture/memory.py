@@ -14,7 +14,7 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from types import CellType, FunctionType
+from types import CellType, FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
@@ -23,6 +23,10 @@ from fxflops.capture.prepare import packages_of
 
 Container: TypeAlias = dict[Any, Any] | list[Any] | set[Any]
 Remembering = type(lru_cache(lambda: None))
+HOOKS = {name for name in vars(nn.Module()) if name.endswith("_hooks")}
+PLAIN = (bool, int, float, str, Tensor)
+"""What keeps nothing else."""
+
 CONTAINERS = {"dict", "list", "tuple", "_lru_list_elem"}
 """What holds results; the last one is a cache's own, in which it keeps their order."""
 
@@ -30,8 +34,8 @@ CONTAINERS = {"dict", "list", "tuple", "_lru_list_elem"}
 @contextmanager
 def forgotten(model: nn.Module) -> Iterator[None]:
     """Has ``model`` run as if it had not run since it was made, here and afterwards."""
-    packages = packages_of(model)
-    caches = tuple(cache for package in packages for cache in _of_package(package))
+    packages = set(packages_of(model))
+    caches = _caches_of(tuple(_loaded(packages)))
     _forget_tensors(caches)
     kept = [(container, container.copy()) for container in _containers(model, packages)]
     try:
@@ -48,13 +52,22 @@ def _containers(model: nn.Module, packages: Collection[str]) -> Iterator[Contain
     seen = set()
     while waiting:
         value = waiting.pop()
-        if isinstance(value, nn.Module) or type(value).__module__.partition(".")[0] in packages:
-            value = getattr(value, "__dict__", None)
-        if isinstance(value, (dict, list, set, tuple)) and id(value) not in seen:
-            seen.add(id(value))
-            waiting += value.values() if isinstance(value, dict) else value
-            if not isinstance(value, tuple):
-                yield value
+        if id(value) in seen or value is None or isinstance(value, PLAIN):
+            continue
+        seen.add(id(value))
+        if isinstance(value, nn.Module):
+            yield vars(value)
+            waiting += (kept for name, kept in vars(value).items() if name not in HOOKS)
+        elif isinstance(value, dict):
+            yield value
+            waiting += value.values()
+        elif isinstance(value, (list, set)):
+            yield value
+            waiting += value
+        elif isinstance(value, tuple):
+            waiting += value
+        elif type(value).__module__.partition(".")[0] in packages:
+            waiting.append(getattr(value, "__dict__", None))
 
 
 def _restore(container: Container, entries: Container) -> None:
@@ -84,15 +97,25 @@ def _holds_tensors(cache: object) -> bool:
     return False
 
 
-def _of_package(package: str) -> Iterator[Any]:
+def _loaded(packages: Collection[str]) -> Iterator[ModuleType]:
     for path, module in list(sys.modules.items()):
-        if module is not None and path.partition(".")[0] == package:
-            for value in list(vars(module).values()):
-                if isinstance(value, type) and value.__module__ == path:
-                    for attribute in list(vars(value).values()):
-                        yield from _of_function(attribute)
-                else:
-                    yield from _of_function(value)
+        if module is not None and path.partition(".")[0] in packages:
+            yield module
+
+
+@lru_cache(maxsize=8)
+def _caches_of(loaded: tuple[ModuleType, ...]) -> tuple[Any, ...]:
+    """What the functions of these modules, and the methods of their classes, remember."""
+    return tuple(cache for module in loaded for cache in _of_module(module))
+
+
+def _of_module(module: ModuleType) -> Iterator[Any]:
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            for attribute in list(vars(value).values()):
+                yield from _of_function(attribute)
+        else:
+            yield from _of_function(value)
 
 
 def _of_function(value: object) -> Iterator[Any]:
