@@ -22,7 +22,8 @@ def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Cap
     return export.capture(module, spec, sizes)
 
 
-_compiled: Front = partial(trace.capture, as_compiled=True)
+_compiled: Front = partial(trace.capture, mode="compiled")
+_exported: Front = partial(trace.capture, mode="exported")
 
 FRONTS: Mapping[Frontend, tuple[Front, ...]] = {
     "auto": (trace.capture, _compiled, _export),
@@ -62,9 +63,17 @@ def captures(
 
 
 def capture(
-    module: nn.Module, spec: InputSpec, sizes: Mapping[str, int], fronts: Sequence[Front]
+    module: nn.Module,
+    spec: InputSpec,
+    sizes: Mapping[str, int],
+    fronts: Sequence[Front],
+    *,
+    is_users: bool,
 ) -> Captured:
     """The capture with a spec that the user chose.
+
+    A size that the model's code fixes is an error at once where that code ``is_users``, who can
+    change it; for a package's, it is one where every front end fixes it.
 
     Raises CaptureError where there is none, with a spec that works if one is found.
     """
@@ -77,7 +86,7 @@ def capture(
         except CaptureError as error:
             is_reason = isinstance(error, SpecialisedError) and front is not _export
             failure = error if failure is None or is_reason else failure
-            if isinstance(error, SpecialisedError):
+            if isinstance(error, SpecialisedError) and is_users:
                 break
     assert failure is not None
     working = at_fixed_sizes(module, spec, sizes, _recorder(fronts[0]))
@@ -99,8 +108,8 @@ def _captured(
 
 
 def _recorder(front: Front) -> Front:
-    """``front``, or what is sooner than `torch.export` for a trial."""
-    return trace.capture if front is _export else front
+    """``front``, or what gives the graph of `torch.export` sooner, where a size is fixed."""
+    return _exported if front is _export else front
 
 
 def _capture_at(

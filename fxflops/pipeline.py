@@ -129,7 +129,9 @@ def _analyze(
     if inputs is None and named.narrower:
         captured, deployed, why = _first(module, _proposed(spec, named, defaults), fronts, deploy)
     else:
-        captured, why = frontends.capture(module, spec, known, fronts), None
+        is_users = not named.narrower
+        captured = frontends.capture(module, spec, known, fronts, is_users=is_users)
+        why = None
         deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
     said = named.notes
     if why is not None:

@@ -36,6 +36,14 @@ def broadcast(x):
     return x * x[:1] + x[:, :1]
 
 
+def quotient(x):
+    return x.exp() if x.shape[0] // (x.shape[1] - 1) < 2 else x + 1
+
+
+def other_when_exported(x):
+    return x.exp() if torch.compiler.is_exporting() else x.exp().exp()
+
+
 CASES = {
     "pointwise": (lambda x: (x + 1).relu(), "x: N L"),
     "a transposed reshape": (lambda x: x.transpose(0, 1).reshape(-1, 6) + 1, "x: N L 6"),
@@ -53,6 +61,7 @@ CASES = {
     ),
     "a branch on one": (branch, "x: N L"),
     "a branch on two": (inner_branch, "x: N L"),
+    "other work when exported": (other_when_exported, "x: N L"),
     "a broadcast": (broadcast, "x: N L"),
     "squeezed": (lambda x: x.squeeze().exp(), "x: N L"),
     "pooled to one": (nn.AdaptiveAvgPool2d(1), "x: N 3 H W"),
@@ -97,3 +106,18 @@ def test_one_capture_is_enough_where_nothing_depends_on_a_one(monkeypatch):
     analysis = fxflops.analyze(Model(lambda x: x.exp() + 1), "x: N L M")
     assert analysis.domain.texts() == ()
     assert len(seen) == 1
+
+
+def test_where_a_condition_divides_by_nought_is_outside():
+    analysis = fxflops.analyze(Model(quotient), "x: N L", defaults={"N": 2, "L": 7})
+    assert "L >= 2" in analysis.domain.texts()
+    assert analysis.at(N=1, L=5).transcendental == 5
+
+
+def test_what_is_exported_is_extended_by_what_is_exported():
+    analysis = fxflops.analyze(Model(other_when_exported), "x: N L", frontend="export")
+    assert analysis.domain.texts() == ()
+    assert analysis.count("transcendental") == analysis.at(N=1, L=1).transcendental * (
+        analysis.domain.symbols[0].size * analysis.domain.symbols[1].size
+    )
+    assert analysis.at(N=1, L=3).transcendental == 3

@@ -97,7 +97,7 @@ def package(tmp_path, monkeypatch):
 
 
 def as_compiled(model, spec, **hints):
-    return trace.capture(on_meta(model), parse(spec), hints, as_compiled=True)
+    return trace.capture(on_meta(model), parse(spec), hints, mode="compiled")
 
 
 def test_sizes_that_are_cast_stay_symbolic(package):

@@ -8,6 +8,7 @@ the place of H, and our own algebra does the simplification.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import logging
 import re
@@ -67,6 +68,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         for t in inputs.tensors
     )
     try:
+        by_parameter = inspect.signature(model.forward).bind(*free).arguments
         with (
             one_at_a_time,
             torch.no_grad(),
@@ -75,7 +77,9 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
             _guards_name_the_model(),
             _quietly(),
         ):
-            exported = torch.export.export(model, tensors, dynamic_shapes=free, strict=False)
+            exported = torch.export.export(
+                model, tensors, dynamic_shapes=by_parameter, strict=False
+            )
     except Exception as error:
         raise CaptureError(f"torch.export cannot capture the model: {failure(error)}") from error
 

@@ -2,59 +2,104 @@
 
 A capture runs the model at one size and records what the model and PyTorch's kernels asked of the
 symbolic sizes: each answer is an assumption, a relation ``value == 0``, ``!= 0`` or ``>= 0``. What
-follows from the symbols' least values is no condition; what fixes a size is an error; the rest is
-the domain.
+follows from the symbols' least values is no condition; what fixes a size is an error; the rest, in
+its plainest form, is the domain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from math import lcm
 
+from fxflops.capture.plain import plain
 from fxflops.domain import Domain, Relation
 from fxflops.errors import SpecialisedError
-from fxflops.symbolic import (
-    Dim,
-    Floor,
-    Symbol,
-    beyond_one,
-    lower_bound,
-    substitute,
-    symbols_of,
-)
+from fxflops.symbolic import Dim, Floor, Symbol, beyond, lower_bound, substitute, symbols_of
 from fxflops.symbolic.polynomial import ONE, from_atom, terms_of
+
+Bounds = Mapping[Symbol, Relation]
+"""For a symbol ``s`` the relation ``s - least >= 0``."""
 
 
 def above_one(symbols: tuple[Symbol, ...], assumed: Iterable[Relation]) -> Domain:
     """The sizes above 1 at which all that was assumed holds.
 
-    Its relations are those that are neither always true nor implied by another, in order. Raises
-    SpecialisedError for one that fixes a size, or a product of sizes.
+    Its relations are those that are neither always true nor implied by another, in order: first
+    the least sizes. Raises SpecialisedError for one that fixes a size, or a product of sizes.
     """
+    conditions = [r for r in dict.fromkeys(assumed) if not _always(_where(r, {}))]
+    bounds = _bounds(conditions)
     kept: dict[Relation, Relation] = {}
-    for relation in dict.fromkeys(assumed):
-        large = _above_one(relation)
+    for relation in conditions:
+        large = _where(relation, bounds)
         if _always(large) or any(_implies(known, large) for known in kept):
             continue
         if _fixes_a_size(relation):
             raise SpecialisedError(_fixed_message(relation))
         kept = {known: shown for known, shown in kept.items() if not _implies(large, known)}
-        kept[large] = relation
+        kept[large] = _plain_where(relation, bounds)
     least = {symbol.name: max(2, symbol.minimum) for symbol in symbols}
-    return Domain(symbols, tuple(kept.values()), least)
+    shown = [bounds[s] for s in symbols if s in bounds and _least(bounds[s]) > least[s.name]]
+    return Domain(symbols, (*shown, *dict.fromkeys(kept.values())), least)
 
 
-def all_implied(relations: Iterable[Relation], known: Iterable[Relation]) -> bool:
+def all_implied(relations: Iterable[Relation], known: Sequence[Relation]) -> bool:
     """Whether each of ``relations`` holds for all sizes above 1 at which all of ``known`` do."""
-    given = [_above_one(other) for other in known]
+    bounds = _bounds(known)
+    given = [_where(other, bounds) for other in known]
     return all(
         _always(large) or any(_implies(other, large) for other in given)
-        for large in map(_above_one, relations)
+        for large in map(partial(_where, bounds=bounds), relations)
     )
 
 
-def _above_one(relation: Relation) -> Relation:
-    return relation._replace(value=beyond_one(relation.value))
+def _bounds(relations: Sequence[Relation]) -> Bounds:
+    """The least sizes that some of ``relations`` amount to, where all of them hold."""
+    bounds: dict[Symbol, Relation] = {}
+    raised = True
+    while raised:
+        raised = False
+        for relation in relations:
+            found = _plain_where(relation, bounds)
+            symbol = _bounded(found)
+            if symbol is not None and _least(found) > _known(symbol, bounds):
+                bounds[symbol] = found
+                raised = True
+    return bounds
+
+
+def _bounded(relation: Relation) -> Symbol | None:
+    """The symbol of which the relation gives a lower bound, if that is what it does."""
+    terms = terms_of(relation.value)
+    varying = [monomial for monomial in terms if monomial != ONE]
+    if relation.sign != ">=" or len(varying) != 1 or len(varying[0]) != 1:
+        return None
+    [(atom, power)] = varying[0]
+    is_bound = isinstance(atom, Symbol) and power == 1 and terms[varying[0]] == 1
+    return atom if is_bound else None  # type: ignore[return-value]
+
+
+def _least(bound: Relation) -> int:
+    return -terms_of(bound.value).get(ONE, 0)
+
+
+def _known(symbol: Symbol, bounds: Bounds) -> int:
+    return max(symbol.minimum, _least(bounds[symbol])) if symbol in bounds else symbol.minimum
+
+
+def _plain_where(relation: Relation, bounds: Bounds) -> Relation:
+    """Its plainest form that says the same where ``bounds`` hold, sizes of 1 included."""
+    least = {symbol: _known(symbol, bounds) for symbol in symbols_of(relation.value)}
+    found = plain(relation._replace(value=beyond(relation.value, least)))
+    back = {s: from_atom(s) - (least[s] - s.minimum) for s in symbols_of(found.value)}
+    return found._replace(value=substitute(found.value, back))
+
+
+def _where(relation: Relation, bounds: Bounds) -> Relation:
+    """The relation in symbols for sizes above 1 where ``bounds`` hold, in its plainest form."""
+    least = {symbol: max(2, _known(symbol, bounds)) for symbol in symbols_of(relation.value)}
+    return plain(relation._replace(value=beyond(relation.value, least)))
 
 
 def _always(relation: Relation) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 import torch.fx
@@ -46,6 +46,8 @@ from fxflops.inputs import InputSpec
 from fxflops.symbolic import Dim
 from fxflops.symbolic.node import SizeSpace
 
+Mode: TypeAlias = Literal["eager", "compiled", "exported"]
+
 
 def capture(
     model: nn.Module,
@@ -53,19 +55,19 @@ def capture(
     hints: Mapping[str, int],
     *,
     with_rules: bool = True,
-    as_compiled: bool = False,
+    mode: Mode = "eager",
 ) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
     ``hints`` are the sizes at which the model's own decisions are taken and recorded. Without
     ``with_rules`` every result is that of PyTorch's own kernel (see `fxflops.capture.shapes`).
-    ``as_compiled`` has the model run as `torch.compile` and `torch.export` would have it: many then
-    leave out what looks at values, of which there are none here.
+    The model runs as it is called, or with ``mode`` as `torch.compile` or `torch.export` would have
+    it run: many then leave out what looks at values, of which there are none here.
 
     Raises CaptureError when the model does not run, and SpecialisedError, with the source line,
     when it fixes an axis that the spec leaves free.
     """
-    recorder = Recorder(with_rules=with_rules, as_compiled=as_compiled)
+    recorder = Recorder(with_rules=with_rules, mode=mode)
     return recorded(recorder, model, inputs, hints)
 
 
@@ -91,9 +93,9 @@ def recorded(
             with (
                 _module_paths(model, recorder.paths),
                 called_whole(),
-                _compiling(recorder.as_compiled),
+                _said(recorder.mode),
                 forgotten(model),
-                kept_symbolic(packages if recorder.as_compiled else ()),
+                kept_symbolic(packages if recorder.mode != "eager" else ()),
                 _checks_hold(),
                 recorder,
             ):
@@ -112,14 +114,19 @@ def recorded(
 
 
 @contextmanager
-def _compiling(said: bool) -> Iterator[None]:
-    """Has `torch.compiler.is_compiling` say so; private, since only PyTorch itself is to say it."""
-    before = torch.compiler._is_compiling_flag
-    torch.compiler._is_compiling_flag = said
+def _said(mode: Mode) -> Iterator[None]:
+    """Has `torch.compiler` say that the model is compiled or exported, to whoever asks.
+
+    Private: the two flags, which only PyTorch itself is to set.
+    """
+    flags = torch.compiler
+    before = flags._is_compiling_flag, flags._is_exporting_flag
+    flags._is_compiling_flag = before[0] or mode != "eager"
+    flags._is_exporting_flag = before[1] or mode == "exported"
     try:
         yield
     finally:
-        torch.compiler._is_compiling_flag = before
+        flags._is_compiling_flag, flags._is_exporting_flag = before
 
 
 @contextmanager
@@ -174,10 +181,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     supports_higher_order_operators = True
 
-    def __init__(self, *, with_rules: bool, as_compiled: bool = False) -> None:
+    def __init__(self, *, with_rules: bool, mode: Mode = "eager") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._with_rules = with_rules
-        self.as_compiled = as_compiled
+        self.mode = mode
         self.graph = torch.fx.Graph()
         self.paths = [""]
         self._nodes: dict[int, torch.fx.Node] = {}

@@ -56,9 +56,11 @@ def extend_to_one(
     for group in _groups([symbol for symbol in domain.symbols if symbol.minimum == 1]):
         if len(group) > 1 and any(least[symbol.name] > 1 for symbol in group):
             continue
-        known = [_at_one(relation, group) for relation in domain.relations]
-        extended: Counted | None = current
-        if not any(_is_false(relation) for relation in known):
+        known = _all_at_one(domain.relations, group)
+        extended: Counted | None = None
+        if known is not None and any(map(_is_false, known)):
+            extended = current
+        elif known is not None:
             covering = _covering(runs, group, known, capture_at, moment)
             extended = covering and _extended(current, above, covering, group)
         if len(group) == 1 and extended is not None:
@@ -94,7 +96,8 @@ def _covering(
     """The calls of a capture that holds where ``group`` is 1, of ``runs`` or else new."""
 
     def covers(run: Capture) -> bool:
-        return all_implied((_at_one(relation, group) for relation in run.assumed), known)
+        assumed = _all_at_one(run.assumed, group)
+        return assumed is not None and all_implied(assumed, known)
 
     for fixed, (run, counted) in runs.items():
         if fixed <= set(group) and covers(run):
@@ -121,8 +124,15 @@ def _uncounted_as(above: Nodes, there: Nodes) -> Nodes:
     )
 
 
-def _at_one(relation: Relation, group: Iterable[Symbol]) -> Relation:
-    return relation._replace(value=substitute(relation.value, dict.fromkeys(group, 1)))
+def _all_at_one(
+    relations: Iterable[Relation], group: Iterable[Symbol]
+) -> Sequence[Relation] | None:
+    """The relations where all of ``group`` are 1; None where one of them divides by 0 there."""
+    ones = dict.fromkeys(group, 1)
+    try:
+        return [r._replace(value=substitute(r.value, ones)) for r in relations]
+    except ZeroDivisionError:
+        return None
 
 
 def _is_false(relation: Relation) -> bool:

@@ -1,7 +1,14 @@
 """Exact integer arithmetic on sizes that are not known yet; knows nothing of PyTorch."""
 
 from fxflops.symbolic.bounds import lower_bound
-from fxflops.symbolic.evaluate import beyond_one, evaluate, magnitude, substitute, symbols_of
+from fxflops.symbolic.evaluate import (
+    beyond,
+    beyond_one,
+    evaluate,
+    magnitude,
+    substitute,
+    symbols_of,
+)
 from fxflops.symbolic.extremum import Extremum, is_one, maximum, minimum
 from fxflops.symbolic.polynomial import Dim, Polynomial, Symbol
 from fxflops.symbolic.quotient import Floor, floor_divide
@@ -12,6 +19,7 @@ __all__ = [
     "Floor",
     "Polynomial",
     "Symbol",
+    "beyond",
     "beyond_one",
     "evaluate",
     "floor_divide",

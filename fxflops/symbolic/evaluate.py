@@ -58,6 +58,8 @@ def evaluate(
 
 def substitute(value: Dim, values: Mapping[Symbol, Dim]) -> Dim:
     """``value`` with dims in the place of some of its symbols, simplified again."""
+    if not values:
+        return value
     rest = {symbol: from_atom(symbol) for symbol in symbols_of(value)}
     result: Dim = evaluate(
         value, {**rest, **values}, maximum=symbolic_maximum, minimum=symbolic_minimum
@@ -65,13 +67,18 @@ def substitute(value: Dim, values: Mapping[Symbol, Dim]) -> Dim:
     return result
 
 
-def beyond_one(value: Dim) -> Dim:
-    """``value`` where every symbol is at least 2, in symbols that are less by 1 and so at least 1.
+def beyond(value: Dim, least: Mapping[Symbol, int]) -> Dim:
+    """``value`` where symbols are at least ``least``, in symbols that are less by what that adds.
 
-    What is known of the result is known of ``value`` for sizes above 1.
+    What is known of the result is known of ``value`` for such sizes.
     """
-    above = {s: from_atom(s) + 1 for s in symbols_of(value) if s.minimum < 2}
-    return substitute(value, above) if above else value
+    added = {s: least[s] - s.minimum for s in symbols_of(value) if least.get(s, 0) > s.minimum}
+    return substitute(value, {s: from_atom(s) + more for s, more in added.items()})
+
+
+def beyond_one(value: Dim) -> Dim:
+    """``value`` where every symbol is at least 2, as `beyond` gives it."""
+    return beyond(value, dict.fromkeys(symbols_of(value), 2))
 
 
 def magnitude(value: Dim, values: Mapping[Symbol, int]) -> int:

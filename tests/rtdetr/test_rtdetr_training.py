@@ -171,7 +171,7 @@ def test_twenty_steps_lower_the_loss():
 def test_the_cost_is_a_formula_of_the_number_of_boxes():
     analysis = fxflops.analyze("rtdetr_r18_training", train="adamw")
     assert analysis.complete
-    assert analysis.domain.texts() == ("H % 32 == 0", "W % 32 == 0", "21*H*W >= 307200")
+    assert analysis.domain.texts() == ("H % 32 == 0", "W % 32 == 0", "H*W >= 15360")
     with torch.device("meta"):
         step = TrainingStep(rtdetr.VARIANTS["rtdetr_r18"]).train()
     # every parameter but those that are frozen, of which this variant has none
