@@ -15,17 +15,19 @@ from torch.utils.flop_counter import FlopCounterMode
 import fxflops
 from fxflops import models
 from fxflops.capture.prepare import example_inputs, floating_dtype, hints, prepared
+from fxflops.cost import total
 from fxflops.errors import FxflopsError
 from fxflops.inputs import Axis, InputSpec
 from fxflops.models.named import build_empty, called
 from fxflops.records import Analysis
+from fxflops.symbolic import Symbol, beyond
 
 AT = 2
 """At how many sizes the count is held against FlopCounterMode."""
 
 CANDIDATES = 400
 BATCHES = (3, 5, 2)
-SECONDS_OF_EXPORT = 60
+SECONDS_OF_EXPORT = 120
 
 
 def examine(name: str) -> dict[str, Any]:
@@ -78,21 +80,51 @@ def _both(name: str, spec: InputSpec, traced: Analysis) -> dict[str, Any]:
             exported = fxflops.analyze(name, spec, defaults=known, frontend="export")
     except (FxflopsError, TakesLongError) as error:
         return {"inputs": str(spec), "why": " ".join(str(error).split())[:300]}
-    ours, theirs = _by_operator(traced), _by_operator(exported)
-    differ = [op for op in {**ours, **theirs} if ours.get(op) != theirs.get(op)]
-    return {
+    found = {
         "inputs": str(spec),
         "seconds": time.perf_counter() - started,
-        "same": traced.total == exported.total and not differ,
-        "differ": differ,
         "same_domain": set(traced.domain.texts()) == set(exported.domain.texts()),
     }
+    differ = _differing(traced, exported)
+    if differ:
+        with _exporting():
+            traced = fxflops.analyze(name, spec, defaults=known, frontend="trace")
+        found["asks"] = True
+        differ = _differing(traced, exported)
+    return found | {"same": not differ, "differ": differ}
 
 
-def _by_operator(analysis: Analysis) -> dict[str, fxflops.Cost]:
-    """The operators that cost anything, and bytes count."""
-    costs = analysis.by_operator().items()
-    return {str(op): cost for op, cost in costs if cost != fxflops.Cost()}
+def _differing(traced: Analysis, exported: Analysis) -> list[str]:
+    """The operators whose closed forms are not the same where both analyses hold."""
+    bounds = [(a.domain.least, s) for a in (traced, exported) for s in a.domain.symbols]
+    least: dict[Symbol, int] = {}
+    for known, symbol in bounds:
+        least[symbol] = max(least.get(symbol, 1), known.get(symbol.name, 1))
+    ours, theirs = (_by_operator(analysis, least) for analysis in (traced, exported))
+    return [op for op in {**ours, **theirs} if ours.get(op) != theirs.get(op)]
+
+
+def _by_operator(analysis: Analysis, least: Mapping[Symbol, int]) -> dict[str, fxflops.Cost]:
+    """What each operator costs, bytes included, where symbols are at least ``least``."""
+    costs: dict[str, list[fxflops.Cost]] = {}
+    for node in analysis.nodes:
+        if node.cost is not None:
+            costs.setdefault(str(node.op), []).append(node.cost)
+    summed = {
+        op: total(of_op).map(lambda count: beyond(count, least)) for op, of_op in costs.items()
+    }
+    return {op: cost for op, cost in summed.items() if cost != fxflops.Cost()}
+
+
+@contextlib.contextmanager
+def _exporting() -> Iterator[None]:
+    """Has models that ask, as many of timm and transformers do, be told that they are exported."""
+    flags = torch.compiler
+    flags._is_compiling_flag = flags._is_exporting_flag = True
+    try:
+        yield
+    finally:
+        flags._is_compiling_flag = flags._is_exporting_flag = False
 
 
 class TakesLongError(BaseException):
