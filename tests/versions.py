@@ -18,7 +18,7 @@ CANNOT_RUN = (
 )
 """Rows of operators that have no meta kernel yet."""
 
-EXPORT_ASSUMES = {"2147483647 >= 5*H*W"} if IS_OLD else set[str]()
+EXPORT_ASSUMES = {"429496729 >= H*W"} if IS_OLD else set[str]()
 """``torch.export`` guards that an index into what it upsamples fits 32 bits."""
 
 SYMNODE_HAD = {"expect_size", "require_hint"}

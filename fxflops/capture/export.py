@@ -36,7 +36,7 @@ from fxflops.capture.prepare import (
 )
 from fxflops.capture.result import Capture
 from fxflops.capture.source import TORCH, located, model_frame
-from fxflops.dims import ExpressionReader, shape_env_reader
+from fxflops.dims import ExpressionReader, SizeReader, shape_env_reader
 from fxflops.domain import Relation, Sign
 from fxflops.errors import CaptureError
 from fxflops.inputs import Axis, InputSpec
@@ -99,9 +99,11 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     values = {symbol: hints[symbol.name] // symbol.multiple for symbol in symbols.values()}
     relations = list(_relations(guards, known, values))
     _annotate(graph, {node.name for node in arguments})
+    read = shape_env_reader(known)
+    _require_sizes(graph, read)
     return Capture(
         graph=graph,
-        read=shape_env_reader(known),
+        read=read,
         domain=above_one(tuple(symbols.values()), relations),
         assumed=(*relations, *(Relation(from_atom(s) - 1, "!=") for s in symbols.values())),
         module_types=module_types(model),
@@ -160,6 +162,15 @@ def _annotate(graph: torch.fx.Graph, inputs: set[str]) -> None:
             stack = list(node.meta.get("nn_module_stack", {}).values())
             node.meta["path"] = stack[-1][0] if stack else ""
             node.meta["where"] = _line(node.meta.get("stack_trace"))
+
+
+def _require_sizes(graph: torch.fx.Graph, read: SizeReader) -> None:
+    """Raises CaptureError for a tensor whose sizes are not those of the inputs."""
+    for node in graph.nodes:
+        for leaf in tree_leaves(node.meta.get("val")):
+            if isinstance(leaf, torch.Tensor):
+                for size in leaf.shape:
+                    read(size)
 
 
 def _has_tensor(value: object) -> bool:

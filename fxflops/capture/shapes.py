@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
+from itertools import accumulate
+from operator import mul
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -62,14 +64,13 @@ def result_of(operator: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     sizes = rule.sizes(*args)
     if sizes is None:
         return None
+    if rule.in_place:
+        return tensors[0] if _is_same_shape(sizes, tensors[0].shape) else None
     strides = _strides(rule.layout, tensors, sizes)
     if strides is None:
         return None
-    if rule.in_place:
-        return tensors[0] if _is_same_shape(sizes, tensors[0].shape) else None
-    if strides == ():
-        return torch.empty(sizes, dtype=rule.dtype or dtype, device="meta")
-    return torch.empty_strided(sizes, strides, dtype=rule.dtype or dtype, device="meta")
+    layout = strides or _contiguous(sizes)
+    return torch.empty_strided(sizes, layout, dtype=rule.dtype or dtype, device="meta")
 
 
 def _tensors(args: tuple[Any, ...]) -> list[Tensor]:
@@ -102,6 +103,17 @@ def _strides(layout: Layout, tensors: Sequence[Tensor], sizes: Sizes) -> Sizes |
             return None
         undecided &= sum(not _is_one(size) for size in tensor.shape) < 2
     return ()
+
+
+def _contiguous(sizes: Sizes) -> Sizes:
+    """The strides of a contiguous tensor of sizes none of which is 0.
+
+    PyTorch has ``max(1, size)`` in them, where it does not know that; then a model's other sizes
+    would not be seen to be the same.
+    """
+    if not sizes:
+        return ()
+    return (*accumulate(sizes[:0:-1], mul, initial=1),)[::-1]
 
 
 def _is_in_order(tensor: Tensor, sizes: Sizes) -> bool:
@@ -355,6 +367,19 @@ def _gather(input: Tensor, dim: int, index: Tensor, **_: object) -> Tensor | Non
     return torch.empty(index.shape, dtype=input.dtype, device="meta")
 
 
+def _adaptive_avg_pool(input: Tensor, output_size: Sequence[Any]) -> Tensor | None:
+    if input.dim() not in (3, 4):
+        return None
+    sizes = (*input.shape[:-2], *output_size)
+    if _is_contiguous(input):
+        return torch.empty(sizes, dtype=input.dtype, device="meta")
+    if input.dim() == 4 and _is_contiguous(input.permute(0, 2, 3, 1)):
+        batch, channels, height, width = sizes
+        last = torch.empty((batch, height, width, channels), dtype=input.dtype, device="meta")
+        return last.permute(0, 3, 1, 2)
+    return None
+
+
 def _topk(
     input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> tuple[Tensor, Tensor] | None:
@@ -422,6 +447,7 @@ def _is_same_shape(left: Sequence[int | torch.SymInt], right: Sequence[int | tor
 
 
 MAKERS: dict[object, Callable[..., Any]] = {
+    aten.adaptive_avg_pool2d.default: _adaptive_avg_pool,
     aten.arange.default: _arange,
     aten.gather.default: _gather,
     aten.gru.input: _recurrent,
@@ -470,8 +496,8 @@ COMPARISONS = (aten.gt.Scalar, aten.gt.Tensor, aten.lt.Scalar, aten.lt.Tensor)
 
 RULES: dict[object, Rule] = {
     aten.__and__.Tensor: Rule(_broadcast, of_truths=True),
-    aten.all.dim: Rule(_reduced, of_truths=True),
-    aten.amax.default: Rule(_reduced),
+    aten.all.dim: Rule(_reduced, Layout.ANY, of_truths=True),
+    aten.amax.default: Rule(_reduced, Layout.ANY),
     aten.avg_pool2d.default: Rule(_avg_pool),
     aten.batch_norm.default: Rule(_batch_norm),
     aten.cat.default: Rule(_cat, Layout.JOINED),
@@ -483,11 +509,11 @@ RULES: dict[object, Rule] = {
     aten.layer_norm.default: Rule(_layer_norm, Layout.ANY),
     aten.linear.default: Rule(_linear, Layout.ANY),
     aten.max_pool2d.default: Rule(_max_pool),
-    aten.mean.dim: Rule(_reduced),
+    aten.mean.dim: Rule(_reduced, Layout.ANY),
     aten.scaled_dot_product_attention.default: Rule(_attention, Layout.ANY),
     aten.softmax.int: Rule(_softmax),
     aten.stack.default: Rule(_stack, Layout.JOINED),
-    aten.sum.dim_IntList: Rule(_reduced),
+    aten.sum.dim_IntList: Rule(_reduced, Layout.ANY),
     aten.upsample_nearest2d.vec: Rule(_upsample),
     **dict.fromkeys((*ARITHMETIC, *WHERE), Rule(_broadcast, Layout.ELEMENTWISE)),
     **dict.fromkeys(COMPARISONS, Rule(_broadcast, Layout.ELEMENTWISE, dtype=torch.bool)),
