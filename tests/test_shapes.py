@@ -86,6 +86,7 @@ ROWS = [
     (aten.mean.dim, (floats(*X), [0, 2], True)),
     (aten.sum.dim_IntList, (floats(*X), [0, -1])),
     (aten.adaptive_avg_pool2d.default, (IMAGE, [3, 1])),
+    (aten.dropout.default, (PERMUTED, 0.5, False)),
     (aten.adaptive_avg_pool2d.default, (IMAGE[0], [1, 1])),
     (aten.adaptive_avg_pool2d.default, (CHANNELS_LAST, [1, 1])),
     (aten.adaptive_avg_pool2d.default, (CHANNELS_LAST, [2, 3])),

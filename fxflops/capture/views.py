@@ -191,11 +191,17 @@ def _slice(
     return _narrowed(input, dim, start, max(stop - start, 0))
 
 
+def _dropout(input: Tensor, p: float, train: bool) -> Tensor | None:
+    """In eval mode nothing is dropped, and nothing moved."""
+    return None if train else input.as_strided(input.shape, input.stride(), input.storage_offset())
+
+
 ALL = 2**63 - 1
 """The end of a slice that has none."""
 
 PARTS: dict[object, Callable[..., Any]] = {
     aten.chunk.default: _chunk,
+    aten.dropout.default: _dropout,
     aten.expand.default: _expanded,
     aten.slice.Tensor: _slice,
     aten.split.Tensor: _split,
