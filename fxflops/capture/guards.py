@@ -76,8 +76,9 @@ def _bounded(relation: Relation) -> Symbol | None:
     if relation.sign != ">=" or len(varying) != 1 or len(varying[0]) != 1:
         return None
     [(atom, power)] = varying[0]
-    is_bound = isinstance(atom, Symbol) and power == 1 and terms[varying[0]] == 1
-    return atom if is_bound else None  # type: ignore[return-value]
+    if isinstance(atom, Symbol) and power == 1 and terms[varying[0]] == 1:
+        return atom
+    return None
 
 
 def _least(bound: Relation) -> int:

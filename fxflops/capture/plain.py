@@ -28,7 +28,7 @@ from fxflops.symbolic.polynomial import (
     from_terms,
 )
 
-ALWAYS = 1
+NEVER_NOUGHT = 1
 
 
 def plain(relation: Relation) -> Relation:
@@ -69,7 +69,7 @@ def _without_content(relation: Relation, value: Polynomial) -> Relation | None:
         return None
     constant = value.terms.get(ONE, 0)
     if relation.sign != ">=" and constant % common:
-        return relation._replace(value=ALWAYS)  # the value is never 0
+        return relation._replace(value=NEVER_NOUGHT)
     return relation._replace(value=from_terms({m: c // common for m, c in value.terms.items()}))
 
 
