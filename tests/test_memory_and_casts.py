@@ -71,6 +71,20 @@ class Keeps(nn.Module):
             self.lengths.append(length)
         return x + self.by_length["bias"] * self.helper.computed
 
+class Listens(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner, self.listens = nn.ReLU(), False
+
+    def forward(self, x):
+        heard = []
+        if not self.listens:
+            self.listens = True
+            self.inner.register_forward_hook(lambda *call: self.heard.append(call[-1]))
+        self.heard = heard
+        self.inner(x)
+        return sum(output.exp() for output in heard)
+
 class Replaces(nn.Module):
     def __init__(self):
         super().__init__()
@@ -167,6 +181,20 @@ def test_what_modules_keep_is_counted_every_time(package, frontend):
     assert (on_one.by_length, on_one.helper.computed, on_one.lengths) == ({}, None, [])
     assert check(model, spec, sizes={"N": 2}).passed
     assert model.by_length == {}
+
+
+@pytest.mark.parametrize("mode", ["eager", "compiled"])
+def test_hooks_that_a_model_installs_in_a_call_are_those_of_one_call(package, mode):
+    """As models of transformers do, which collect the outputs of their layers by them."""
+    model = on_meta(package.Listens())
+    for _ in range(3):
+        captured = trace.capture(model, parse("x: N 4"), {"N": 3}, mode=mode)
+        called = [node.target for node in captured.graph.nodes]
+        assert called.count(torch.ops.aten.exp.default) == 1
+    assert not model.inner._forward_hooks
+    analysis = fxflops.analyze(package.Listens(), "x: N 4")
+    assert [analysis.at(N=n).transcendental for n in (1, 2, 5)] == [4, 8, 20]
+    assert check(package.Listens(), "x: N 4", sizes={"N": 2}).passed
 
 
 def test_a_buffer_that_is_replaced_is_counted_every_time(package):

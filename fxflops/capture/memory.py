@@ -23,7 +23,6 @@ from fxflops.capture.prepare import packages_of
 
 Container: TypeAlias = dict[Any, Any] | list[Any] | set[Any]
 Remembering = type(lru_cache(lambda: None))
-HOOKS = {name for name in vars(nn.Module()) if name.endswith("_hooks")}
 PLAIN = (bool, int, float, str, Tensor)
 """What keeps nothing else."""
 
@@ -37,7 +36,7 @@ def forgotten(model: nn.Module) -> Iterator[None]:
     packages = set(packages_of(model))
     caches = _caches_of(tuple(_loaded(packages)))
     _forget_tensors(caches)
-    kept = [(container, container.copy()) for container in _containers(model, packages)]
+    kept = [(container, _entries(container)) for container in _containers(model, packages)]
     try:
         yield
     finally:
@@ -57,10 +56,11 @@ def _containers(model: nn.Module, packages: Collection[str]) -> Iterator[Contain
         seen.add(id(value))
         if isinstance(value, nn.Module):
             yield vars(value)
-            waiting += (kept for name, kept in vars(value).items() if name not in HOOKS)
+            waiting += vars(value).values()
         elif isinstance(value, dict):
             yield value
-            waiting += value.values()
+            if value:
+                waiting += value.values()
         elif isinstance(value, (list, set)):
             yield value
             waiting += value
@@ -70,7 +70,13 @@ def _containers(model: nn.Module, packages: Collection[str]) -> Iterator[Contain
             waiting.append(getattr(value, "__dict__", None))
 
 
-def _restore(container: Container, entries: Container) -> None:
+def _entries(container: Container) -> tuple[Any, ...]:
+    return tuple(container.items() if isinstance(container, dict) else container)
+
+
+def _restore(container: Container, entries: tuple[Any, ...]) -> None:
+    if not container and not entries:
+        return
     container.clear()
     if isinstance(container, list):
         container.extend(entries)
