@@ -24,18 +24,18 @@ from fxflops.errors import (
 )
 
 if TYPE_CHECKING:
+    from fxflops.analysis.records import Analysis, NodeCost
     from fxflops.cost import Cost
     from fxflops.passes import PASSES
     from fxflops.pipeline import analyze
-    from fxflops.records import Analysis, NodeCost
     from fxflops.registry import formula, free
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Analysis": "records",
+    "Analysis": "analysis.records",
     "Cost": "cost",
-    "NodeCost": "records",
+    "NodeCost": "analysis.records",
     "PASSES": "passes",
     "analyze": "pipeline",
     "formula": "registry",

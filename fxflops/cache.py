@@ -20,16 +20,16 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fxflops.algebra import Symbol
+from fxflops.algebra.encoding import Table, natural, read
+from fxflops.algebra.polynomial import is_dim
 from fxflops.cost import MOMENTS, PHASES, Applied, Cost, Moment, Optimizer, Training
 from fxflops.domain import Domain, Relation
 from fxflops.errors import FxflopsError
 from fxflops.ledger import Entry, Ledger, Listed
-from fxflops.symbolic import Symbol
-from fxflops.symbolic.encoding import Table, natural, read
-from fxflops.symbolic.polynomial import is_dim
 
 if TYPE_CHECKING:
-    from fxflops.inputs import Frontend
+    from fxflops.spec import Frontend
 
 LARGEST_FILE = 2**26
 LARGEST_CACHE = 2**28

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
+from fxflops.algebra import Dim, Symbol, evaluate
 from fxflops.errors import SpecError
-from fxflops.symbolic import Dim, Symbol, evaluate
 
 Moment: TypeAlias = Literal["model", "size", "call"]
 """How often something is computed: once per model, once per size, or in each call."""

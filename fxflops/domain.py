@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from fxflops.closed_form import INT64_MAX, evaluate_many, relation_text
+from fxflops.algebra import Dim, Symbol, evaluate, symbols_of
+from fxflops.algebra.closed_form import INT64_MAX, evaluate_many, relation_text
 from fxflops.errors import DomainError, SpecError
-from fxflops.symbolic import Dim, Symbol, evaluate, symbols_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

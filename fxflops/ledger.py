@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from fxflops.algebra import Dim, Symbol
+from fxflops.analysis.dataflow import span
 from fxflops.cost import Applied, Cost, Moment, Training
-from fxflops.dataflow import span
 from fxflops.domain import Domain
-from fxflops.symbolic import Dim, Symbol
 
 if TYPE_CHECKING:
-    from fxflops.records import Analysis
+    from fxflops.analysis.records import Analysis
 
 
 class Entry(NamedTuple):

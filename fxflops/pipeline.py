@@ -10,9 +10,18 @@ from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
-from fxflops import formulas, frontends, models
-from fxflops.arguments import flattened
+from fxflops import formulas, models
+from fxflops.analysis import deployment as passes
+from fxflops.analysis.annotate import annotate
+from fxflops.analysis.count import DATA, NO_FORMULA, count
+from fxflops.analysis.deployment import Deployed
+from fxflops.analysis.notes import notes
+from fxflops.analysis.optimizer import OPTIMIZERS, step
+from fxflops.analysis.records import Analysis
 from fxflops.capture import Capture, trace
+from fxflops.capture import choose as frontends
+from fxflops.capture.arguments import flattened
+from fxflops.capture.choose import Captured
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
@@ -22,21 +31,13 @@ from fxflops.capture.prepare import (
     require_shapes,
     symbol_of,
 )
+from fxflops.capture.proposal import Front
 from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
-from fxflops.frontends import Captured
-from fxflops.inputs import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 from fxflops.models.named import NamedModel, build_empty, called
-from fxflops.optimizer import OPTIMIZERS, step
-from fxflops.passes import deploy as passes
 from fxflops.passes import require_passes
-from fxflops.passes.annotate import annotate
-from fxflops.passes.count import DATA, NO_FORMULA, count
-from fxflops.passes.deploy import Deployed
-from fxflops.passes.notes import notes
-from fxflops.proposal import Front
-from fxflops.records import Analysis
+from fxflops.spec import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
 Loss: TypeAlias = Callable[[Any], Tensor]
@@ -59,7 +60,7 @@ def analyze(
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
     ``model`` is a name (see `fxflops.models`) or a module, which is not changed. ``inputs`` is an
-    input spec (see `fxflops.inputs`), or example tensors, whose sizes are then fixed; a named
+    input spec (see `fxflops.spec`), or example tensors, whose sizes are then fixed; a named
     model brings its own. In its place, ``args`` and ``kwargs`` are those of a call, with tensors
     in them however nested, whose sizes are fixed likewise. ``defaults`` are sizes to trace with and
     to stand in for those not given later. ``dtype`` (``"float32"``, ``"float16"``, ``"bfloat16"``,
@@ -132,7 +133,7 @@ def _analyze(
         is_users = not named.narrower
         captured = frontends.capture(module, spec, known, fronts, is_users=is_users)
         why = None
-        deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+        deployed = passes.deploy(captured.capture, captured.recapture, deploy)
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
@@ -296,7 +297,7 @@ def _first(
             failures.append(captured)
             continue
         try:
-            deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+            deployed = passes.deploy(captured.capture, captured.recapture, deploy)
         except CaptureError as error:
             failures.append(error)
             continue

@@ -22,14 +22,16 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
 from fxflops.cost import COUNTERS, Cost, total
 from fxflops.errors import FormulaError
-from fxflops.records import Operator
+
+Operator: TypeAlias = Any
+"""An ``OpOverload``, or another callable that a graph node may call."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fxflops.closed_form import coefficients, text, to_latex
+from fxflops.algebra import Dim, evaluate
+from fxflops.algebra.closed_form import coefficients, text, to_latex
 from fxflops.cost import COUNTERS, Cost, total
 from fxflops.ledger import Entry, Ledger, Listed
-from fxflops.symbolic import Dim, evaluate
 
 SHOWN = (*COUNTERS, "flops", "bytes_read", "bytes_written")
 """The quantities of the totals and of every row, in the order of the reports."""

@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import fxflops
 from fxflops import models
+from fxflops.analysis.records import Analysis
 from fxflops.capture.prepare import example_inputs, prepared
 from fxflops.models.named import build_empty, called
-from fxflops.records import Analysis
 
 RELATIVES = (
     "RTDetr",

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fxflops.algebra import Symbol
+from fxflops.algebra.polynomial import from_atom
 from fxflops.domain import Domain, Relation
 from fxflops.errors import DomainError, FxflopsError, SpecError
-from fxflops.symbolic import Symbol
-from fxflops.symbolic.polynomial import from_atom
 
 N, H, W = Symbol("N"), Symbol("H", multiple=32), Symbol("W", multiple=32)
 n, h, w = map(from_atom, (N, H, W))

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
 from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
-from fxflops.capture import derived_shapes
-from fxflops.capture.resize import Resizing
+from fxflops.capture.meta_kernels import backward as derived_shapes
+from fxflops.capture.meta_kernels.resize import Resizing
 from fxflops.capture.result import Capture
 from fxflops.capture.trace import Recorder, TensorsOfSizes, recorded
 from fxflops.errors import CaptureError
-from fxflops.inputs import InputSpec
+from fxflops.spec import InputSpec
 
 Loss: TypeAlias = Callable[[Any], Tensor]
 """From what the model returns to the number that training lowers."""

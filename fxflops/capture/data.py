@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fxflops.closed_form import text
-from fxflops.dims import numel, own_reader
-from fxflops.symbolic import Dim
+from fxflops.algebra import Dim
+from fxflops.algebra.closed_form import text
+from fxflops.capture.symint.reader import own_reader
+from fxflops.formulas.shapes import numel
 
 AS_MANY_AS_ELEMENTS = {
     "aten::nonzero",

@@ -24,8 +24,11 @@ from torch import nn
 from torch.fx.experimental import symbolic_shapes
 from torch.utils._pytree import tree_leaves  # private: the nesting of a node's results
 
-from fxflops.capture.guards import above_one
-from fxflops.capture.memory import forgotten
+from fxflops.algebra import Dim, Symbol
+from fxflops.algebra.polynomial import from_atom
+from fxflops.capture.expressions import ExpressionReader, shape_env_reader
+from fxflops.capture.guards.to_domain import above_one
+from fxflops.capture.patches.module_state import forgotten
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
@@ -34,14 +37,11 @@ from fxflops.capture.prepare import (
     one_at_a_time,
     symbol_of,
 )
-from fxflops.capture.result import Capture
+from fxflops.capture.result import Capture, SizeReader
 from fxflops.capture.source import TORCH, located, model_frame
-from fxflops.dims import ExpressionReader, SizeReader, shape_env_reader
 from fxflops.domain import Relation, Sign
 from fxflops.errors import CaptureError
-from fxflops.inputs import Axis, InputSpec
-from fxflops.symbolic import Dim, Symbol
-from fxflops.symbolic.polynomial import from_atom
+from fxflops.spec import Axis, InputSpec
 
 
 @contextmanager

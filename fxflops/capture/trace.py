@@ -1,7 +1,7 @@
 """The front end that records: the operators a model calls, at sizes that are symbols of our own.
 
 The model runs once on meta tensors under a dispatch mode that writes each call into an fx graph.
-The sizes of these tensors are polynomials inside ``torch.SymInt`` (`fxflops.symbolic.node`), which
+The sizes of these tensors are polynomials inside ``torch.SymInt`` (`fxflops.capture.symint`), which
 PyTorch's own kernels propagate. In inference mode composite operators (linear, convolution,
 attention) arrive whole, as they do in ``torch.export``, so both front ends give the same graph.
 """
@@ -22,11 +22,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
 from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
-from fxflops.capture.casts import kept_symbolic
+from fxflops.algebra import Dim
 from fxflops.capture.data import sized_by_data
 from fxflops.capture.flex import called_whole, is_flex_attention, of_one_score, results
-from fxflops.capture.guards import above_one
-from fxflops.capture.memory import forgotten
+from fxflops.capture.guards.to_domain import above_one
+from fxflops.capture.meta_kernels.forward import result_of
+from fxflops.capture.patches.casts import kept_symbolic
+from fxflops.capture.patches.module_state import forgotten
 from fxflops.capture.prepare import (
     example_inputs,
     failure,
@@ -37,14 +39,12 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.capture.result import Capture
-from fxflops.capture.shapes import result_of
 from fxflops.capture.source import model_line
-from fxflops.dims import own_reader
+from fxflops.capture.symint.node import SizeSpace
+from fxflops.capture.symint.reader import own_reader
 from fxflops.domain import Relation, Sign
 from fxflops.errors import CaptureError
-from fxflops.inputs import InputSpec
-from fxflops.symbolic import Dim
-from fxflops.symbolic.node import SizeSpace
+from fxflops.spec import InputSpec
 
 Mode: TypeAlias = Literal["eager", "compiled", "exported"]
 
@@ -60,7 +60,7 @@ def capture(
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
     ``hints`` are the sizes at which the model's own decisions are taken and recorded. Without
-    ``with_rules`` every result is that of PyTorch's own kernel (see `fxflops.capture.shapes`).
+    ``with_rules`` every result is that of PyTorch's own kernel (`fxflops.capture.meta_kernels`).
     The model runs as it is called, or with ``mode`` as `torch.compile` or `torch.export` would have
     it run: many then leave out what looks at values, of which there are none here.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from fxflops.analysis.optimizer import OPTIMIZERS
 from fxflops.cli.options import (
     add_model,
     add_output,
@@ -14,7 +15,6 @@ from fxflops.cli.options import (
     sizes,
 )
 from fxflops.errors import SpecError
-from fxflops.optimizer import OPTIMIZERS
 from fxflops.passes import PASSES, require_passes
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."

@@ -21,14 +21,16 @@ from torch.utils._python_dispatch import (
     _get_current_dispatch_mode,  # private: the recorder that is running
 )
 
+from fxflops.algebra import Dim
+from fxflops.analysis.count import count
+from fxflops.analysis.records import NodeCost
 from fxflops.capture import trace
+from fxflops.capture.calls import bind, shaped
 from fxflops.capture.prepare import example_inputs, floating_dtype
+from fxflops.capture.symint.reader import own_reader
 from fxflops.cost import Cost, total
-from fxflops.dims import own_reader
-from fxflops.inputs import InputSpec
-from fxflops.passes.count import bind, count, shaped
-from fxflops.records import NodeCost, Operator
-from fxflops.symbolic import Dim
+from fxflops.registry import Operator
+from fxflops.spec import InputSpec
 
 DIMENSIONS = ("1d", "2d", "3d")
 FUNCTIONAL = (

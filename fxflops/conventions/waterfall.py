@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fxflops.algebra import Dim
+from fxflops.analysis.records import NodeCost
 from fxflops.conventions.charges import Charge, Convention, sum_of
 from fxflops.conventions.record import Record
 from fxflops.cost import total
-from fxflops.records import NodeCost
 from fxflops.registry import family
-from fxflops.symbolic import Dim
 
 UNIT = "unit: a multiply-add is 2 FLOP, not 1"
 AGAIN = "counted again: a layer, and the function that it calls"

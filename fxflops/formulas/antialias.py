@@ -14,11 +14,11 @@ from math import ceil, floor
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.errors import UnsizedError
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

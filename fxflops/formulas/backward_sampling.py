@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.errors import UnsizedError
 from fxflops.formulas.pool import window, windows
 from fxflops.formulas.sampling import (
@@ -23,8 +23,8 @@ from fxflops.formulas.sampling import (
     ZEROS,
     linear_weights,
 )
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

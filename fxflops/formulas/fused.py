@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.formulas.conv import conv, conv_transpose
 from fxflops.formulas.matmul import matmul
 from fxflops.formulas.pointwise import FLOP
-from fxflops.formulas.quantised import activated, scaled
+from fxflops.formulas.quantized import activated, scaled
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim
 
 
 @formula(*existing("aten.mkldnn_linear.default"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, lines, numel
 from fxflops.errors import UnsizedError
+from fxflops.formulas.shapes import Shape, lines, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

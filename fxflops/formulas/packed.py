@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.formulas.conv import conv, conv_transpose
 from fxflops.formulas.matmul import matmul
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP
-from fxflops.formulas.quantised import quantised_on_the_way, scaled, weight_int4pack_mm
+from fxflops.formulas.quantized import quantised_on_the_way, scaled, weight_int4pack_mm
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
 
 quantized = torch.ops.quantized

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.formulas.order import sorting
 from fxflops.formulas.sampling import linear_weights, weighted_sum
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim
 
 vision = torch.ops.torchvision
 

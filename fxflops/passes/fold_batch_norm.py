@@ -6,8 +6,8 @@ import torch
 import torch.fx
 
 from fxflops.capture import Capture
-from fxflops.passes.moments import is_kept, moments
-from fxflops.passes.normalisation import Normalisation, normalisation, scale_and_shift
+from fxflops.passes.binding_time import is_kept, moments
+from fxflops.passes.normalization import Normalisation, normalisation, scale_and_shift
 from fxflops.passes.rewrite import Rewriter, Rewritten, has_type_of, is_convolution
 
 aten = torch.ops.aten

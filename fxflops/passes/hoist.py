@@ -6,8 +6,8 @@ import torch.fx
 from torch import Tensor
 
 from fxflops.capture import Capture
-from fxflops.dims import shares_memory
-from fxflops.passes.moments import moments, writes
+from fxflops.capture.calls import aliases
+from fxflops.passes.binding_time import moments, writes
 from fxflops.passes.rewrite import Rewriter, Rewritten
 
 
@@ -40,6 +40,6 @@ def _is_view(node: torch.fx.Node) -> bool:
     given = [source.meta["val"] for source in node.all_input_nodes]
     return (
         isinstance(value, Tensor)
-        and any(isinstance(other, Tensor) and shares_memory(value, other) for other in given)
+        and any(isinstance(other, Tensor) and aliases(value, other) for other in given)
         and not list(writes(node))
     )

@@ -8,9 +8,9 @@ import torch
 import torch.fx
 
 from fxflops.capture import Capture
-from fxflops.passes.count import bind
-from fxflops.passes.moments import is_kept, moments
-from fxflops.passes.normalisation import (
+from fxflops.capture.calls import bind
+from fxflops.passes.binding_time import is_kept, moments
+from fxflops.passes.normalization import (
     SUMS,
     Normalisation,
     normalisation,

@@ -39,8 +39,7 @@ def copied(graph: torch.fx.Graph) -> torch.fx.Graph:
 class Rewriter:
     """Changes a copy of a capture's graph.
 
-    ``known`` says when the value of each node is known (`fxflops.passes.moments`), by the nodes'
-    names.
+    ``known`` says when the value of each node is known (`fxflops.passes.binding_time`), by name.
     """
 
     def __init__(self, capture: Capture, known: Mapping[torch.fx.Node, Moment]) -> None:

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from fxflops.capture import Capture
+from fxflops.capture.symint.reader import own_reader
 from fxflops.capture.trace import Recorder
-from fxflops.dims import own_reader
 from fxflops.domain import Domain
 
 

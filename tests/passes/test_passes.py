@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torchvision.models import resnet50
 
+from fxflops.analysis.deployment import BY_NAME
 from fxflops.passes import PASSES
-from fxflops.passes.deploy import BY_NAME
 from rtdetr.layers import FrozenBatchNorm2d, RepVGGBlock
 from rtdetr.variants import build
 from tests.passes.blocks import (

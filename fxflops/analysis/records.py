@@ -1,0 +1,203 @@
+"""What fxflops says of a model: the cost of each node, and their analysis."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from fxflops.algebra import Dim, Symbol
+from fxflops.algebra.closed_form import evaluate_many, to_sympy
+from fxflops.analysis.dataflow import span, to_networkx
+from fxflops.cost import (
+    PHASES,
+    QUANTITIES,
+    Applied,
+    Cost,
+    Moment,
+    Optimizer,
+    Phase,
+    Training,
+    total,
+)
+from fxflops.domain import Domain
+from fxflops.errors import SpecError
+from fxflops.registry import Operator
+from fxflops.spec import InputSpec
+
+if TYPE_CHECKING:
+    import networkx
+    import sympy
+    import torch.fx
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCost:
+    """One operator call of the graph: where it is, and what it costs.
+
+    ``cost`` is None when the call is uncounted, for the reason ``unknown``. ``free`` is the reason
+    why a free operator costs no FLOP. ``path`` is the module in
+    which the operator is called, ``where`` the source line. ``needs`` are the positions, among the
+    calls of the graph, of those whose results it uses. ``phase`` is the part of a training step. A
+    call that computes gradients both of activations and of weights is two of these, one for each.
+    """
+
+    name: str
+    op: Operator
+    path: str
+    where: str
+    cost: Cost | None
+    needs: tuple[int, ...] = ()
+    free: str | None = None
+    unknown: str | None = None
+    source: str = "fxflops"
+    phase: Phase = "forward"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """The cost of a model: node by node, in total, and as formulas.
+
+    ``annotated`` makes `graph`.
+    ``domain`` says at which sizes the formulas hold; ``defaults`` are the sizes that stand in for
+    those not given; ``parameters`` is the number of parameters of the model, ``packages`` are those
+    that the classes of its modules come from. ``applied`` are the passes that made the graph out
+    of the one captured, ``once`` the calls that these took out of ``nodes``: made once per size
+    (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
+    parameters that get a gradient, and ``optimizer`` is apart from the total.
+    """
+
+    model: str
+    inputs: InputSpec
+    domain: Domain
+    nodes: tuple[NodeCost, ...]
+    module_types: Mapping[str, str]
+    annotated: Callable[[], torch.fx.Graph]
+    frontend: str
+    dtype: str
+    parameters: int
+    defaults: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    applied: tuple[Applied, ...] = ()
+    once: Mapping[Moment, tuple[NodeCost, ...]] = field(default_factory=dict)
+    trained: int | None = None
+    optimizer: Optimizer | None = None
+
+    @cached_property
+    def graph(self) -> torch.fx.Graph:
+        """An annotated copy of the captured graph: counted nodes carry ``meta["cost"]``."""
+        return self.annotated()
+
+    @cached_property
+    def total(self) -> Cost:
+        """The whole model's cost in symbols; a lower bound unless `complete`."""
+        return total(node.cost for node in self.nodes if node.cost)
+
+    @property
+    def uncounted(self) -> tuple[NodeCost, ...]:
+        """The nodes whose cost is not known, those of `once` included."""
+        nodes = itertools.chain(self.nodes, *self.once.values())
+        return tuple(node for node in nodes if node.cost is None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every node's cost is known."""
+        return not self.uncounted
+
+    def formula(self, quantity: str = "flops") -> sympy.Expr:
+        """The closed form of ``"flops"``, ``"macs"``, ``"contraction"``, … in the user's sizes.
+
+        Raises SpecError for an unknown quantity.
+        """
+        return to_sympy(self.count(quantity), self.domain.names)
+
+    def once_per(self, moment: Moment) -> Cost:
+        """What is computed once per ``"size"`` or once per ``"model"``, and not in each call."""
+        return total(node.cost for node in self.once.get(moment, ()) if node.cost)
+
+    def count(self, quantity: str) -> Dim:
+        """The total of one quantity, in symbols."""
+        if quantity not in (*QUANTITIES, "flops", "macs", "bytes"):
+            known = ", ".join(("flops", "macs", "bytes", *QUANTITIES))
+            raise SpecError(f"There is no quantity {quantity!r}. Known: {known}.")
+        value: Dim = getattr(self.total, quantity)
+        return value
+
+    def values(self, sizes: Mapping[str, int] | None = None) -> dict[Symbol, int]:
+        """The symbols' values at ``sizes``, with the defaults for those not given.
+
+        Raises SpecError and DomainError as `Domain.values` does.
+        """
+        return self.domain.values({**self.defaults, **(sizes or {})}, self.model)
+
+    def at(self, **sizes: int) -> Cost:
+        """The exact cost at these sizes, in integers; defaults stand in for sizes not given."""
+        values = self.values(sizes)
+        return self.total.at(values)
+
+    def evaluate(self, quantity: str, **sizes: Any) -> NDArray[Any]:
+        """One quantity at many sizes: integer arrays in, which broadcast; exact integers out.
+
+        The result is int64 where that holds every intermediate result, else Python integers.
+        """
+        given: dict[str, Any] = {**self.defaults, **sizes}
+        arrays = self.domain.arrays(given, self.model)
+        return evaluate_many(self.count(quantity), arrays)
+
+    def by_module(self, depth: int | None = None) -> dict[str, Cost]:
+        """Each module's cost, its children included, the root first under ``""``."""
+        costs: dict[str, list[Cost]] = {path: [] for path in self.module_types}
+        for node in self.nodes:
+            if node.cost is not None:
+                for path in prefixes(node.path):
+                    costs.setdefault(path, []).append(node.cost)
+        return {
+            path: total(of_path)
+            for path, of_path in costs.items()
+            if depth is None or len(prefixes(path)) <= depth + 1
+        }
+
+    def by_operator(self) -> dict[Operator, Cost]:
+        """Each operator's cost, summed over its calls, in the order of the first ones."""
+        costs: dict[Operator, list[Cost]] = {}
+        for node in self.nodes:
+            if node.cost is not None and node.free is None:
+                costs.setdefault(node.op, []).append(node.cost)
+        return {op: total(of_op) for op, of_op in costs.items()}
+
+    @property
+    def training(self) -> Training | None:
+        """The parts of a training step; None for a call of the model."""
+        if self.trained is None:
+            return None
+        return Training(self.trained, self.by_phase(), self.optimizer)
+
+    def by_phase(self) -> dict[Phase, Cost]:
+        """The cost of each part of a training step; a call of the model is all ``forward``."""
+        return {
+            phase: total(node.cost for node in self.nodes if node.cost and node.phase == phase)
+            for phase in PHASES
+        }
+
+    def to_networkx(self) -> networkx.DiGraph[str]:
+        """The graph's data flow: nodes with ``op``, ``path`` and ``cost``, edges of tensors."""
+        return to_networkx(self.graph)
+
+    def span(self, **sizes: int) -> int:
+        """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
+        return span(self.flow, self.values(sizes))
+
+    @property
+    def flow(self) -> tuple[tuple[Dim, tuple[int, ...]], ...]:
+        """Each call's FLOPs (0 where unknown) and the positions of the calls that it needs."""
+        return tuple((node.cost.flops if node.cost else 0, node.needs) for node in self.nodes)
+
+
+def prefixes(path: str) -> tuple[str, ...]:
+    """The modules around a module, the root ``""`` first, itself last."""
+    parts = path.split(".") if path else []
+    return tuple(".".join(parts[:end]) for end in range(len(parts) + 1))
