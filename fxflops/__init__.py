@@ -19,7 +19,7 @@ from fxflops.errors import (
     FxflopsError,
     ModelError,
     SpecError,
-    SpecialisedError,
+    SpecializationError,
     UnsizedError,
 )
 
@@ -54,7 +54,7 @@ __all__ = [
     "ModelError",
     "NodeCost",
     "SpecError",
-    "SpecialisedError",
+    "SpecializationError",
     "UnsizedError",
     "analyze",
     "formula",

@@ -16,9 +16,9 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 from fxflops.algebra import Dim, Symbol, evaluate
 from fxflops.errors import SpecError
 
-Moment: TypeAlias = Literal["model", "size", "call"]
+BindingTime: TypeAlias = Literal["model", "size", "call"]
 """How often something is computed: once per model, once per size, or in each call."""
-MOMENTS: tuple[Moment, ...] = get_args(Moment)
+BINDING_TIMES: tuple[BindingTime, ...] = get_args(BindingTime)
 
 Phase: TypeAlias = Literal["forward", "activations", "weights"]
 """A part of a training step: the model and its loss, gradients of activations, those of weights."""
@@ -102,14 +102,14 @@ class Applied(NamedTuple):
 
 
 class Optimizer(NamedTuple):
-    """The step that an optimiser makes once it has the gradients."""
+    """The step that an optimizer makes once it has the gradients."""
 
     name: str
     step: Cost
 
 
 class Training(NamedTuple):
-    """The parts of a training step, which sum to the whole; the optimiser's step is apart.
+    """The parts of a training step, which sum to the whole; the optimizer's step is apart.
 
     ``trained`` is the number of parameters that get a gradient.
     """

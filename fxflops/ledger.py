@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fxflops.algebra import Dim, Symbol
 from fxflops.analysis.dataflow import span
-from fxflops.cost import Applied, Cost, Moment, Training
+from fxflops.cost import Applied, BindingTime, Cost, Training
 from fxflops.domain import Domain
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Ledger(NamedTuple):
     notes: tuple[str, ...]
     flow: tuple[tuple[Dim, tuple[int, ...]], ...]
     applied: tuple[Applied, ...] = ()
-    once: Mapping[Moment, Cost] = MappingProxyType({})
+    once: Mapping[BindingTime, Cost] = MappingProxyType({})
     training: Training | None = None
 
     @property
@@ -105,7 +105,7 @@ def ledger(analysis: Analysis) -> Ledger:
         notes=analysis.notes,
         flow=analysis.flow,
         applied=analysis.applied,
-        once={moment: analysis.once_per(moment) for moment in analysis.once},
+        once={binding_time: analysis.once_per(binding_time) for binding_time in analysis.once},
         training=analysis.training,
     )
 

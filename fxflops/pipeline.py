@@ -73,7 +73,7 @@ def analyze(
 
     With ``train``, it is the cost of a training step: the model in training mode, the ``loss`` of
     what it returns (by default the sum of all outputs), and the gradients of all parameters with
-    ``requires_grad``. The step of an optimiser (``"sgd"``, ``"adamw"``) is apart.
+    ``requires_grad``. The step of an optimizer (``"sgd"``, ``"adamw"``) is apart.
 
     Raises ModelError, SpecError, CaptureError.
     """
@@ -101,7 +101,7 @@ def _training(
 
     if train is not True and train not in OPTIMIZERS:
         known = ", ".join(OPTIMIZERS)
-        raise SpecError(f"The step of the optimiser {train!r} is not known. Known: {known}.")
+        raise SpecError(f"The step of the optimizer {train!r} is not known. Known: {known}.")
     if deploy:
         raise SpecError("A deployed model is not trained: leave out deploy, or train.")
     if frontend == "export":
@@ -216,11 +216,13 @@ def recount(
     Raises CaptureError where the model does not run at them.
     """
     if loss is None:
-        captured = trace.capture(model, inputs.fixed(sizes), {}, with_rules=False)
+        captured = trace.capture(model, inputs.fixed(sizes), {}, with_meta_kernels=False)
     else:
         from fxflops.capture import backward
 
-        captured = backward.capture(model, inputs.fixed(sizes), {}, loss=loss, with_rules=False)
+        captured = backward.capture(
+            model, inputs.fixed(sizes), {}, loss=loss, with_meta_kernels=False
+        )
     return total(node.cost for node in count(captured) if node.cost)
 
 

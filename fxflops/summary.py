@@ -165,7 +165,9 @@ def summarize(
             if ledger.applied
             else None
         ),
-        once=tuple(row(Entry(name=moment, cost=cost)) for moment, cost in ledger.once.items()),
+        once=tuple(
+            row(Entry(name=binding_time, cost=cost)) for binding_time, cost in ledger.once.items()
+        ),
         trained=training and training.trained,
         phases=tuple(
             row(Entry(name=phase, cost=cost))

@@ -105,11 +105,11 @@ def _row(relative: str) -> tuple[str, ...]:
         f"{lower_bound}{_giga(cost.contraction)}",
         f"{lower_bound}{_giga(cost.flops)}",
         ", ".join(uncounted),
-        " and ".join(map(_said, compared(relative, analysis))),
+        " and ".join(map(compiling_flags, compared(relative, analysis))),
     )
 
 
-def _said(one: Compared) -> str:
+def compiling_flags(one: Compared) -> str:
     if one.fxflops == one.flop_counter:
         return "equal"
     if one.fxflops == one.flop_counter + one.by_vector:

@@ -9,14 +9,14 @@ from fxflops.algebra.evaluate import (
     substitute,
     symbols_of,
 )
-from fxflops.algebra.extremum import Extremum, is_one, maximum, minimum
+from fxflops.algebra.extremum import MinMax, is_one, maximum, minimum
 from fxflops.algebra.polynomial import Dim, Polynomial, Symbol
-from fxflops.algebra.quotient import Floor, floor_divide
+from fxflops.algebra.quotient import FloorDiv, floor_divide
 
 __all__ = [
     "Dim",
-    "Extremum",
-    "Floor",
+    "FloorDiv",
+    "MinMax",
     "Polynomial",
     "Symbol",
     "beyond",

@@ -49,13 +49,13 @@ def _above_its_minimum(atom: Atom) -> Dim:
 
 def _without_a_floor(value: Polynomial) -> tuple[Dim, int] | None:
     """``(scaled, scale)`` with scale * value >= scaled and one floor atom fewer in ``scaled``."""
-    from fxflops.algebra.quotient import Floor
+    from fxflops.algebra.quotient import FloorDiv
 
     floors = {
         atom
         for monomial in value.terms
         for atom, _ in monomial
-        if isinstance(atom, Floor) and isinstance(atom.denominator, int)
+        if isinstance(atom, FloorDiv) and isinstance(atom.denominator, int)
     }
     if not floors:
         return None

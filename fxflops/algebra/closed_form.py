@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from math import gcd, lcm, prod
 from typing import TYPE_CHECKING, Any
 
-from fxflops.algebra import Dim, Extremum, Floor, Symbol, evaluate, magnitude
+from fxflops.algebra import Dim, FloorDiv, MinMax, Symbol, evaluate, magnitude
 from fxflops.algebra.polynomial import Atom, Monomial, degree, terms_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def coefficients(value: Dim, order: Sequence[str] = ()) -> dict[str, str]:
     }
 
 
-def relation_text(value: Dim, sign: str, order: Sequence[str] = ()) -> str:
+def guard_text(value: Dim, sign: str, order: Sequence[str] = ()) -> str:
     """The comparison ``value sign 0`` in the user's sizes: ``21*H*W >= 307200``.
 
     Each term is on the side where its coefficient is positive.
@@ -86,9 +86,9 @@ def to_sympy(value: Dim, order: Sequence[str] = ()) -> sympy.Expr:
     def of_atom(atom: Atom) -> sympy.Expr:
         if isinstance(atom, Symbol):
             return sympy.Symbol(atom.name, integer=True, positive=True) / atom.multiple
-        if isinstance(atom, Floor):
+        if isinstance(atom, FloorDiv):
             return sympy.floor(of(atom.numerator) / of(atom.denominator))
-        assert isinstance(atom, Extremum)
+        assert isinstance(atom, MinMax)
         choose = sympy.Max if atom.name == "max" else sympy.Min
         # Unevaluated, because sympy 1.14 takes 7/(N*W) >= 1 for true and would drop the 1.
         return choose(of(atom.left), of(atom.right), evaluate=False)
@@ -204,7 +204,7 @@ def _product(coefficient: int, before: Sequence[str], monomial: Monomial) -> str
 def _atom(atom: Atom) -> str:
     if isinstance(atom, Symbol):
         return atom.name
-    if isinstance(atom, Floor):
+    if isinstance(atom, FloorDiv):
         above, scale_above = _over_common_denominator(atom.numerator)
         below, scale_below = _over_common_denominator(atom.denominator)
         above = {m: c * scale_below for m, c in above.items()}
@@ -213,5 +213,5 @@ def _atom(atom: Atom) -> str:
         numerator = _bracketed(_sum({m: c // common for m, c in above.items()}))
         denominator = _bracketed(_sum({m: c // common for m, c in below.items()}))
         return f"({numerator}//{denominator})"
-    assert isinstance(atom, Extremum)
+    assert isinstance(atom, MinMax)
     return f"{atom.name.capitalize()}({text(atom.left)}, {text(atom.right)})"

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fxflops.algebra.bounds import lower_bound
-from fxflops.algebra.extremum import Extremum
+from fxflops.algebra.extremum import MinMax
 from fxflops.algebra.polynomial import ONE, Atom, Dim, Monomial, Polynomial, Symbol
-from fxflops.algebra.quotient import Floor
+from fxflops.algebra.quotient import FloorDiv
 
 LARGEST_POWER = 64
 DEEPEST = 32
@@ -53,9 +53,9 @@ class Table:
         def entry() -> list[Any]:
             if isinstance(atom, Symbol):
                 return ["symbol", atom.name, atom.multiple, atom.minimum]
-            if isinstance(atom, Floor):
+            if isinstance(atom, FloorDiv):
                 return ["floor", self.add(atom.numerator), self.add(atom.denominator)]
-            assert isinstance(atom, Extremum)
+            assert isinstance(atom, MinMax)
             return [atom.name, self.add(atom.left), self.add(atom.right)]
 
         return self._position(atom, entry)
@@ -84,7 +84,7 @@ def read(entries: Any) -> list[Any]:
 
     def atom(position: Any) -> Atom:
         value = values[natural(position)]
-        if not isinstance(value, (Symbol, Floor, Extremum)):
+        if not isinstance(value, (Symbol, FloorDiv, MinMax)):
             raise ValueError("a dim in the place of an atom")
         return value
 
@@ -138,10 +138,10 @@ def _value(
         low = lower_bound(right)
         if low is None or low < 1:
             raise ValueError("a denominator that may be 0")
-        return Floor(left, right)
+        return FloorDiv(left, right)
     if kind not in ("max", "min"):
         raise ValueError(f"no dim is a {kind!r}")
-    return Extremum(kind, left, right)
+    return MinMax(kind, left, right)
 
 
 def _monomial(atoms: list[Atom], powers: list[int]) -> Monomial:

@@ -6,11 +6,11 @@ import builtins
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fxflops.algebra.extremum import Extremum
+from fxflops.algebra.extremum import MinMax
 from fxflops.algebra.extremum import maximum as symbolic_maximum
 from fxflops.algebra.extremum import minimum as symbolic_minimum
 from fxflops.algebra.polynomial import Atom, Dim, Symbol, from_atom
-from fxflops.algebra.quotient import Floor
+from fxflops.algebra.quotient import FloorDiv
 
 
 def evaluate(
@@ -46,9 +46,9 @@ def evaluate(
         return known[atom]
 
     def of_function(atom: Atom) -> Any:
-        if isinstance(atom, Floor):
+        if isinstance(atom, FloorDiv):
             return of(atom.numerator) // of(atom.denominator)
-        if isinstance(atom, Extremum):
+        if isinstance(atom, MinMax):
             choose = maximum if atom.name == "max" else minimum
             return choose(of(atom.left), of(atom.right))
         raise KeyError(atom)
@@ -91,9 +91,9 @@ def magnitude(value: Dim, values: Mapping[Symbol, int]) -> int:
         return abs(value)
 
     def of_atom(atom: Atom) -> int:
-        if isinstance(atom, Floor):
+        if isinstance(atom, FloorDiv):
             return max(magnitude(atom.numerator, values), magnitude(atom.denominator, values))
-        if isinstance(atom, Extremum):
+        if isinstance(atom, MinMax):
             return max(magnitude(atom.left, values), magnitude(atom.right, values))
         assert isinstance(atom, Symbol)
         return values[atom]
@@ -115,8 +115,8 @@ def symbols_of(value: Dim) -> frozenset[Symbol]:
     for atom in {atom for monomial in value.terms for atom, _ in monomial}:
         if isinstance(atom, Symbol):
             found.add(atom)
-        elif isinstance(atom, Floor):
+        elif isinstance(atom, FloorDiv):
             found |= symbols_of(atom.numerator) | symbols_of(atom.denominator)
-        elif isinstance(atom, Extremum):
+        elif isinstance(atom, MinMax):
             found |= symbols_of(atom.left) | symbols_of(atom.right)
     return frozenset(found)

@@ -8,7 +8,7 @@ from fxflops.algebra.bounds import lower_bound
 from fxflops.algebra.polynomial import Dim, Symbol, from_atom, key_of
 
 
-class Extremum:
+class MinMax:
     """The atom ``max(left, right)`` or ``min(left, right)``, the operands ordered by their text."""
 
     __slots__ = ("key", "left", "lower", "name", "right")
@@ -23,7 +23,7 @@ class Extremum:
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            isinstance(other, Extremum)
+            isinstance(other, MinMax)
             and (self.name, self.left, self.right) == (other.name, other.left, other.right)
         )
 
@@ -31,7 +31,7 @@ class Extremum:
         return hash(self.key)
 
     def __repr__(self) -> str:
-        return f"Extremum({self.key})"
+        return f"MinMax({self.key})"
 
     def _lower(self) -> int | None:
         bounds = [lower_bound(self.left), lower_bound(self.right)]
@@ -66,7 +66,7 @@ def _is_at_least(left: Dim, right: Dim) -> bool:
 
 def _atom(name: Literal["max", "min"], left: Dim, right: Dim) -> Dim:
     first, second = sorted((left, right), key=key_of)
-    return from_atom(Extremum(name, first, second))
+    return from_atom(MinMax(name, first, second))
 
 
 def is_one(symbol: Symbol) -> Dim:

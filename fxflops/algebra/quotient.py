@@ -1,4 +1,4 @@
-"""Floor division of symbolic sizes, brought to a canonical form.
+"""FloorDiv division of symbolic sizes, brought to a canonical form.
 
 Sizes are divided by strides and windows; what makes them cancel again are four identities, for
 integers p, a, r, c, any d > 0, q > 0 and k != 0:
@@ -8,7 +8,7 @@ integers p, a, r, c, any d > 0, q > 0 and k != 0:
     (p // d + c) // q   =  (p + c*d) // (d*q)         nested floors are one floor
     r // q              =  0    where 0 <= r < q, and -1 where -q <= r < 0
 
-What is left is an atom `Floor` with every coefficient of its numerator in 0 … q-1.
+What is left is an atom `FloorDiv` with every coefficient of its numerator in 0 … q-1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fxflops.algebra.polynomial import (
 )
 
 
-class Floor:
+class FloorDiv:
     """The atom ``numerator // denominator``, rounded down; made by `floor_divide` only."""
 
     __slots__ = ("denominator", "key", "lower", "numerator")
@@ -44,7 +44,7 @@ class Floor:
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            isinstance(other, Floor)
+            isinstance(other, FloorDiv)
             and (self.numerator, self.denominator) == (other.numerator, other.denominator)
         )
 
@@ -52,7 +52,7 @@ class Floor:
         return hash(self.key)
 
     def __repr__(self) -> str:
-        return f"Floor({self.key})"
+        return f"FloorDiv({self.key})"
 
     def _lower(self) -> int | None:
         numerator, denominator = lower_bound(self.numerator), lower_bound(self.denominator)
@@ -97,12 +97,12 @@ def _proper(rest: Dim, divisor: int) -> Dim:
         [(monomial, coefficient)] = varying.items()
         atom, power = monomial[0]
         single = len(monomial) == 1 and power == 1 and coefficient == 1
-        if single and isinstance(atom, Floor) and isinstance(atom.denominator, int):
+        if single and isinstance(atom, FloorDiv) and isinstance(atom.denominator, int):
             inner = atom.denominator
             return floor_divide(atom.numerator + offset * inner, inner * divisor)
     if _is_below(rest, divisor):
         return 0
-    return from_atom(Floor(rest, divisor))
+    return from_atom(FloorDiv(rest, divisor))
 
 
 def _by_polynomial(dividend: Dim, divisor: Polynomial) -> Dim:
@@ -115,7 +115,7 @@ def _by_polynomial(dividend: Dim, divisor: Polynomial) -> Dim:
     for fraction in (0, -1):
         if _is_below(rest - fraction * reduced, reduced):
             return whole + fraction
-    return whole + from_atom(Floor(rest, reduced))
+    return whole + from_atom(FloorDiv(rest, reduced))
 
 
 def _long_division(dividend: Dim, divisor: Polynomial) -> tuple[Dim, Dim]:

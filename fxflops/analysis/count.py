@@ -20,11 +20,11 @@ from fxflops.capture import Capture
 from fxflops.capture.calls import aliases, bind, shaped, tensors, values
 from fxflops.capture.flex import is_flex_attention
 from fxflops.capture.result import SizeReader
-from fxflops.cost import Cost, Moment, total
+from fxflops.cost import BindingTime, Cost, total
 from fxflops.errors import UnsizedError
 from fxflops.formulas.attention import flex_attention
 from fxflops.formulas.shapes import numel
-from fxflops.registry import QUANTISED, cost_of, has_formula, reason_free, torch_cost_of
+from fxflops.registry import QUANTIZED, cost_of, has_formula, reason_free, torch_cost_of
 
 INTEGER_WORK = "integer and boolean work"
 NO_FORMULA = "no formula"
@@ -34,25 +34,25 @@ MASKS = ("output_mask", "grad_input_mask")
 OWN, TORCH = "fxflops", "torch.utils.flop_counter"
 
 
-def count(capture: Capture, moment: Moment = "call") -> tuple[NodeCost, ...]:
-    """The cost of every operator call that is made at ``moment``.
+def count(capture: Capture, binding_time: BindingTime = "call") -> tuple[NodeCost, ...]:
+    """The cost of every operator call made at ``binding_time``.
 
-    Requires what `Capture` ensures; a node may have a ``meta["moment"]``, and is of each call of
-    the model without one. Ensures one `NodeCost` per operator call of the moment, in the graph's
-    order; two where it has gradients of both activations and weights.
+    Requires what `Capture` ensures; a node without ``meta["binding_time"]`` is of each call of
+    the model. Ensures one `NodeCost` per operator call made then, in the graph's order; two where
+    it has gradients of both activations and weights.
     """
     formulas.load()
     known = cache(_counters)
     costs: list[NodeCost] = []
     sources: dict[torch.fx.Node, tuple[int, ...]] = {}
     for node in capture.graph.nodes:
-        if node.meta.get("moment", "call") != moment:
+        if node.meta.get("binding_time", "call") != binding_time:
             sources[node] = ()
             continue
-        needs = tuple(dict.fromkeys(i for n in node.all_input_nodes for i in sources[n]))
-        sources[node] = needs
+        dependencies = tuple(dict.fromkeys(i for n in node.all_input_nodes for i in sources[n]))
+        sources[node] = dependencies
         if node.meta["kind"] == "operator" and node.target is not operator.getitem:
-            whole = _node_cost(node, needs, capture.read, known)
+            whole = _node_cost(node, dependencies, capture.read, known)
             parts = _parts(node, whole, capture.read, known)
             sources[node] = tuple(range(len(costs), len(costs) + len(parts)))
             costs += parts
@@ -60,7 +60,7 @@ def count(capture: Capture, moment: Moment = "call") -> tuple[NodeCost, ...]:
 
 
 def _node_cost(
-    node: torch.fx.Node, needs: tuple[int, ...], read: SizeReader, known: Counters
+    node: torch.fx.Node, dependencies: tuple[int, ...], read: SizeReader, known: Counters
 ) -> NodeCost:
     op, result = node.target, node.meta["val"]
     counters: Cost | None = None
@@ -70,7 +70,7 @@ def _node_cost(
         given = [*tensors(list(arguments.values())), *tensors(result)]
         is_complex = any(tensor.is_complex() for tensor in given)
         reason = reason_free(op, is_complex=is_complex)
-        of_integers = given and op not in QUANTISED and not any(map(_is_real, given))
+        of_integers = given and op not in QUANTIZED and not any(map(_is_real, given))
         if reason is None and of_integers:
             reason = INTEGER_WORK
         if reason is not None:
@@ -86,7 +86,7 @@ def _node_cost(
         path=node.meta["path"],
         where=node.meta["where"],
         cost=None if counters is None else counters + _moved(node, read),
-        needs=needs,
+        dependencies=dependencies,
         free=reason,
         unknown=unknown if counters is None else None,
         source=source,

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from fxflops.analysis.zero_one import Nodes, extend_to_one
+from fxflops.analysis.zero_one import Nodes, undo_zero_one_specialization
 from fxflops.capture import Capture
 from fxflops.capture.result import Recapture
-from fxflops.cost import Applied, Moment, total
+from fxflops.cost import Applied, BindingTime, total
 from fxflops.domain import Domain
 from fxflops.passes import PASSES
 from fxflops.passes.fold_batch_norm import fold_batch_norm
@@ -29,7 +29,7 @@ class Deployed(NamedTuple):
 
     capture: Capture
     nodes: Nodes
-    once: Mapping[Moment, Nodes]
+    once: Mapping[BindingTime, Nodes]
     domain: Domain
     applied: tuple[Applied, ...]
 
@@ -54,18 +54,18 @@ def deploy(captured: Capture, recapture: Recapture, names: Collection[str]) -> D
         before = after(passes - 1, sizes)
         return before and chosen[passes - 1](before.capture)
 
-    def counted(passes: int, moment: Moment = "call") -> tuple[Nodes, Domain]:
+    def counted(passes: int, binding_time: BindingTime = "call") -> tuple[Nodes, Domain]:
         def at(sizes: Mapping[str, int]) -> Capture | None:
             rewritten = after(passes, frozenset(sizes.items()))
             return rewritten and rewritten.capture
 
         rewritten = after(passes, frozenset())
         assert rewritten is not None
-        return extend_to_one(rewritten.capture, at, moment)
+        return undo_zero_one_specialization(rewritten.capture, at, binding_time)
 
     stages = [counted(passes) for passes in range(len(chosen) + 1)]
-    moments: tuple[Moment, ...] = ("size", "model") if chosen else ()
-    hoisted = {moment: counted(len(chosen), moment) for moment in moments}
+    binding_times: tuple[BindingTime, ...] = ("size", "model") if chosen else ()
+    hoisted = {binding_time: counted(len(chosen), binding_time) for binding_time in binding_times}
     totals = [total(node.cost for node in nodes if node.cost) for nodes, _ in stages]
     results = [after(passes, frozenset()) for passes in range(len(chosen) + 1)]
     last = results[-1]
@@ -73,7 +73,7 @@ def deploy(captured: Capture, recapture: Recapture, names: Collection[str]) -> D
     return Deployed(
         capture=last.capture,
         nodes=stages[-1][0],
-        once={moment: nodes for moment, (nodes, _) in hoisted.items()},
+        once={binding_time: nodes for binding_time, (nodes, _) in hoisted.items()},
         domain=_common([domain for _, domain in (*stages, *hoisted.values())]),
         applied=tuple(
             Applied(name=name, places=result.changed if result else 0, saved=before - now)
@@ -92,5 +92,5 @@ def _common(domains: list[Domain]) -> Domain:
     """Where all of them hold; they are of one capture, extended to sizes of 1 in turn."""
     first, *_ = domains
     least = {name: max(domain.least[name] for domain in domains) for name in first.least}
-    relations = dict.fromkeys(relation for domain in domains for relation in domain.relations)
-    return first._replace(least=least, relations=tuple(relations))
+    guards = dict.fromkeys(guard for domain in domains for guard in domain.guards)
+    return first._replace(least=least, guards=tuple(guards))

@@ -1,8 +1,8 @@
-"""What an optimiser's step costs, once the gradients are there.
+"""What an optimizer's step costs, once the gradients are there.
 
 It depends on the number of trained parameters alone. Factors that are the same for all parameters
 (the learning rate, the corrections of the bias) are constants of the step. Bytes are those of one
-pass over parameters, gradients and moments.
+pass over parameters, gradients and binding_times.
 """
 
 from __future__ import annotations
@@ -48,6 +48,6 @@ OPTIMIZERS: Mapping[str, Callable[[int, int], Cost]] = {"sgd": sgd, "adamw": ada
 
 
 def step(name: str, parameters: Iterable[Tensor]) -> Optimizer:
-    """The step of the optimiser ``name``, one of `OPTIMIZERS`, for the trained ``parameters``."""
+    """The step of the optimizer ``name``, one of `OPTIMIZERS`, for the trained ``parameters``."""
     costs = (OPTIMIZERS[name](p.numel(), p.element_size()) for p in parameters)
     return Optimizer(name=name, step=total(costs))

@@ -15,8 +15,8 @@ from fxflops.cost import (
     PHASES,
     QUANTITIES,
     Applied,
+    BindingTime,
     Cost,
-    Moment,
     Optimizer,
     Phase,
     Training,
@@ -39,9 +39,9 @@ class NodeCost:
     """One operator call of the graph: where it is, and what it costs.
 
     ``cost`` is None when the call is uncounted, for the reason ``unknown``. ``free`` is the reason
-    why a free operator costs no FLOP. ``path`` is the module in
-    which the operator is called, ``where`` the source line. ``needs`` are the positions, among the
-    calls of the graph, of those whose results it uses. ``phase`` is the part of a training step. A
+    why a free operator costs no FLOP. ``path`` is the module in which the operator is called,
+    ``where`` the source line. ``dependencies`` are the positions, among the calls of the graph, of
+    those whose results it uses. ``phase`` is the part of a training step. A
     call that computes gradients both of activations and of weights is two of these, one for each.
     """
 
@@ -50,7 +50,7 @@ class NodeCost:
     path: str
     where: str
     cost: Cost | None
-    needs: tuple[int, ...] = ()
+    dependencies: tuple[int, ...] = ()
     free: str | None = None
     unknown: str | None = None
     source: str = "fxflops"
@@ -83,7 +83,7 @@ class Analysis:
     notes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     applied: tuple[Applied, ...] = ()
-    once: Mapping[Moment, tuple[NodeCost, ...]] = field(default_factory=dict)
+    once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
 
@@ -115,9 +115,9 @@ class Analysis:
         """
         return to_sympy(self.count(quantity), self.domain.names)
 
-    def once_per(self, moment: Moment) -> Cost:
+    def once_per(self, binding_time: BindingTime) -> Cost:
         """What is computed once per ``"size"`` or once per ``"model"``, and not in each call."""
-        return total(node.cost for node in self.once.get(moment, ()) if node.cost)
+        return total(node.cost for node in self.once.get(binding_time, ()) if node.cost)
 
     def count(self, quantity: str) -> Dim:
         """The total of one quantity, in symbols."""
@@ -194,7 +194,9 @@ class Analysis:
     @property
     def flow(self) -> tuple[tuple[Dim, tuple[int, ...]], ...]:
         """Each call's FLOPs (0 where unknown) and the positions of the calls that it needs."""
-        return tuple((node.cost.flops if node.cost else 0, node.needs) for node in self.nodes)
+        return tuple(
+            (node.cost.flops if node.cost else 0, node.dependencies) for node in self.nodes
+        )
 
 
 def prefixes(path: str) -> tuple[str, ...]:

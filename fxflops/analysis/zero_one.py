@@ -23,8 +23,8 @@ from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture
 from fxflops.capture.guards.to_domain import all_implied
 from fxflops.capture.result import Recapture
-from fxflops.cost import Cost, Moment, Phase, total
-from fxflops.domain import Domain, Relation
+from fxflops.cost import BindingTime, Cost, Phase, total
+from fxflops.domain import Domain, Guard
 
 Nodes = tuple[NodeCost, ...]
 
@@ -36,10 +36,10 @@ class Counted(NamedTuple):
     total: Cost
 
 
-def extend_to_one(
-    captured: Capture, recapture: Recapture, moment: Moment = "call"
+def undo_zero_one_specialization(
+    captured: Capture, recapture: Recapture, binding_time: BindingTime = "call"
 ) -> tuple[Nodes, Domain]:
-    """The costs of the calls of a moment, and where they hold, sizes of 1 included where proven.
+    """The costs of the calls made then, and where they hold, sizes of 1 included where proven.
 
     Requires what `Capture` ensures. Ensures costs that are unchanged where every size is at least
     2. Each group of sizes that may be 1 together is covered by a capture all of whose assumptions
@@ -48,30 +48,30 @@ def extend_to_one(
     """
     domain = captured.domain
     least = dict(domain.least)
-    above = current = _counted(captured, moment)
+    above = current = _counted(captured, binding_time)
     runs = {frozenset[Symbol](): (captured, above)}
-    apart: list[Relation] = []
+    apart: list[Guard] = []
     for group in _groups([symbol for symbol in domain.symbols if symbol.minimum == 1]):
         if len(group) > 1 and any(least[symbol.name] > 1 for symbol in group):
             continue
-        known = _all_at_one(domain.relations, group)
+        known = _all_at_one(domain.guards, group)
         extended: Counted | None = None
         if known is not None and any(map(_is_false, known)):
             extended = current
         elif known is not None:
-            covering = _covering(runs, group, known, recapture, moment)
+            covering = _covering(runs, group, known, recapture, binding_time)
             extended = covering and _extended(current, above, covering, group)
         if len(group) == 1 and extended is not None:
             current, least[group[0].name] = extended, 1
         elif extended is None and len(group) > 1:
             excess: Dim = sum(map(from_atom, group), -len(group) - 1)
-            apart.append(Relation(excess, ">="))
-    relations = (*domain.relations, *apart)
-    return current.nodes, domain._replace(least=least, relations=relations)
+            apart.append(Guard(excess, ">="))
+    guards = (*domain.guards, *apart)
+    return current.nodes, domain._replace(least=least, guards=guards)
 
 
-def _counted(captured: Capture, moment: Moment) -> Counted:
-    return _summed(count(captured, moment))
+def _counted(captured: Capture, binding_time: BindingTime) -> Counted:
+    return _summed(count(captured, binding_time))
 
 
 def _summed(nodes: Nodes) -> Counted:
@@ -87,14 +87,14 @@ def _groups(symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, ...]]:
 def _covering(
     runs: dict[frozenset[Symbol], tuple[Capture, Counted]],
     group: Sequence[Symbol],
-    known: Sequence[Relation],
+    known: Sequence[Guard],
     recapture: Recapture,
-    moment: Moment,
+    binding_time: BindingTime,
 ) -> Counted | None:
     """The calls of a capture that holds where ``group`` is 1, of ``runs`` or else new."""
 
     def covers(run: Capture) -> bool:
-        assumed = _all_at_one(run.assumed, group)
+        assumed = _all_at_one(run.guards, group)
         return assumed is not None and all_implied(assumed, known)
 
     for fixed, (run, counted) in runs.items():
@@ -103,7 +103,7 @@ def _covering(
     new = recapture({symbol.name: symbol.multiple for symbol in group})
     if new is None or not covers(new):
         return None
-    there = _uncounted_as(runs[frozenset()][1].nodes, count(new, moment))
+    there = _uncounted_as(runs[frozenset()][1].nodes, count(new, binding_time))
     runs[frozenset(group)] = new, _summed(there)
     return runs[frozenset(group)][1]
 
@@ -122,19 +122,17 @@ def _uncounted_as(above: Nodes, there: Nodes) -> Nodes:
     )
 
 
-def _all_at_one(
-    relations: Iterable[Relation], group: Iterable[Symbol]
-) -> Sequence[Relation] | None:
-    """The relations where all of ``group`` are 1; None where one of them divides by 0 there."""
+def _all_at_one(guards: Iterable[Guard], group: Iterable[Symbol]) -> Sequence[Guard] | None:
+    """The guards where all of ``group`` are 1; None where one of them divides by 0 there."""
     ones = dict.fromkeys(group, 1)
     try:
-        return [r._replace(value=substitute(r.value, ones)) for r in relations]
+        return [r._replace(value=substitute(r.value, ones)) for r in guards]
     except ZeroDivisionError:
         return None
 
 
-def _is_false(relation: Relation) -> bool:
-    return isinstance(relation.value, int) and not relation.holds({})
+def _is_false(guard: Guard) -> bool:
+    return isinstance(guard.value, int) and not guard.holds({})
 
 
 def _extended(

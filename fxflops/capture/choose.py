@@ -12,7 +12,7 @@ from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import hints
 from fxflops.capture.proposal import Front, at_fixed_sizes, at_multiples
 from fxflops.capture.result import Recapture
-from fxflops.errors import CaptureError, SpecialisedError
+from fxflops.errors import CaptureError, SpecializationError
 from fxflops.spec import Frontend, InputSpec
 
 
@@ -84,9 +84,9 @@ def capture(
         try:
             return _captured(front, module, spec, sizes)
         except CaptureError as error:
-            is_reason = isinstance(error, SpecialisedError) and front is not _export
+            is_reason = isinstance(error, SpecializationError) and front is not _export
             failure = error if failure is None or is_reason else failure
-            if isinstance(error, SpecialisedError) and is_users:
+            if isinstance(error, SpecializationError) and is_users:
                 break
     assert failure is not None
     working = at_fixed_sizes(module, spec, sizes, _recorder(fronts[0]))

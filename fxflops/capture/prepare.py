@@ -17,7 +17,7 @@ from fxflops.capture.source import raised_at
 from fxflops.errors import CaptureError, ModelError
 from fxflops.spec import Axis, InputSpec
 
-one_at_a_time = threading.RLock()
+capture_lock = threading.RLock()
 """Held by a capture: what it replaces while the model runs, and puts back, all threads share."""
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.fx
 
 from fxflops.algebra import Dim
-from fxflops.domain import Domain, Relation
+from fxflops.domain import Domain, Guard
 
 SizeReader: TypeAlias = Callable[[int | torch.SymInt], Dim]
 """What turns a size of a captured tensor into a dim; each front end has its own."""
@@ -37,7 +37,7 @@ class Capture:
     graph: torch.fx.Graph
     read: SizeReader
     domain: Domain
-    assumed: tuple[Relation, ...]
+    guards: tuple[Guard, ...]
     module_types: Mapping[str, str]
     frontend: str
 

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--train",
         metavar="OPTIMIZER",
-        help="a training step, with its gradients: --train, or with the optimiser's step, apart: "
+        help="a training step, with its gradients: --train, or with the optimizer's step, apart: "
         f"--train={' or --train='.join(OPTIMIZERS)}",
     )
     parser.add_argument(

@@ -27,7 +27,7 @@ ELEMENTWISE_NOT_COUNTED = {
     "attention": "scale and softmax of attention not counted",
     "conv": "biases not counted",
     "matmul": "biases not counted",
-    "norm": "normalisation not counted",
+    "norm": "normalization not counted",
     "sampling": "deformable sampling and interpolation not counted",
 }
 OTHER_NOT_COUNTED = "elementwise work not counted"
@@ -36,7 +36,7 @@ FAMILIES = {
     "attention": "attention",
     "conv": "convolutions",
     "matmul": "matrix products",
-    "norm": "normalisation",
+    "norm": "normalization",
     "pointwise": "activations and arithmetic",
     "pool": "pooling",
     "sampling": "sampling",

@@ -47,7 +47,7 @@ def counted_calls(
     Raises CaptureError where it does not run at them, and CheckError for an operator without a
     formula: a lower bound proves nothing.
     """
-    captured = trace.capture(model, inputs.fixed(sizes), {}, with_rules=False)
+    captured = trace.capture(model, inputs.fixed(sizes), {}, with_meta_kernels=False)
     nodes = [
         node
         for node in captured.graph.nodes

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fxflops import models
-from fxflops.capture.patches.module_state import forgotten
+from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.prepare import failure, floating_dtype, on_meta
 from fxflops.crosscheck.graph import counted_calls
 from fxflops.crosscheck.measure import Kernels, measure
@@ -91,7 +91,7 @@ def check(
 
 def _anew(original: Callable[..., Any], module: nn.Module, *tensors: Tensor) -> Any:
     """A call that does all of its work, whatever an earlier one has left."""
-    with forgotten(module):
+    with restored_module_state(module):
         return original(*tensors)
 
 

@@ -1,4 +1,4 @@
-"""To and from quantised numbers in graphs that PyTorch's quantisation has made.
+"""To and from quantized numbers in graphs that PyTorch's quantisation has made.
 
 Between them the layers are those of real numbers, and cost what those cost. The operators come with
 ``torch.ao.quantization.fx._decomposed``.

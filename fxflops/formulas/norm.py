@@ -1,4 +1,4 @@
-"""Normalisation: by layer, group, instance and batch; by root mean square; of weights."""
+"""Normalization: by layer, group, instance and batch; by root mean square; of weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear layers and convolutions whose quantised weights are packed: the namespace ``quantized``.
+"""Linear layers and convolutions whose quantized weights are packed: the namespace ``quantized``.
 
 Their results are scaled once, by the scales of input and weight over that of the result. A packed
 weight is an object that gives its weight and its bias when it is unpacked. arXiv:1712.05877, eq. 5.

@@ -2,7 +2,7 @@
 
 The unit is one operation per element of the result: an addition, subtraction, multiplication or
 division is 1 FLOP, an elementary or special function 1 transcendental call, a maximum, minimum or
-order relation 1 comparison. Argument reduction and the polynomials inside a function are left out,
+order guard 1 comparison. Argument reduction and the polynomials inside a function are left out,
 as in XLA's HLO cost analysis (xla/service/hlo_cost_analysis.cc).
 """
 

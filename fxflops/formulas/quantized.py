@@ -1,6 +1,6 @@
-"""Linear layers and convolutions of quantised numbers, and to and from them.
+"""Linear layers and convolutions of quantized numbers, and to and from them.
 
-A quantised number q stands for the real number s (q - z). Its products count as those of real
+A quantized number q stands for the real number s (q - z). Its products count as those of real
 numbers, 2 FLOP of contraction per multiply-add; s comes out of the sums, where one product per
 result puts it; z, rounding and saturation are integer work, a cast. arXiv:1712.05877, sec. 2.
 """
@@ -29,7 +29,7 @@ def scaled(contraction: Dim, out: Shape, bias: Any, scales: int = 1) -> Cost:
     return Cost(contraction=contraction, elementwise=passes * numel(out))
 
 
-@formula(aten._int_mm.default, counter="contraction", numbers="quantised")
+@formula(aten._int_mm.default, counter="contraction", numbers="quantized")
 def int_mm(self: Shape, *, out: Shape) -> Dim:
     """2 * M * N * K  [FLOP], without any scale."""
     return matmul(self, out=out)

@@ -14,11 +14,13 @@ from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.de
 from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
 from fxflops.capture.calls import bind
-from fxflops.cost import MOMENTS, Moment
+from fxflops.cost import BINDING_TIMES, BindingTime
 
 aten = torch.ops.aten
 
-MODEL, SIZE, CALL = (MOMENTS.index(moment) for moment in ("model", "size", "call"))
+MODEL, SIZE, CALL = (
+    BINDING_TIMES.index(binding_time) for binding_time in ("model", "size", "call")
+)
 
 READS_A_SIZE = {
     aten.sym_size.int,
@@ -38,8 +40,8 @@ READS_A_SHAPE = {
 }
 
 
-def moments(graph: torch.fx.Graph) -> dict[torch.fx.Node, Moment]:
-    """The first moment at which each node's value can be computed.
+def binding_times(graph: torch.fx.Graph) -> dict[torch.fx.Node, BindingTime]:
+    """The earliest binding time of each node's value.
 
     ``"model"``: it derives from weights alone. ``"size"``: from weights, constants and sizes; a
     tensor made of constants alone is here, too, since where a size is fixed it cannot be told from
@@ -58,7 +60,7 @@ def moments(graph: torch.fx.Graph) -> dict[torch.fx.Node, Moment]:
             for storage in writes(node):
                 written[storage] = max(written[storage], known[node])
         if before == dict(written):
-            return {node: MOMENTS[moment] for node, moment in known.items()}
+            return {node: BINDING_TIMES[binding_time] for node, binding_time in known.items()}
 
 
 def writes(node: torch.fx.Node) -> Iterator[int]:
@@ -85,9 +87,9 @@ def is_kept(tensor: torch.fx.Node, first: torch.fx.Node, last: torch.fx.Node) ->
 
 
 def _own(node: torch.fx.Node, reads: list[int]) -> int:
-    """The moment of a node that reads values of these, whatever is written to its result later."""
-    if "moment" in node.meta:
-        return MOMENTS.index(node.meta["moment"])
+    """The binding time of a node that reads values of these, whatever is written to it later."""
+    if "binding_time" in node.meta:
+        return BINDING_TIMES.index(node.meta["binding_time"])
     kind, target = node.meta["kind"], node.target
     if kind == "input":
         return CALL
@@ -99,11 +101,11 @@ def _own(node: torch.fx.Node, reads: list[int]) -> int:
         return max(reads, default=MODEL)
     if not isinstance(target, OpOverload) or torch.Tag.nondeterministic_seeded in target.tags:
         return CALL
-    moment = max(reads, default=SIZE)
+    latest = max(reads, default=SIZE)
     if target in READS_A_SHAPE:
-        moment = min(SIZE, moment)
+        latest = min(SIZE, latest)
     return (
-        max(SIZE, moment) if any(map(_is_size, tree_leaves([node.args, node.kwargs]))) else moment
+        max(SIZE, latest) if any(map(_is_size, tree_leaves([node.args, node.kwargs]))) else latest
     )
 
 

@@ -33,15 +33,15 @@ class Frozen(NamedTuple):
     shift: torch.fx.Node
 
 
-class Normalisation(NamedTuple):
-    """Calls, the last one first, that normalise ``input``."""
+class Normalization(NamedTuple):
+    """Calls, the last one first, that normalize ``input``."""
 
     input: torch.fx.Node
     calls: tuple[torch.fx.Node, ...]
     constants: Live | Frozen
 
 
-def normalisation(node: Any, graph: Rewriter) -> Normalisation | None:
+def normalization(node: Any, graph: Rewriter) -> Normalization | None:
     """The batch norm whose value ``node`` has, if it has that of one."""
     if not isinstance(node, torch.fx.Node):
         return None
@@ -49,7 +49,7 @@ def normalisation(node: Any, graph: Rewriter) -> Normalisation | None:
 
 
 def scale_and_shift(
-    norm: Normalisation, graph: Rewriter, at: torch.fx.Node
+    norm: Normalization, graph: Rewriter, at: torch.fx.Node
 ) -> tuple[torch.fx.Node, torch.fx.Node]:
     """The two vectors, one entry per channel, as new calls before ``at``."""
     constants = norm.constants
@@ -66,7 +66,7 @@ def scale_and_shift(
     return scale_C, graph.weight(at, aten.sub.Tensor, constants.bias, mean_C)
 
 
-def _live(node: torch.fx.Node, graph: Rewriter) -> Normalisation | None:
+def _live(node: torch.fx.Node, graph: Rewriter) -> Normalization | None:
     if node.target is not aten.batch_norm.default:
         return None
     bound = bind(node.target, node.args, node.kwargs)
@@ -77,10 +77,10 @@ def _live(node: torch.fx.Node, graph: Rewriter) -> Normalisation | None:
         return None
     if not has_type_of(node, bound["input"], *constants):
         return None
-    return Normalisation(bound["input"], (node,), Live(weight, bias, mean, variance, bound["eps"]))
+    return Normalization(bound["input"], (node,), Live(weight, bias, mean, variance, bound["eps"]))
 
 
-def _frozen(node: torch.fx.Node, graph: Rewriter) -> Normalisation | None:
+def _frozen(node: torch.fx.Node, graph: Rewriter) -> Normalization | None:
     """A product with a constant per channel that only a sum with such a constant uses."""
     if node.target not in SUMS or node.kwargs.get("alpha", 1) != 1 or len(node.args) != 2:
         return None
@@ -90,7 +90,7 @@ def _frozen(node: torch.fx.Node, graph: Rewriter) -> Normalisation | None:
     input, scale = _with_constant(product, graph)
     if input is None or not has_type_of(node, input, scale, shift):
         return None
-    return Normalisation(input, (node, product), Frozen(scale, shift))
+    return Normalization(input, (node, product), Frozen(scale, shift))
 
 
 def _with_constant(node: torch.fx.Node, graph: Rewriter) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ UNLIMITED = 400  # where there is no terminal, nothing wraps
 
 
 def rendered(*parts: RenderableType) -> str:
-    """One below the other, with colours where the terminal shows them."""
+    """One below the other, with colors where the terminal shows them."""
     terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((WIDTH, 0)).columns if terminal else UNLIMITED
     stream = io.StringIO()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fxflops.algebra import (
-    Floor,
+    FloorDiv,
     Polynomial,
     Symbol,
     evaluate,
@@ -217,7 +217,7 @@ def test_a_dim_equals_no_number_and_no_other_type():
     assert h != 2
     assert h != "H"
     assert h != from_atom(Symbol("H", multiple=16, minimum=2))
-    assert Floor(h, 2) != Floor(h, 3)
+    assert FloorDiv(h, 2) != FloorDiv(h, 3)
 
 
 def test_a_message_shows_sizes_as_people_write_them():

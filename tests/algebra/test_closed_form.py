@@ -13,7 +13,7 @@ from fxflops.algebra.closed_form import (
     BLOCK,
     coefficients,
     evaluate_many,
-    relation_text,
+    guard_text,
     text,
     to_latex,
     to_sympy,
@@ -69,7 +69,7 @@ def test_python_reads_a_relation(tree, values, sign):
     value = build(tree)
     number = evaluate(value, values)
     expected = {"==": number == 0, "!=": number != 0, ">=": number >= 0}[sign]
-    assert python(relation_text(value, sign, ORDER), values) is expected
+    assert python(guard_text(value, sign, ORDER), values) is expected
 
 
 @MANY
@@ -90,7 +90,7 @@ def test_equal_counts_have_one_text(tree):
     if isinstance(value, Polynomial):
         shuffled = Polynomial(dict(list(value.terms.items())[::-1]))
         assert text(shuffled, ORDER) == text(value, ORDER)
-        assert relation_text(shuffled, ">=", ORDER) == relation_text(value, ">=", ORDER)
+        assert guard_text(shuffled, ">=", ORDER) == guard_text(value, ">=", ORDER)
         assert list(coefficients(shuffled)) == list(coefficients(value))
 
 
@@ -175,7 +175,7 @@ def test_the_first_symbol_of_the_order_is_factored_out():
     ],
 )
 def test_relation_text(value, sign, expected):
-    assert relation_text(value, sign, ORDER) == expected
+    assert guard_text(value, sign, ORDER) == expected
 
 
 def test_coefficients_are_rational_and_in_the_order_of_the_spec():

@@ -92,10 +92,10 @@ def test_a_capture_says_what_it_assumed():
     spec = parse("x: N L 6")
     hints = {"N": 2, "L": 3}
     plain = trace.capture(Model(lambda x: x + 1), spec, hints)
-    assert plain.assumed == ()
+    assert plain.guards == ()
     reshaped = trace.capture(Model(lambda x: x.transpose(0, 1).reshape(-1, 6)), spec, hints)
-    assert reshaped.assumed
-    assert {relation.sign for relation in reshaped.assumed} == {"!="}
+    assert reshaped.guards
+    assert {guard.sign for guard in reshaped.guards} == {"!="}
     assert reshaped.domain.texts() == ("N >= 2", "L >= 2")
 
 

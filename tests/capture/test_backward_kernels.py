@@ -1,4 +1,4 @@
-"""Each shape rule for a training step against the kernel that it stands in for."""
+"""Each meta kernel for a training step against the kernel that it stands in for."""
 
 import pytest
 import torch

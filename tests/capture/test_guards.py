@@ -9,9 +9,9 @@ import fxflops
 from fxflops.algebra import Symbol, maximum, minimum
 from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.guards.simplify import plain
-from fxflops.capture.guards.to_domain import above_one, all_implied
-from fxflops.domain import Relation
-from fxflops.errors import SpecialisedError
+from fxflops.capture.guards.to_domain import all_implied, domain_from_guards
+from fxflops.domain import Guard
+from fxflops.errors import SpecializationError
 from tests.algebra.trees import DIMS, MANY, SOME, H, N, W, compute, trees
 
 SIGNS = st.sampled_from(["==", "!=", ">="])
@@ -21,22 +21,22 @@ a, b = (Symbol(name, minimum=1) for name in "AB")
 x, y = from_atom(a), from_atom(b)
 
 
-def relations(depth):
+def guards(depth):
     values = trees(depth).map(lambda t: compute(t, DIMS, max=maximum, min=minimum))
-    return st.builds(Relation, values, SIGNS)
+    return st.builds(Guard, values, SIGNS)
 
 
 @MANY
-@given(relations(3), st.lists(VALUES, min_size=8, max_size=8))
-def test_the_plain_form_says_the_same(relation, samples):
-    found = plain(relation)
-    assert [found.holds(values) for values in samples] == [relation.holds(v) for v in samples]
+@given(guards(3), st.lists(VALUES, min_size=8, max_size=8))
+def test_the_plain_form_says_the_same(guard, samples):
+    found = plain(guard)
+    assert [found.holds(values) for values in samples] == [guard.holds(v) for v in samples]
     assert plain(found) == found
 
 
 @SOME
 @given(
-    st.lists(relations(2), min_size=1, max_size=5),
+    st.lists(guards(2), min_size=1, max_size=5),
     VALUES,
     st.lists(VALUES, min_size=20, max_size=20),
 )
@@ -44,14 +44,14 @@ def test_the_domain_is_where_all_that_was_assumed_holds(assumed, hint, samples):
     assumed = [r for r in assumed if r.holds(hint)]
     assume(assumed)
     try:
-        domain = above_one((N, H, W), assumed)
-    except SpecialisedError:
+        domain = domain_from_guards((N, H, W), assumed)
+    except SpecializationError:
         return
-    assert all_implied(assumed, domain.relations)
+    assert all_implied(assumed, domain.guards)
     for values in samples:
         if values[N] >= 2:
-            inside = all(relation.holds(values) for relation in domain.relations)
-            assert inside == all(relation.holds(values) for relation in assumed)
+            inside = all(guard.holds(values) for guard in domain.guards)
+            assert inside == all(guard.holds(values) for guard in assumed)
 
 
 @pytest.mark.parametrize(
@@ -73,24 +73,24 @@ def test_the_domain_is_where_all_that_was_assumed_holds(assumed, hint, samples):
     ],
 )
 def test_how_a_condition_is_put(value, sign, expected):
-    assert above_one((a, b), [Relation(value, sign)]).texts()[2:] == expected
+    assert domain_from_guards((a, b), [Guard(value, sign)]).texts()[2:] == expected
 
 
 def test_least_sizes_make_other_conditions_plain():
     padded = maximum(1, (x + 5) // 16 - 2)
     assumed = [
-        Relation(448 * y * (padded * y - 2 * y) + y - 2, ">="),
-        Relation(padded * y - y, "!="),
-        Relation(padded - (x + 5) // 16 + 2, "=="),
-        Relation((x + 5) // 16 - 3, "!="),
+        Guard(448 * y * (padded * y - 2 * y) + y - 2, ">="),
+        Guard(padded * y - y, "!="),
+        Guard(padded - (x + 5) // 16 + 2, "=="),
+        Guard((x + 5) // 16 - 3, "!="),
     ]
-    assert above_one((a, b), assumed).texts() == ("A >= 2", "B >= 2", "A >= 59")
+    assert domain_from_guards((a, b), assumed).texts() == ("A >= 2", "B >= 2", "A >= 59")
 
 
 def test_a_least_size_is_where_it_was_assumed():
-    assumed = [Relation(x // 4 - 3, ">=", "a.py:1"), Relation(x // 9 - 3, ">=", "b.py:2")]
-    [bound] = above_one((a,), assumed).relations
-    assert bound == Relation(x - 27, ">=")
+    assumed = [Guard(x // 4 - 3, ">=", "a.py:1"), Guard(x // 9 - 3, ">=", "b.py:2")]
+    [bound] = domain_from_guards((a,), assumed).guards
+    assert bound == Guard(x - 27, ">=")
     assert bound.where == "b.py:2"
 
 

@@ -1,4 +1,4 @@
-"""Each shape rule of the recorder against the kernel that it stands in for."""
+"""Each meta kernel of the recorder against the kernel that it stands in for."""
 
 import pytest
 import torch

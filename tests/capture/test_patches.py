@@ -13,7 +13,7 @@ from fxflops.capture import trace
 from fxflops.capture.patches.casts import IntOfSizes, len_of_sizes
 from fxflops.capture.prepare import on_meta
 from fxflops.crosscheck.run import check
-from fxflops.errors import CaptureError, ModelError, SpecialisedError
+from fxflops.errors import CaptureError, ModelError, SpecializationError
 from fxflops.models.named import with_forward
 from fxflops.pipeline import recount
 from fxflops.spec import parse
@@ -124,7 +124,7 @@ def test_sizes_that_are_cast_stay_symbolic(package):
 
 @pytest.mark.filterwarnings("ignore:The delegation of int")  # of torch 2.9 on Python 3.11
 def test_what_a_user_says_is_free_is_not_cast_unseen(package):
-    with pytest.raises(SpecialisedError, match="fxflops_sample"):
+    with pytest.raises(SpecializationError, match="fxflops_sample"):
         trace.capture(on_meta(package.Casts()), parse("x: N L%2"), {"N": 3, "L": 10})
 
 

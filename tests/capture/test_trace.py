@@ -50,7 +50,7 @@ def test_the_private_surface_is_what_it_was():
 def test_pytorch_hands_an_operation_to_our_node(call):
     """What any of the above is for: a SymInt around our node computes by our node."""
     n, m = node.Symbol("N"), node.Symbol("M")
-    space = node.SizeSpace({n: 6, m: 5}, lambda value, sign: None)
+    space = node.SizeEnv({n: 6, m: 5}, lambda value, sign: None)
     names = {"n": space.size(n.size), "m": space.size(m.size), "max": torch.sym_max}
     result = eval(call, names)
     assert isinstance(result, torch.SymInt), "torch.SymInt no longer computes by its node"

@@ -1,4 +1,4 @@
-"""Graphs of quantised numbers: which integers count, and which are free."""
+"""Graphs of quantized numbers: which integers count, and which are free."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Integers(nn.Module):
         return x @ y
 
 
-class Quantised(nn.Module):
-    """A linear layer between quantised numbers, as a quantised graph writes it."""
+class Quantized(nn.Module):
+    """A linear layer between quantized numbers, as a quantized graph writes it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def test_integers_that_stand_for_themselves_are_free(frontend: str) -> None:
 
 @FRONT_ENDS
 def test_a_quantised_graph_counts_its_layers_and_what_lies_between(frontend: str) -> None:
-    analysis = fxflops.analyze(Quantised(), "x: N 5", frontend=frontend)
+    analysis = fxflops.analyze(Quantized(), "x: N 5", frontend=frontend)
     assert analysis.complete
     assert analysis.at(N=3).contraction == 2 * 3 * 7 * 5
     # A quotient or a product for each number on the way, and the bias.

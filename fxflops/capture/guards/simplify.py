@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from fxflops.algebra import Floor, lower_bound
-from fxflops.algebra.extremum import Extremum
+from fxflops.algebra import FloorDiv, lower_bound
+from fxflops.algebra.extremum import MinMax
 from fxflops.algebra.polynomial import (
     ONE,
     Atom,
@@ -26,25 +26,25 @@ from fxflops.algebra.polynomial import (
     from_atom,
     from_terms,
 )
-from fxflops.domain import Relation
+from fxflops.domain import Guard
 
 NEVER_NOUGHT = 1
 
 
-def plain(relation: Relation) -> Relation:
+def plain(guard: Guard) -> Guard:
     """The same condition in its plainest form."""
-    while isinstance(relation.value, Polynomial):
+    while isinstance(guard.value, Polynomial):
         for rule in RULES:
-            found = rule(relation, relation.value)
+            found = rule(guard, guard.value)
             if found is not None:
-                relation = found
+                guard = found
                 break
         else:
-            return relation
-    return relation
+            return guard
+    return guard
 
 
-def _without_factors(relation: Relation, value: Polynomial) -> Relation | None:
+def _without_factors(guard: Guard, value: Polynomial) -> Guard | None:
     """Without atoms, known to be at least 1, that are in every term."""
     first, *others = value.terms
     common = dict(first)
@@ -59,59 +59,59 @@ def _without_factors(relation: Relation, value: Polynomial) -> Relation | None:
     if not factor:
         return None
     divided = {divide(monomial, factor): c for monomial, c in value.terms.items()}
-    return relation._replace(value=from_terms({m: c for m, c in divided.items() if m is not None}))
+    return guard._replace(value=from_terms({m: c for m, c in divided.items() if m is not None}))
 
 
-def _without_content(relation: Relation, value: Polynomial) -> Relation | None:
+def _without_content(guard: Guard, value: Polynomial) -> Guard | None:
     """Without what divides every coefficient but the constant."""
     common = content(c for m, c in value.terms.items() if m != ONE)
     if common == 1:
         return None
     constant = value.terms.get(ONE, 0)
-    if relation.sign != ">=" and constant % common:
-        return relation._replace(value=NEVER_NOUGHT)
-    return relation._replace(value=from_terms({m: c // common for m, c in value.terms.items()}))
+    if guard.sign != ">=" and constant % common:
+        return guard._replace(value=NEVER_NOUGHT)
+    return guard._replace(value=from_terms({m: c // common for m, c in value.terms.items()}))
 
 
-def _of_the_larger(relation: Relation, value: Polynomial) -> Relation | None:
+def _of_the_larger(guard: Guard, value: Polynomial) -> Guard | None:
     """That an extremum is one of its operands."""
-    if relation.sign != "==":
+    if guard.sign != "==":
         return None
     for atom, sign in _linear(value):
-        if isinstance(atom, Extremum):
+        if isinstance(atom, MinMax):
             for operand, other in ((atom.left, atom.right), (atom.right, atom.left)):
                 if value == sign * (from_atom(atom) - operand):
                     excess = operand - other if atom.name == "max" else other - operand
-                    return relation._replace(value=excess, sign=">=")
+                    return guard._replace(value=excess, sign=">=")
     return None
 
 
-def _beyond_the_bound(relation: Relation, value: Polynomial) -> Relation | None:
+def _beyond_the_bound(guard: Guard, value: Polynomial) -> Guard | None:
     """That a value is not its lower bound, or not its upper one."""
-    if relation.sign != "!=":
+    if guard.sign != "!=":
         return None
     for side in (value, -value):
         if lower_bound(side) == 0:
-            return relation._replace(value=side - 1, sign=">=")
+            return guard._replace(value=side - 1, sign=">=")
     return None
 
 
-def _of_an_operand(relation: Relation, value: Polynomial) -> Relation | None:
+def _of_an_operand(guard: Guard, value: Polynomial) -> Guard | None:
     """A bound on a floor or on a maximum alone, as one on what is in it."""
-    if relation.sign != ">=" or len(value.terms) > 2:
+    if guard.sign != ">=" or len(value.terms) > 2:
         return None
     for atom, sign in _linear(value):
         rest = value - sign * from_atom(atom)
         if not isinstance(rest, int):
             return None
-        if isinstance(atom, Floor) and isinstance(atom.denominator, int):
+        if isinstance(atom, FloorDiv) and isinstance(atom.denominator, int):
             within = rest * atom.denominator + (0 if sign > 0 else atom.denominator - 1)
-            return relation._replace(value=sign * atom.numerator + within)
-        if isinstance(atom, Extremum) and (atom.name == "max") == (sign > 0):
+            return guard._replace(value=sign * atom.numerator + within)
+        if isinstance(atom, MinMax) and (atom.name == "max") == (sign > 0):
             for operand, other in ((atom.left, atom.right), (atom.right, atom.left)):
                 lacking = lower_bound(-(sign * other + rest))
                 if lacking is not None and lacking > 0:
-                    return relation._replace(value=sign * operand + rest)
+                    return guard._replace(value=sign * operand + rest)
     return None
 
 
@@ -122,7 +122,7 @@ def _linear(value: Polynomial) -> Iterator[tuple[Atom, int]]:
             yield monomial[0][0], coefficient
 
 
-Rule = Callable[[Relation, Polynomial], Relation | None]
+Rule = Callable[[Guard, Polynomial], Guard | None]
 RULES: tuple[Rule, ...] = (
     _without_factors,
     _without_content,

@@ -50,7 +50,7 @@ NAMES = {"int": IntOfSizes, "len": len_of_sizes}
 
 
 @contextmanager
-def kept_symbolic(packages: Collection[str]) -> Iterator[None]:
+def symbolic_casts(packages: Collection[str]) -> Iterator[None]:
     """Has all loaded modules of ``packages`` cast sizes with these names, but for their own."""
     changed = [
         (vars(module), name)

@@ -31,7 +31,7 @@ CONTAINERS = {"dict", "list", "tuple", "_lru_list_elem"}
 
 
 @contextmanager
-def forgotten(model: nn.Module) -> Iterator[None]:
+def restored_module_state(model: nn.Module) -> Iterator[None]:
     """Has ``model`` run as if it had not run since it was made, here and afterwards."""
     packages = set(packages_of(model))
     caches = _caches_of(tuple(_loaded(packages)))

@@ -32,11 +32,11 @@ from fxflops.algebra.polynomial import Dim, Symbol
 from fxflops.algebra.quotient import floor_divide
 from fxflops.errors import CaptureError
 
-Observer = Callable[[Dim, Any], None]
+GuardRecorder = Callable[[Dim, Any], None]
 """Told that ``value sign 0`` was assumed, with sign one of ``== != >=``."""
 
 
-class SizeSpace:
+class SizeEnv:
     """The sizes of one capture: their hints, and who is told of assumptions about them.
 
     Stands in for torch's ``ShapeEnv``, of which torch asks only what is below.
@@ -46,9 +46,9 @@ class SizeSpace:
     _translation_validation_enabled = False
     _replacements_version_counter = 0
 
-    def __init__(self, hints: Mapping[Symbol, int], observe: Observer) -> None:
+    def __init__(self, hints: Mapping[Symbol, int], record_guard: GuardRecorder) -> None:
         self.hints = dict(hints)
-        self.observe = observe
+        self.record_guard = record_guard
         self._ints: dict[Dim, IntNode] = {}
         self.true = BoolNode(self, True)
         self.false = BoolNode(self, False)
@@ -73,7 +73,7 @@ class SizeSpace:
             if known is None:
                 return node
             assumed = node if known else node.sym_not()
-            self.observe(assumed.value, assumed.sign)
+            self.record_guard(assumed.value, assumed.sign)
         return self.truth(known)
 
     def truth(self, value: bool) -> BoolNode:
@@ -143,7 +143,7 @@ class Node(SymNode):
     _optimized_summation = False
     fx_node = None
 
-    def __init__(self, space: SizeSpace, constant: int | float | bool | None) -> None:
+    def __init__(self, space: SizeEnv, constant: int | float | bool | None) -> None:
         self.space = space
         self._constant = constant
         self._hint: Any = constant
@@ -161,7 +161,7 @@ class Node(SymNode):
         return self._hint
 
     @property
-    def shape_env(self) -> SizeSpace:
+    def shape_env(self) -> SizeEnv:
         return self.space
 
     @property
@@ -278,7 +278,7 @@ class IntNode(Node):
 
     pytype = int
 
-    def __init__(self, space: SizeSpace, value: Dim) -> None:
+    def __init__(self, space: SizeEnv, value: Dim) -> None:
         super().__init__(space, value if isinstance(value, int) else None)
         self.value = value
         self._known: dict[tuple[object, Node], Any] = {}
@@ -290,7 +290,7 @@ class IntNode(Node):
         return int(evaluate(self.value, self.space.hints))
 
     def _assume_hint(self) -> None:
-        self.space.observe(self.value - self.hint, "==")
+        self.space.record_guard(self.value - self.hint, "==")
 
     def _int(self, combine: Callable[[Dim, Dim], Dim], other: IntNode) -> IntNode:
         """The node of ``combine`` of both values, computed once."""
@@ -478,7 +478,7 @@ class BoolNode(Node):
     pytype = bool
 
     def __init__(
-        self, space: SizeSpace, constant: bool | None, value: Dim = 0, sign: str = ""
+        self, space: SizeEnv, constant: bool | None, value: Dim = 0, sign: str = ""
     ) -> None:
         super().__init__(space, constant)
         self.value = value
@@ -493,7 +493,7 @@ class BoolNode(Node):
 
     def _assume_hint(self) -> None:
         assumed = self if self.hint else self.sym_not()
-        self.space.observe(assumed.value, assumed.sign)
+        self.space.record_guard(assumed.value, assumed.sign)
 
     def sym_not(self) -> BoolNode:
         if self._constant is not None:
@@ -545,7 +545,7 @@ class FloatNode(Node):
     pytype = float
 
     def __init__(
-        self, space: SizeSpace, numerator: Dim, denominator: Dim, *, is_exact: bool = False
+        self, space: SizeEnv, numerator: Dim, denominator: Dim, *, is_exact: bool = False
     ) -> None:
         known = isinstance(numerator, int) and isinstance(denominator, int)
         super().__init__(space, numerator / denominator if known else None)
@@ -571,7 +571,7 @@ class FloatNode(Node):
         hints = self.space.hints
         here = Fraction(evaluate(self.numerator, hints), evaluate(self.denominator, hints))
         fixed = self.numerator * here.denominator - self.denominator * here.numerator
-        self.space.observe(fixed, "==")
+        self.space.record_guard(fixed, "==")
 
     def add(self, other: FloatNode) -> FloatNode:
         above = self.numerator * other.denominator + other.numerator * self.denominator

@@ -7,7 +7,7 @@ import torch
 from fxflops.algebra import Dim
 
 
-def own_reader(size: int | torch.SymInt) -> Dim:
+def read_symint(size: int | torch.SymInt) -> Dim:
     """Reads a size whose node is one of ours (`fxflops.capture.symint.node`)."""
     value: Dim = size if isinstance(size, int) else size.node.value  # type: ignore[attr-defined]
     return value
