@@ -25,8 +25,9 @@ from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
 from fxflops.capture.meta_kernels import backward as derived_shapes
 from fxflops.capture.meta_kernels.resize import Resizing
+from fxflops.capture.patches.cpu_tensors import AsOnCpu
 from fxflops.capture.result import Capture
-from fxflops.capture.trace import Recorder, SymbolicFactories, recorded
+from fxflops.capture.trace import Recorder, recorded
 from fxflops.errors import CaptureError
 from fxflops.spec import InputSpec
 
@@ -112,9 +113,10 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
         """Gradients are recorded, too; autograd's own rules in C++ take symbolic sizes."""
         with torch.enable_grad():
             if not is_symbolic:
-                yield
+                with AsOnCpu(self.add_call):
+                    yield
                 return
-            with SymbolicFactories(), Resizing():
+            with Resizing(), AsOnCpu(self.add_call):
                 yield
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:

@@ -18,9 +18,7 @@ import torch.fx
 from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
-from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
 from fxflops.algebra import Dim
 from fxflops.capture.data import data_dependent_size
@@ -31,9 +29,12 @@ from fxflops.capture.flex import (
     results,
 )
 from fxflops.capture.guards.to_domain import domain_from_guards
+from fxflops.capture.indices import Indices
 from fxflops.capture.meta_kernels.forward import result_of
 from fxflops.capture.patches.casts import symbolic_casts
+from fxflops.capture.patches.cpu_tensors import SYMBOLIC, AsOnCpu
 from fxflops.capture.patches.module_state import restored_module_state
+from fxflops.capture.patches.size_types import Texts, sizes_are_numbers
 from fxflops.capture.prepare import (
     capture_lock,
     example_inputs,
@@ -51,7 +52,7 @@ from fxflops.domain import Guard, Sign
 from fxflops.errors import CaptureError
 from fxflops.spec import InputSpec
 
-Mode: TypeAlias = Literal["eager", "compiled", "exported"]
+Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
 
 
 def capture(
@@ -65,9 +66,10 @@ def capture(
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
     ``hints`` are the sizes at which the model's own decisions are taken and recorded. Without
-    ``with_meta_kernels`` every result is that of PyTorch's own kernel.
-    The model runs as it is called, or with ``mode`` as `torch.compile` or `torch.export` would have
-    it run: many then leave out what looks at values, of which there are none here.
+    ``with_meta_kernels`` every result is that of PyTorch's own kernel. The model runs as it is
+    called; or so, but that ``int(size)`` stays symbolic (``mode="cast"``); or as `torch.compile` or
+    `torch.export` would have it run: many then leave out what looks at values, of which there are
+    none here.
 
     Raises CaptureError when the model does not run, and SpecializationError, with the source line,
     when it fixes an axis that the spec leaves free.
@@ -87,7 +89,8 @@ def recorded(
         guards.append(Guard(value, sign, model_line()))
 
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
-    space = SizeEnv(values, record_guard)
+    texts = Texts()
+    space = SizeEnv(values, record_guard, texts.of)
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
     try:
@@ -98,9 +101,10 @@ def recorded(
             with (
                 _module_paths(model, recorder.paths),
                 flex_attention_as_one_node(),
-                compiling_flags(recorder.mode),
+                compiling_flags("eager" if recorder.mode == "cast" else recorder.mode),
                 restored_module_state(model),
                 symbolic_casts(packages if recorder.mode != "eager" else ()),
+                sizes_are_numbers(packages if symbols else ()),
                 value_asserts_skipped(),
                 recorder,
             ):
@@ -115,6 +119,7 @@ def recorded(
         guards=tuple(dict.fromkeys(guards)),
         module_types=module_types(model),
         frontend="trace",
+        notes=texts.notes,
     )
 
 
@@ -148,39 +153,6 @@ def value_asserts_skipped() -> Iterator[None]:
         torch._check_tensor_all_with = before
 
 
-class SymbolicFactories(TorchFunctionMode):
-    """Lets ``torch.tensor([height, width])`` of symbolic sizes make a tensor of that shape.
-
-    ``torch.linspace`` of so many steps is made as ``torch.arange``, which may have symbolic length.
-    The values are lost, which on the meta device all values are.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func in (torch.tensor, torch.as_tensor) and any(
-            map(_is_symbolic, tree_leaves(args[:1]))
-        ):
-            leaf, shape = args[0], []
-            while isinstance(leaf, (list, tuple)):
-                shape.append(len(leaf))
-                leaf = leaf[0]
-            usual = torch.int64 if isinstance(leaf, (int, torch.SymInt)) else None
-            return torch.empty(shape, dtype=kwargs.get("dtype") or usual, device="meta")
-        if func is torch.linspace and any(map(_is_symbolic, (*args, *kwargs.values()))):
-            return _linspace(*args, **kwargs)
-        return func(*args, **kwargs)
-
-
-def _linspace(
-    start: Any, end: Any, steps: Any, *, dtype: torch.dtype | None = None, **_: object
-) -> Tensor:
-    return torch.arange(steps, dtype=dtype or torch.get_default_dtype(), device="meta")
-
-
-def _is_symbolic(value: object) -> bool:
-    return isinstance(value, (torch.SymInt, torch.SymFloat))
-
-
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes every operator call into ``graph``; ``paths`` is the stack of modules running."""
 
@@ -192,6 +164,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.mode = mode
         self.graph = torch.fx.Graph()
         self.paths = [""]
+        self._indices = Indices()
         self._nodes: dict[int, torch.fx.Node] = {}
         self._alive: list[Tensor] = []  # an id stays taken only as long as its tensor lives
 
@@ -200,9 +173,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """What PyTorch is set to while the model runs; with symbols, to use kernels in Python."""
         with torch.inference_mode():
             if not is_symbolic:
-                yield
+                with AsOnCpu(self.add_call):
+                    yield
                 return
-            with enable_python_dispatcher(), SymbolicFactories():
+            with enable_python_dispatcher(), AsOnCpu(self.add_call):
                 yield
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:
@@ -219,9 +193,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._higher_order(func, *args)
         if func is torch.ops.aten.size.default:  # torch 2.9, for plain integers
             return args[0].shape
+        self._indices.require(func, args)
         result = self._meta_kernel(func, args, kwargs or {}) if self._with_meta_kernels else None
         if result is None:
             result = _result(func, args, kwargs or {})
+        self._indices.follow(func, args, kwargs or {}, result)
+        return self.add_call(func, args, result, kwargs)
+
+    def add_call(
+        self, func: Any, args: tuple[Any, ...], result: Any, kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Write down that ``func`` of these arguments gave ``result``."""
         node = self.graph.call_function(func, self._argument(args), self._argument(kwargs or {}))
         return self._record(node, result)
 
@@ -270,7 +252,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _argument(self, value: Any) -> Any:
         """``value`` with the node that computes it for each tensor and symbolic size in it."""
-        if isinstance(value, torch.SymInt):
+        if isinstance(value, SYMBOLIC):
             return self._size(value)
         if isinstance(value, (list, tuple)):
             return type(value)(map(self._argument, value))
@@ -284,7 +266,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._own(value, self._describe(node, value, "parameter"))
         return self._nodes[id(value)]
 
-    def _size(self, value: torch.SymInt) -> torch.fx.Node:
+    def _size(self, value: torch.SymInt | torch.SymFloat | torch.SymBool) -> torch.fx.Node:
         """One node for each size that is an argument somewhere."""
         node = self._nodes.get(id(value.node))
         if node is None:

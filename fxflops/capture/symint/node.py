@@ -36,6 +36,10 @@ GuardRecorder = Callable[[Dim, Any], None]
 """Told that ``value sign 0`` was assumed, with sign one of ``== != >=``."""
 
 
+LARGEST = 2**63 - 1
+"""The largest size that PyTorch can have, which stands for the end of a slice without one."""
+
+
 class SizeEnv:
     """The sizes of one capture: their hints, and who is told of assumptions about them.
 
@@ -46,9 +50,15 @@ class SizeEnv:
     _translation_validation_enabled = False
     _replacements_version_counter = 0
 
-    def __init__(self, hints: Mapping[Symbol, int], record_guard: GuardRecorder) -> None:
+    def __init__(
+        self,
+        hints: Mapping[Symbol, int],
+        record_guard: GuardRecorder,
+        text: Callable[[Node], str] = repr,
+    ) -> None:
         self.hints = dict(hints)
         self.record_guard = record_guard
+        self.text = text
         self._ints: dict[Dim, IntNode] = {}
         self.true = BoolNode(self, True)
         self.false = BoolNode(self, False)
@@ -213,7 +223,7 @@ class Node(SymNode):
         return id(self)
 
     def str(self) -> str:
-        return repr(self)
+        return self.space.text(self)
 
     __str__ = _graph_repr = str
 
@@ -301,6 +311,8 @@ class IntNode(Node):
         return known  # type: ignore[no-any-return]
 
     def _at_least(self, other: IntNode) -> BoolNode:
+        if self._constant == LARGEST:
+            return self.space.true
         known = self._known.get((">=", other))
         if known is None:
             known = self._known[">=", other] = self.space.compare(self.value - other.value, ">=")
