@@ -20,8 +20,9 @@ from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
 from fxflops.capture import Capture, trace
 from fxflops.capture import choose as frontends
-from fxflops.capture.arguments import flattened
+from fxflops.capture.arguments import described, flattened
 from fxflops.capture.choose import Captured
+from fxflops.capture.patches.module_state import unchanged
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
@@ -77,7 +78,7 @@ def analyze(
 
     Raises ModelError, SpecError, CaptureError.
     """
-    with alone():
+    with alone(), unchanged(model, args, kwargs, loss):
         named = _named(model, trust)
         if args is not None or kwargs is not None:
             if inputs is not None:
@@ -255,7 +256,7 @@ def _spec(inputs: Inputs | None, named: NamedModel) -> InputSpec:
         tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         if not all(isinstance(tensor, Tensor) for tensor in tensors):
             raise SpecError(f"The inputs are neither tensors nor a spec like {EXAMPLE}.")
-        return flattened(tuple(tensors), {})[0]
+        return described(tensors)
     if named.inputs is None:
         raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
     return named.inputs

@@ -91,6 +91,7 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
     def __init__(self, loss: Loss, *, with_meta_kernels: bool) -> None:
         super().__init__(with_meta_kernels=with_meta_kernels)
         self._loss = loss
+        self.called = (loss,)
         self._made_by: dict[int, torch.fx.Node] = {}
         self._gradients: dict[torch.fx.Node, set[str]] = {}
         self._differentiated: torch.fx.Node | None = None

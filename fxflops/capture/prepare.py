@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.utils._python_dispatch as python_dispatch  # private: the modes that listen
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from fxflops.algebra import Symbol
+from fxflops.capture import arguments
 from fxflops.capture.source import raised_at
 from fxflops.errors import CaptureError, ModelError
 from fxflops.spec import Axis, InputSpec
@@ -42,14 +43,34 @@ def on_meta(model: nn.Module, dtype: str | None = None) -> nn.Module:
     memo: dict[int, object] = {}
     for module in model.modules():
         for tensor in _tensors(vars(module)):
-            memo[id(tensor)] = _emptied(tensor)
+            memo[id(tensor)] = arguments.on_meta(tensor)
+    twin = copied(model, lambda: arguments.copied_on_meta(model, memo))
     try:
-        copied: nn.Module = copy.deepcopy(model, memo)
-    except Exception as error:
+        return prepared(twin, dtype)
+    except Exception as error:  # a module of TorchScript is one that does not
         raise CaptureError(
-            f"Cannot copy {type(model).__name__}, which fxflops does to leave it as it is: {error}"
+            f"A copy of {type(model).__name__} does not go to the meta device: {error}"
         ) from error
-    return prepared(copied, dtype)
+
+
+def copied(model: nn.Module, copy_of_it: Callable[[], Any]) -> nn.Module:
+    """The copy, which has no module of ``model`` in it.
+
+    Raises CaptureError for a model that Python cannot copy.
+    """
+    refused = f"Cannot copy {type(model).__name__}, which fxflops does to leave it as it is: "
+    try:
+        copied = copy_of_it()
+    except Exception as error:
+        raise CaptureError(f"{refused}{error}") from error
+    if not isinstance(copied, nn.Module):
+        raise CaptureError(f"{refused}its __deepcopy__ gives a {type(copied).__name__}.")
+    own = {id(module) for module in model.modules()}
+    for path, module in copied.named_modules():
+        if id(module) in own:
+            where = f"the module {path}" if path else "it"
+            raise CaptureError(f"{refused}{where} is in the copy, too (__deepcopy__).")
+    return copied
 
 
 def prepared(model: nn.Module, dtype: str | None = None) -> nn.Module:
@@ -80,14 +101,6 @@ def _tensors(value: object) -> Iterator[Tensor]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _tensors(item)
-
-
-def _emptied(tensor: Tensor) -> Tensor:
-    """The same shape, strides, dtype and kind on the meta device."""
-    empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(empty, requires_grad=tensor.requires_grad)
-    return empty
 
 
 def example_inputs(

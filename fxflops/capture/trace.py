@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -35,6 +36,7 @@ from fxflops.capture.patches.casts import symbolic_casts
 from fxflops.capture.patches.cpu_tensors import SYMBOLIC, AsOnCpu
 from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.patches.size_types import Texts, sizes_are_numbers
+from fxflops.capture.patches.threads import replaced_here
 from fxflops.capture.prepare import (
     capture_lock,
     example_inputs,
@@ -94,7 +96,12 @@ def recorded(
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
     try:
-        with capture_lock, torch.device("meta"), recorder.modes(is_symbolic=bool(symbols)):
+        with (
+            capture_lock,
+            restored_module_state(model, *recorder.called),
+            torch.device("meta"),
+            recorder.modes(is_symbolic=bool(symbols)),
+        ):
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
@@ -102,13 +109,13 @@ def recorded(
                 _module_paths(model, recorder.paths),
                 flex_attention_as_one_node(),
                 compiling_flags("eager" if recorder.mode == "cast" else recorder.mode),
-                restored_module_state(model),
                 symbolic_casts(packages if recorder.mode != "eager" else ()),
                 sizes_are_numbers(packages if symbols else ()),
                 value_asserts_skipped(),
                 recorder,
             ):
-                result = recorder.run(model, tensors)
+                # What the model sets of the context it runs in is set in a copy of it.
+                result = copy_context().run(recorder.run, model, tensors)
     except Exception as error:
         raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
     recorder.add_output(result)
@@ -125,18 +132,12 @@ def recorded(
 
 @contextmanager
 def compiling_flags(mode: Mode) -> Iterator[None]:
-    """Has `torch.compiler` say that the model is compiled or exported, to whoever asks.
-
-    Private: the two flags, which only PyTorch itself is to set.
-    """
-    flags = torch.compiler
-    before = flags._is_compiling_flag, flags._is_exporting_flag
-    flags._is_compiling_flag = before[0] or mode != "eager"
-    flags._is_exporting_flag = before[1] or mode == "exported"
-    try:
+    """Has `torch.compiler` say how the model runs, to whoever asks in this thread."""
+    with (
+        replaced_here(torch.compiler.is_compiling, lambda: mode != "eager"),
+        replaced_here(torch.compiler.is_exporting, lambda: mode == "exported"),
+    ):
         yield
-    finally:
-        flags._is_compiling_flag, flags._is_exporting_flag = before
 
 
 @contextmanager
@@ -145,18 +146,16 @@ def value_asserts_skipped() -> Iterator[None]:
 
     Private: what ``torch._check_tensor_all`` calls.
     """
-    before = torch._check_tensor_all_with
-    torch._check_tensor_all_with = lambda *_: None
-    try:
+    with replaced_here(torch._check_tensor_all_with, lambda *_: None):
         yield
-    finally:
-        torch._check_tensor_all_with = before
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes every operator call into ``graph``; ``paths`` is the stack of modules running."""
 
     supports_higher_order_operators = True
+    called: tuple[object, ...] = ()
+    """What else it calls than the model."""
 
     def __init__(self, *, with_meta_kernels: bool, mode: Mode = "eager") -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from fxflops import models
-from fxflops.capture.patches.module_state import restored_module_state
-from fxflops.capture.prepare import failure, floating_dtype, on_meta
+from fxflops.capture.patches.module_state import restored_without_calls, unchanged
+from fxflops.capture.prepare import copied, failure, floating_dtype, on_meta
 from fxflops.crosscheck.graph import counted_calls
 from fxflops.crosscheck.measure import Kernels, measure
 from fxflops.crosscheck.reconcile import Check, reconcile
@@ -44,6 +45,19 @@ def check(
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise CheckError("There is no CUDA device here: use --device cpu.")
+    with unchanged(model):
+        # What the model sets of the context it runs in is set in a copy of it.
+        return copy_context().run(_checked, model, inputs, sizes, device, dtype, repetitions)
+
+
+def _checked(
+    model: str | nn.Module,
+    inputs: str | None,
+    sizes: Mapping[str, int],
+    device: str,
+    dtype: str | None,
+    repetitions: int,
+) -> Check:
     analysis = analyze(model, inputs, defaults=sizes, dtype=dtype)
     values = analysis.values()
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
@@ -52,7 +66,7 @@ def check(
         named = models.find(model)
         module = called(named, build(named), analysis.inputs)
     else:
-        module = copy.deepcopy(model)
+        module = copied(model, lambda: copy.deepcopy(model))
     module = module.eval().to(device)
     if dtype is not None:
         module = module.to(getattr(torch, dtype))
@@ -91,7 +105,7 @@ def check(
 
 def _anew(original: Callable[..., Any], module: nn.Module, *tensors: Tensor) -> Any:
     """A call that does all of its work, whatever an earlier one has left."""
-    with restored_module_state(module):
+    with restored_without_calls(module):
         return original(*tensors)
 
 
