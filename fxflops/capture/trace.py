@@ -48,7 +48,7 @@ from fxflops.capture.prepare import (
 )
 from fxflops.capture.result import Capture
 from fxflops.capture.source import model_line
-from fxflops.capture.symint.node import SizeEnv
+from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
 from fxflops.errors import CaptureError
@@ -92,8 +92,8 @@ def recorded(
 
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
     texts = Texts()
-    space = SizeEnv(values, record_guard, texts.of)
-    sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
+    env = SizeEnv(values, record_guard, texts.of)
+    sizes = {name: env.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
     try:
         with (
