@@ -121,6 +121,18 @@ def example_inputs(
     )
 
 
+def random_inputs(
+    inputs: InputSpec, sizes: Mapping[str, int], dtype: torch.dtype, device: str = "cpu"
+) -> tuple[Tensor, ...]:
+    """Tensors to run a model with: normal numbers, and zeros where the spec asks for integers."""
+
+    def filled(empty: Tensor) -> Tensor:
+        fill = torch.randn if empty.is_floating_point() else torch.zeros
+        return fill(empty.shape, dtype=empty.dtype, device=device)
+
+    return tuple(map(filled, example_inputs(inputs, sizes, dtype)))
+
+
 def floating_dtype(model: nn.Module) -> torch.dtype:
     """The dtype of the model's first floating-point parameter or buffer; float32 without one."""
     for tensor in (*model.parameters(), *model.buffers()):
