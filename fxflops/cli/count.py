@@ -14,7 +14,7 @@ from fxflops.cli.options import (
     require_writable,
     sizes,
 )
-from fxflops.errors import SpecError
+from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.passes import PASSES, require_passes
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
@@ -160,6 +160,6 @@ def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:
 def _depth(arguments: argparse.Namespace) -> int | None:
     if arguments.depth is None:
         return USUAL_DEPTH if arguments.format in READ_BY_PEOPLE else None
-    if not arguments.depth.isdecimal():
-        raise SpecError(f"--depth {arguments.depth} is no number of levels: give 0, 1, 2, …")
+    if not arguments.depth.isdecimal() or len(arguments.depth) > DIGITS:
+        raise SpecError(f"--depth {shown(arguments.depth)} is no number of levels: give 0, 1, 2, …")
     return int(arguments.depth)
