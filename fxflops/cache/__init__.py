@@ -12,7 +12,7 @@ imports neither torch nor sympy, nor pathlib, which takes as long as reading an 
 """
 
 from fxflops.cache.key import Key, Request
-from fxflops.cache.store import LARGEST_CACHE, clear, directory, files, find, printable, store
+from fxflops.cache.store import LARGEST_CACHE, clear, directory, files, find, keep, printable
 
 __all__ = [
     "LARGEST_CACHE",
@@ -22,6 +22,6 @@ __all__ = [
     "directory",
     "files",
     "find",
+    "keep",
     "printable",
-    "store",
 ]

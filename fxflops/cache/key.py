@@ -10,7 +10,6 @@ Nothing here imports a package in order to know it, and a file is read only if i
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
@@ -33,18 +32,25 @@ PER_FILE = 2**12
 
 MOST_PACKAGES = 256
 
-TORCH_READS = re.compile(
-    r"(?:PY)?TORCH|ATEN_|CUDA_VISIBLE_DEVICES$|HIP_VISIBLE_DEVICES$|ROCR_VISIBLE_DEVICES$"
-)
-"""Environment variables that change what torch does, by how their names begin."""
+OPEN = os.O_RDONLY
+for _flag in ("O_BINARY", "O_NONBLOCK", "O_NOCTTY"):  # neither Windows nor POSIX has them all
+    OPEN |= getattr(os, _flag, 0)
 
-NAMES = re.compile(rb"""(startswith\(\(?)?["'}]([A-Z_][A-Z0-9_]+)(["'{%])""")
+TORCH_READS = (
+    "TORCH",
+    "PYTORCH",
+    "ATEN_",
+    "CUDA_VISIBLE_DEVICES",
+    "HIP_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+)
+"""How the names of environment variables begin that change what torch does."""
+
+NAMES = rb"""(startswith\(\(?)?["'}]([A-Z_][A-Z0-9_]+)(["'{%])"""
 """Literals that may name an environment variable, or a part of its name, anywhere in a source."""
 
-NAMES_BESIDE_ENVIRON = re.compile(rb"""(startswith\(\(?)?["'}]([A-Za-z_][A-Za-z0-9_]*)(["'{%])""")
+NAMES_BESIDE_ENVIRON = rb"""(startswith\(\(?)?["'}]([A-Za-z_][A-Za-z0-9_]*)(["'{%])"""
 """Likewise in a source that itself reads the environment; there, names may be in small letters."""
-
-READS_ENVIRONMENT = re.compile(rb"environ|getenv")
 
 NOT_READ = frozenset(("PATH", "HOME", "PWD", "USER", "SHELL", "TERM", "LANG", "TMPDIR", "COLUMNS"))
 """What changes from one terminal to the next, and no graph with it."""
@@ -169,18 +175,21 @@ def read(path: str, largest: int, flags: int = 0) -> bytes:
 
 def read_with_status(path: str, largest: int, flags: int = 0) -> tuple[bytes, os.stat_result]:
     """What `read` gives, and the status of the very file that was read."""
-    never_waits = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
     if not stat.S_ISREG(os.stat(path).st_mode):  # some devices act when they are opened
         raise ValueError("not a regular file")
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | never_waits | flags)
-    with open(descriptor, "rb", buffering=0) as file:
+    descriptor = os.open(path, OPEN | flags)
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > largest:
             raise ValueError("not a regular file any more, or too large a one")
-        content = file.read(status.st_size + 1)
-        if content is None or len(content) != status.st_size:
+        content = os.read(descriptor, status.st_size + 1)
+        while len(content) < status.st_size and (more := os.read(descriptor, status.st_size)):
+            content += more
+        if len(content) != status.st_size:
             raise ValueError("a file that changes while it is read")
         return content, status
+    finally:
+        os.close(descriptor)
 
 
 def checksum(content: bytes) -> str:
@@ -190,13 +199,21 @@ def checksum(content: bytes) -> str:
 
 def _rules() -> str:
     """A checksum of fxflops itself."""
-    here = os.path.dirname(os.path.dirname(__file__))
-    paths = sorted(glob.iglob(os.path.join(glob.escape(here), "**/*.py"), recursive=True))
+    paths = sorted(_modules_in(os.path.dirname(os.path.dirname(__file__))))
     every = hashlib.sha256()
     for path in paths:
         every.update(read(path, LARGEST_SOURCE))
         every.update(os.fsencode(path))
     return every.hexdigest()
+
+
+def _modules_in(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                yield entry.path
+            elif entry.name != "__pycache__" and entry.is_dir():
+                yield from _modules_in(entry.path)
 
 
 def _version(package: str) -> str | None:
@@ -258,9 +275,9 @@ def _variables(content: bytes) -> set[str]:
     ``TIMM_*`` stands for all names that begin so, as f"TIMM_{name}" does, and ``*_FUSED`` for all
     that end so.
     """
-    pattern = NAMES_BESIDE_ENVIRON if READS_ENVIRONMENT.search(content) else NAMES
+    reads = b"environ" in content or b"getenv" in content
     names = set()
-    for starts, name, after in pattern.findall(content):
+    for starts, name, after in re.findall(NAMES_BESIDE_ENVIRON if reads else NAMES, content):
         text = name.decode()
         if text.startswith("_") and text.strip("_"):
             names.add(f"*{text}")
@@ -286,7 +303,7 @@ def _values(names: Iterable[str], environment: Mapping[str, str]) -> str:
 
 
 def _of_torch(environment: Mapping[str, str]) -> str:
-    return _checksum_of({n: value for n, value in environment.items() if TORCH_READS.match(n)})
+    return _checksum_of({n: value for n, value in environment.items() if n.startswith(TORCH_READS)})
 
 
 def _checksum_of(variables: Mapping[str, str]) -> str:

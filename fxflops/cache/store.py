@@ -57,7 +57,7 @@ def find(key: Key, sizes: Mapping[str, int]) -> Ledger | None:
     return None
 
 
-def store(key: Key, ledger: Ledger, packages: Iterable[str]) -> None:
+def keep(key: Key, ledger: Ledger, packages: Iterable[str]) -> None:
     """Keep ``ledger`` as the answer to ``key``, for as long as the packages are what they are.
 
     Where that is not possible (a full disk, no permission) nothing is kept.

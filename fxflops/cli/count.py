@@ -130,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
 
             ledger, packages = derive(request, at, trust=arguments.trust)
         if key:
-            cache.store(key, ledger, packages)
+            cache.keep(key, ledger, packages)
     formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
     known = {**ledger.defaults, **at}.keys() >= set(ledger.domain.names)
     summary = summarize(
