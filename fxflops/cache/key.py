@@ -46,6 +46,9 @@ TORCH_READS = (
 )
 """How the names of environment variables begin that change what torch does."""
 
+TORCH_WRITES = ("_DIR", "_HOME", "_LOGS", "_FILE")
+"""How those end that say where torch puts things; it sets one of them itself."""
+
 NAMES = rb"""(startswith\(\(?)?["'}]([A-Z_][A-Z0-9_]+)(["'{%])"""
 """Literals that may name an environment variable, or a part of its name, anywhere in a source."""
 
@@ -303,7 +306,12 @@ def _values(names: Iterable[str], environment: Mapping[str, str]) -> str:
 
 
 def _of_torch(environment: Mapping[str, str]) -> str:
-    return _checksum_of({n: value for n, value in environment.items() if n.startswith(TORCH_READS)})
+    read = {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(TORCH_READS) and not name.endswith(TORCH_WRITES)
+    }
+    return _checksum_of(read)
 
 
 def _checksum_of(variables: Mapping[str, str]) -> str:
