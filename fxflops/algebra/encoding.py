@@ -32,10 +32,10 @@ LARGEST_INTEGER = 2**13
 LONGEST_TEXT = 2**22
 """The texts of all values, each written out with those it refers to."""
 
-LARGEST_EXPANSION = 2**8
+LARGEST_EXPANSION = 2**12
 """Terms of an operand once its products are multiplied out, as its lower bound needs them."""
 
-MOST_WORK = 2**20
+MOST_WORK = 2**25
 """The squares of these, summed over all operands."""
 
 
@@ -87,8 +87,10 @@ def read(entries: Any) -> list[Any]:
 
     Raises ValueError for anything that is no table.
     """
-    if type(entries) is not list or len(entries) > LARGEST_TABLE:
+    if type(entries) is not list:
         raise ValueError("no table of dims")
+    if len(entries) > LARGEST_TABLE:
+        raise ValueError("too long a table")
     values: list[Any] = []
     extents: list[_Extent] = []
 

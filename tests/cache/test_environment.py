@@ -1,4 +1,4 @@
-"""An answer belongs to the environment variables and the settings of torch that it was made with."""
+"""An answer belongs to the environment and the settings of torch that it was made with."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ READS = [
     ("CACHED_FLAG", "os.getenv('CACHED_FLAG', '0')"),
     ("CACHED_FLAG", '"CACHED_FLAG" in os.environ'),
     ("CACHED_FLAG", '[os.environ[n] for n in ("CACHED_FLAG",) if n in os.environ]'),
-    ("CACHED_FLAG", 'int(os.environ.get(f"CACHED_{NAME}", 0))'),
+    ("CACHED_FLAG", 'os.environ.get(f"CACHED_{NAME}", 0)'),
     ("CACHED_FLAG", 'os.environ.get("CACHED_%s" % NAME)'),
     ("CACHED_FLAG", 'os.environ.get("CACHED_" + NAME)'),
     ("CACHED_FLAG", 'os.environ.get(PACKAGE + "_FLAG")'),
@@ -43,10 +43,8 @@ def test_a_variable_that_the_source_reads_is_part_of_the_question(
             monkeypatch.setenv(name, value)
         sys.modules.pop("cached_model", None)
         said(ASKED)
-        monkeypatch.setenv("CACHED_OF_ANOTHER" if "ED_FL" in name else "another", f"{value}")
-        monkeypatch.delenv("CACHED_OF_ANOTHER" if '"CACHED_"' in read else "NOTHING", raising=False)
-        if "startswith" not in read and "CACHED_" not in read.replace("CACHED_FLAG", ""):
-            said(ASKED)
+        monkeypatch.setenv("OTHER", f"{value}")
+        said(ASKED)
         assert len(captures) == count
 
 
