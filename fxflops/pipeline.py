@@ -21,7 +21,7 @@ from fxflops.analysis.records import Analysis
 from fxflops.capture import Capture, trace
 from fxflops.capture import choose as frontends
 from fxflops.capture.arguments import described, flattened
-from fxflops.capture.choose import Captured
+from fxflops.capture.choose import Captured, FrontEnd
 from fxflops.capture.patches.module_state import unchanged
 from fxflops.capture.prepare import (
     alone,
@@ -32,7 +32,6 @@ from fxflops.capture.prepare import (
     require_shapes,
     symbol_of,
 )
-from fxflops.capture.proposal import Front
 from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
@@ -89,7 +88,7 @@ def analyze(
             if loss is not None:
                 raise SpecError("A loss is that of a training step: give train=True, too.")
             return _analyze(
-                named, inputs, defaults or {}, dtype, frontends.FRONTS[frontend], deploy
+                named, inputs, defaults or {}, dtype, frontends.front_ends(frontend), deploy
             )
         front = _training(train, loss, frontend, deploy)
         return _analyze(named, inputs, defaults or {}, dtype, [front], (), train)
@@ -97,7 +96,7 @@ def analyze(
 
 def _training(
     train: bool | str, loss: Loss | None, frontend: Frontend, deploy: Sequence[str]
-) -> Front:
+) -> FrontEnd:
     """What captures a training step. Raises SpecError for what does not go with one."""
     from fxflops.capture import backward
 
@@ -108,7 +107,8 @@ def _training(
         raise SpecError("A deployed model is not trained: leave out deploy, or train.")
     if frontend == "export":
         raise SpecError("torch.export gives no gradients: for train the front end is trace.")
-    return partial(backward.capture, loss=loss or backward.sum_of_outputs)
+    capture = partial(backward.capture, loss=loss or backward.sum_of_outputs)
+    return FrontEnd(name="trace", capture=capture, recapture=capture)
 
 
 def _analyze(
@@ -116,7 +116,7 @@ def _analyze(
     inputs: Inputs | None,
     defaults: Mapping[str, int],
     dtype: str | None,
-    fronts: Sequence[Front],
+    fronts: Sequence[FrontEnd],
     deploy: Sequence[str],
     train: bool | str = False,
 ) -> Analysis:
@@ -286,7 +286,7 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
 def _first(
     module: nn.Module,
     proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
-    fronts: Sequence[Front],
+    fronts: Sequence[FrontEnd],
     deploy: Sequence[str],
 ) -> tuple[Captured, Deployed, CaptureError | None]:
     """The first capture that holds at the model's own sizes, and why none before it does.
