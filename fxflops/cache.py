@@ -246,7 +246,7 @@ def _written(ledger: Ledger) -> dict[str, Any]:
     table = Table()
 
     def cost(cost: Cost) -> list[int]:
-        return [table.add(count) for count in cost]
+        return [table.add(count) for count in cost.counts]
 
     def entries(entries: Iterable[Entry]) -> list[Any]:
         return [[entry.name, entry.kind, entry.calls, *cost(entry.cost)] for entry in entries]

@@ -149,7 +149,7 @@ def _extended(
     """
     ones = dict.fromkeys(group, 1)
     try:
-        if all(map(partial(_agree, ones), current.total, there.total)):
+        if all(map(partial(_agree, ones), current.total.counts, there.total.counts)):
             return current
         if len(group) > 1:
             return None

@@ -102,7 +102,7 @@ def as_object(check: Check) -> dict[str, Any]:
 
 def _named(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """A record's fields, the counts of its costs by name."""
-    return {name: v._asdict() if isinstance(v, Cost) else v for name, v in items}
+    return {name: dict(v.items()) if isinstance(v, Cost) else v for name, v in items}
 
 
 def title(check: Check) -> str:
