@@ -10,10 +10,10 @@ from fxflops.capture.prepare import symbol_of
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, SpecError
 from fxflops.inputs import EXAMPLE, parse
-from fxflops.ledger import Ledger, ledger
 from fxflops.models import python
 from fxflops.pipeline import analyze
 from fxflops.records import Analysis
+from fxflops.report import Report
 
 
 def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = False) -> Request:
@@ -34,7 +34,7 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
 
 def derive(
     request: Request, sizes: Mapping[str, int], *, trust: bool = False
-) -> tuple[Ledger, tuple[str, ...]]:
+) -> tuple[Report, tuple[str, ...]]:
     """The costs that hold at ``sizes``, and the packages that the model's code comes from.
 
     The model is captured at its own default sizes, so that the formulas are the same whatever
@@ -56,7 +56,7 @@ def derive(
             except CaptureError as error:
                 raise DomainError(f"{outside} {error}") from error
     kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
-    return ledger(analysis)._replace(defaults=kept), analysis.packages
+    return analysis.report._replace(defaults=kept), analysis.packages
 
 
 def _analysis(request: Request, hints: Mapping[str, int], trust: bool) -> Analysis:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fxflops.cost import MOMENTS, PHASES, Applied, Cost, Moment, Optimizer, Training
 from fxflops.domain import Domain, Relation
 from fxflops.errors import FxflopsError
-from fxflops.ledger import Entry, Ledger, Listed
+from fxflops.report import Listed, Report, Row
 from fxflops.symbolic import Symbol
 from fxflops.symbolic.encoding import Table, natural, read
 from fxflops.symbolic.polynomial import is_dim
@@ -61,7 +61,7 @@ def directory() -> str:
     return os.path.join(root, "fxflops")
 
 
-def find(request: Request, sizes: Mapping[str, int]) -> Ledger | None:
+def find(request: Request, sizes: Mapping[str, int]) -> Report | None:
     """What was derived for ``request`` and holds at ``sizes``, if anything."""
     for ledger in _ledgers(_key(request)):
         known = {**ledger.defaults, **sizes}
@@ -74,7 +74,7 @@ def find(request: Request, sizes: Mapping[str, int]) -> Ledger | None:
     return None
 
 
-def store(request: Request, ledger: Ledger, packages: Iterable[str]) -> None:
+def store(request: Request, ledger: Report, packages: Iterable[str]) -> None:
     """Keep ``ledger`` as the answer to ``request``, for as long as the packages are what they are.
 
     Where that is not possible (a full disk, no permission) nothing is kept.
@@ -223,7 +223,7 @@ def _shrink() -> None:
             _delete(path)
 
 
-def _ledgers(key: Mapping[str, Any]) -> Iterator[Ledger]:
+def _ledgers(key: Mapping[str, Any]) -> Iterator[Report]:
     """What is stored under ``key``, if all of it is still as it was."""
     path = _path(key)
     try:
@@ -242,13 +242,13 @@ def _ledgers(key: Mapping[str, Any]) -> Iterator[Ledger]:
     yield from ledgers
 
 
-def _written(ledger: Ledger) -> dict[str, Any]:
+def _written(ledger: Report) -> dict[str, Any]:
     table = Table()
 
     def cost(cost: Cost) -> list[int]:
         return [table.add(count) for count in cost.counts]
 
-    def entries(entries: Iterable[Entry]) -> list[Any]:
+    def entries(entries: Iterable[Row]) -> list[Any]:
         return [[entry.name, entry.kind, entry.calls, *cost(entry.cost)] for entry in entries]
 
     def listed(listed: Iterable[Listed]) -> list[Any]:
@@ -288,7 +288,7 @@ def _written(ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _read(written: Mapping[str, Any]) -> Ledger:
+def _read(written: Mapping[str, Any]) -> Report:
     """Raises ValueError, KeyError or TypeError for what is no ledger."""
     dims = read(written["dims"])
 
@@ -298,9 +298,9 @@ def _read(written: Mapping[str, Any]) -> Ledger:
             raise ValueError("no dim in the place of one")
         return value
 
-    def entries(rows: Any) -> tuple[Entry, ...]:
+    def entries(rows: Any) -> tuple[Row, ...]:
         return tuple(
-            Entry(
+            Row(
                 name=_text(name),
                 kind=_text(kind),
                 calls=None if calls is None else natural(calls),
@@ -359,7 +359,7 @@ def _read(written: Mapping[str, Any]) -> Ledger:
         if sign not in ("==", "!=", ">=") or isinstance(dim(value), int):
             raise ValueError("no relation")
         relations.append(Relation(dim(value), sign, _text(where)))
-    ledger = Ledger(
+    ledger = Report(
         model=_text(written["model"]),
         frontend=_text(written["frontend"]),
         dtype=_text(written["dtype"]),

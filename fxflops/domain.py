@@ -52,6 +52,10 @@ class Domain(NamedTuple):
     least: Mapping[str, int] = MappingProxyType({})
     fixed: Mapping[str, int] = MappingProxyType({})
 
+    def __reduce__(self) -> tuple[type[Domain], tuple[object, ...]]:
+        """Without the proxies, which are not pickled."""
+        return Domain, (self.symbols, self.relations, dict(self.least), dict(self.fixed))
+
     @property
     def names(self) -> tuple[str, ...]:
         """The symbols' names, in order."""

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from fxflops import cache
-from fxflops.cli.options import deliver
+from fxflops.cli.options import say
 
 HELP = """Show how much is kept of earlier answers, and where; or delete it.
 
@@ -23,13 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the folder, the number of files and their size; or delete them."""
     if arguments.clear:
-        deliver(f"Deleted {cache.clear()} answers in {cache.directory()}.\n", None)
+        say(f"Deleted {cache.clear()} answers in {cache.directory()}.\n")
         return 0
     files = cache.files()
     size = sum(map(os.path.getsize, files))
-    deliver(
+    say(
         f"{len(files)} answers, {size / 1e6:.1f} MB of at most "
-        f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {cache.directory()}.\n",
-        None,
+        f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {cache.directory()}.\n"
     )
     return 0

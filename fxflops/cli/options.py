@@ -9,8 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fxflops.errors import SpecError
+from fxflops.reports import FORMATS, render
+from fxflops.reports.document import Document
+from fxflops.reports.files import write
+from fxflops.reports.wording import printable
 
 DTYPES = ("float32", "float16", "bfloat16")
+NEED_NO_SIZES = ("json", "csv", "latex")
+LONGEST = 40  # characters of an argument that a message repeats
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +36,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=DTYPES, help="of weights and activations")
 
 
-def add_output(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
+def add_output(parser: argparse.ArgumentParser) -> None:
     """The report's format and file."""
-    parser.add_argument("--format", choices=formats, default="table", help="default: table")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="table", help="default: table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there, not to stdout")
 
 
@@ -65,9 +71,25 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
 
 def positive(text: str, what: str) -> int:
     """The positive integer that ``text`` writes. Raises SpecError that names ``what``."""
-    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
-        raise SpecError(f"{what} is {text!r}, which is no positive integer.")
-    return int(text)
+    if not (text.isascii() and text.isdecimal()) or not text.strip("0"):
+        raise SpecError(f"{what} is {_short(text)!r}, which is no positive integer.")
+    return natural(text, what)
+
+
+def natural(text: str, what: str) -> int:
+    """The integer that ``text`` writes in digits alone. Raises SpecError for too many of them."""
+    longest = sys.get_int_max_str_digits()
+    digits = text.lstrip("0") or "0"
+    if longest and len(digits) > longest:
+        raise SpecError(
+            f"{what} has {len(digits):,} digits, of which at most {longest:,} are read: "
+            f"give a smaller number."
+        )
+    return int(digits)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 @contextmanager
@@ -77,61 +99,41 @@ def progress(message: str) -> Iterator[None]:
         yield
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(message):
+    with Console(stderr=True).status(Text(printable(message))):
         yield
 
 
-def deliver(text: str, output: str | None) -> None:
-    """To stdout, or whole to a file.
+def deliver(document: Document, arguments: argparse.Namespace) -> None:
+    """The document in the format asked for, to stdout, or whole to a file.
 
     Raises SpecError for what cannot be written; no file is left half-written.
     """
-    if output is None:
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise SpecError(f"Cannot write to the standard output: {error.strerror}.") from error
-        return
-    import tempfile
-    from pathlib import Path
-
-    path = Path(output)
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(text)
-                file.close()
-                os.chmod(temporary, 0o666 & ~_umask())
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise SpecError(f"Cannot write {output}: {error.strerror}.") from error
+    is_for_terminal = arguments.output is None and sys.stdout.isatty()
+    color = is_for_terminal and not os.environ.get("NO_COLOR")
+    text = render(document, arguments.format, color=color)
+    if arguments.output is None:
+        say(text)
+    else:
+        write(arguments.output, text)
 
 
-def require_writable(output: str | None) -> None:
-    """Refuse an output file whose directory is missing before the work is done.
+def say(text: str) -> None:
+    """To stdout; a character that its encoding lacks is written as its escape.
 
-    Raises SpecError.
+    Raises SpecError for what cannot be written.
     """
-    if output is None:
-        return
-    folder = os.path.dirname(output) or os.curdir
-    if not os.path.isdir(folder):
-        raise SpecError(f"Cannot write {output}: there is no directory {folder}.")
-    if os.path.isdir(output):
-        raise SpecError(f"Cannot write {output}: it is a directory.")
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SpecError(f"Cannot write to the standard output: {error.strerror}.") from error
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def complain(message: str) -> None:
+    """One line on stderr, with nothing in it that a terminal would obey."""
+    print(f"fxflops: {printable(' '.join(message.split()))}", file=sys.stderr)

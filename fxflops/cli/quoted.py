@@ -5,29 +5,23 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from fxflops.cli.options import deliver, progress
-from fxflops.errors import SpecError
-
-FORMATS = ("table", "markdown", "json")
+from fxflops.cli.options import NEED_NO_SIZES, deliver, progress
 
 
 def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
     """Count by the convention and print; the options are those of ``count``.
 
-    Raises SpecError for a convention or a format that there is not.
+    Raises SpecError for a convention that there is not.
     """
-    if arguments.format not in FORMATS:
-        raise SpecError(f"--convention has no --format {arguments.format}: {', '.join(FORMATS)}.")
-
     with progress(f"Capturing {arguments.model} …"):
         from fxflops import conventions
         from fxflops.conventions.quote import quote
+        from fxflops.conventions.quoted import document
         from fxflops.pipeline import analyze
-        from fxflops.reports.quoted import render
 
         convention = conventions.find(arguments.convention)
         analysis = analyze(arguments.model, arguments.input, defaults=at, dtype=arguments.dtype)
-        formula_suffices = arguments.symbolic or arguments.format == "json"
+        formula_suffices = arguments.symbolic or arguments.format in NEED_NO_SIZES
         known = analysis.defaults.keys() >= set(analysis.domain.names)
         quote_ = quote(
             arguments.model,
@@ -37,5 +31,5 @@ def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
             None if formula_suffices and not known else at,
             dtype=arguments.dtype,
         )
-    deliver(render(quote_, arguments.format, symbolic=arguments.symbolic), arguments.output)
+    deliver(document(quote_, symbolic=arguments.symbolic), arguments)
     return 0
