@@ -19,23 +19,23 @@ from fxflops.errors import (
     FxflopsError,
     ModelError,
     SpecError,
-    SpecialisedError,
+    SpecializationError,
     UnsizedError,
 )
 
 if TYPE_CHECKING:
+    from fxflops.analysis.records import Analysis, NodeCost
     from fxflops.cost import Cost
     from fxflops.passes import PASSES
     from fxflops.pipeline import analyze
-    from fxflops.records import Analysis, NodeCost
     from fxflops.registry import formula, free
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Analysis": "records",
+    "Analysis": "analysis.records",
     "Cost": "cost",
-    "NodeCost": "records",
+    "NodeCost": "analysis.records",
     "PASSES": "passes",
     "analyze": "pipeline",
     "formula": "registry",
@@ -54,7 +54,7 @@ __all__ = [
     "ModelError",
     "NodeCost",
     "SpecError",
-    "SpecialisedError",
+    "SpecializationError",
     "UnsizedError",
     "analyze",
     "formula",

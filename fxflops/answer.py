@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fxflops import models
+from fxflops.analysis.records import Analysis
 from fxflops.cache import Request
 from fxflops.capture.prepare import symbol_of
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, SpecError
-from fxflops.inputs import EXAMPLE, parse
 from fxflops.models import python
 from fxflops.pipeline import analyze
-from fxflops.records import Analysis
 from fxflops.report import Report
+from fxflops.spec import EXAMPLE, parse
 
 
 def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = False) -> Request:

@@ -20,16 +20,16 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fxflops.cost import MOMENTS, PHASES, Applied, Cost, Moment, Optimizer, Training
-from fxflops.domain import Domain, Relation
+from fxflops.algebra import Symbol
+from fxflops.algebra.encoding import Table, natural, read
+from fxflops.algebra.polynomial import is_dim
+from fxflops.cost import BINDING_TIMES, PHASES, Applied, BindingTime, Cost, Optimizer, Training
+from fxflops.domain import Domain, Guard
 from fxflops.errors import FxflopsError
 from fxflops.report import Listed, Report, Row
-from fxflops.symbolic import Symbol
-from fxflops.symbolic.encoding import Table, natural, read
-from fxflops.symbolic.polynomial import is_dim
 
 if TYPE_CHECKING:
-    from fxflops.inputs import Frontend
+    from fxflops.spec import Frontend
 
 LARGEST_FILE = 2**26
 LARGEST_CACHE = 2**28
@@ -43,7 +43,7 @@ class Request(NamedTuple):
     """What is asked: the model's name, its input spec and dtype where given, how to capture it.
 
     ``deploy`` are the passes to apply. ``train`` asks for a training step, ``True`` without an
-    optimiser, or by its name; ``loss`` is the path to the loss.
+    optimizer, or by its name; ``loss`` is the path to the loss.
     """
 
     model: str
@@ -272,7 +272,7 @@ def _written(ledger: Report) -> dict[str, Any]:
         "defaults": dict(ledger.defaults),
         "parameters": ledger.parameters,
         "symbols": [[s.name, s.multiple, s.minimum] for s in ledger.domain.symbols],
-        "relations": [[table.add(r.value), r.sign, r.where] for r in ledger.domain.relations],
+        "guards": [[table.add(r.value), r.sign, r.where] for r in ledger.domain.guards],
         "least": dict(ledger.domain.least),
         "fixed": dict(ledger.domain.fixed),
         "modules": entries(ledger.modules),
@@ -282,7 +282,7 @@ def _written(ledger: Report) -> dict[str, Any]:
         "notes": list(ledger.notes),
         "flow": [[table.add(flops), *needs] for flops, needs in ledger.flow],
         "applied": [[a.name, a.places, *cost(a.saved)] for a in ledger.applied],
-        "once": [[moment, *cost(once)] for moment, once in ledger.once.items()],
+        "once": [[binding_time, *cost(once)] for binding_time, once in ledger.once.items()],
         "training": training(ledger.training),
         "dims": table.entries,
     }
@@ -329,11 +329,11 @@ def _read(written: Mapping[str, Any]) -> Report:
                 raise ValueError("a call that needs a later one")
             yield dim(flops), tuple(needs)
 
-    def once() -> Iterator[tuple[Moment, Cost]]:
-        for moment, *counts in written["once"]:
-            if moment not in MOMENTS:
-                raise ValueError("no moment")
-            yield moment, Cost(*map(dim, counts))
+    def once() -> Iterator[tuple[BindingTime, Cost]]:
+        for binding_time, *counts in written["once"]:
+            if binding_time not in BINDING_TIMES:
+                raise ValueError("no binding_time")
+            yield binding_time, Cost(*map(dim, counts))
 
     def training() -> Training | None:
         if written["training"] is None:
@@ -354,17 +354,17 @@ def _read(written: Mapping[str, Any]) -> Report:
         raise ValueError("no symbol")
     if not {value for value in dims if isinstance(value, Symbol)} <= set(symbols):
         raise ValueError("a size that is not among those of the input")
-    relations = []
-    for value, sign, where in written["relations"]:
+    guards = []
+    for value, sign, where in written["guards"]:
         if sign not in ("==", "!=", ">=") or isinstance(dim(value), int):
-            raise ValueError("no relation")
-        relations.append(Relation(dim(value), sign, _text(where)))
+            raise ValueError("no guard")
+        guards.append(Guard(dim(value), sign, _text(where)))
     ledger = Report(
         model=_text(written["model"]),
         frontend=_text(written["frontend"]),
         dtype=_text(written["dtype"]),
         inputs=_text(written["inputs"]),
-        domain=Domain(symbols, tuple(relations), sizes(written["least"]), sizes(written["fixed"])),
+        domain=Domain(symbols, tuple(guards), sizes(written["least"]), sizes(written["fixed"])),
         defaults=sizes(written["defaults"]),
         parameters=natural(written["parameters"]),
         modules=entries(written["modules"]),

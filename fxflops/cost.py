@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
+from fxflops.algebra import Dim, MinMax, Symbol, evaluate
+from fxflops.algebra.polynomial import Atom, is_dim
 from fxflops.errors import FormulaError, SpecError
-from fxflops.symbolic import Dim, Extremum, Symbol, evaluate
-from fxflops.symbolic.polynomial import Atom, is_dim
 
-Moment: TypeAlias = Literal["model", "size", "call"]
+BindingTime: TypeAlias = Literal["model", "size", "call"]
 """How often something is computed: once per model, once per size, or in each call."""
-MOMENTS: tuple[Moment, ...] = get_args(Moment)
+BINDING_TIMES: tuple[BindingTime, ...] = get_args(BindingTime)
 
 Phase: TypeAlias = Literal["forward", "activations", "weights"]
 """A part of a training step: the model and its loss, gradients of activations, those of weights."""
@@ -221,7 +221,7 @@ def _is_even(count: Dim) -> bool:
         return count % 2 == 0
 
     def is_even(atom: Atom) -> bool:
-        return isinstance(atom, Extremum) and _is_even(atom.left) and _is_even(atom.right)
+        return isinstance(atom, MinMax) and _is_even(atom.left) and _is_even(atom.right)
 
     return all(c % 2 == 0 or any(is_even(atom) for atom, _ in m) for m, c in count.terms.items())
 
@@ -258,14 +258,14 @@ class Applied(NamedTuple):
 
 
 class Optimizer(NamedTuple):
-    """The step that an optimiser makes once it has the gradients."""
+    """The step that an optimizer makes once it has the gradients."""
 
     name: str
     step: Cost
 
 
 class Training(NamedTuple):
-    """The parts of a training step, which sum to the whole; the optimiser's step is apart.
+    """The parts of a training step, which sum to the whole; the optimizer's step is apart.
 
     ``trained`` is the number of parameters that get a gradient.
     """

@@ -1,4 +1,4 @@
-"""Where a formula holds: multiples, minima, and the relations that the graph had to assume."""
+"""Where a formula holds: multiples, minima, and the guards that the graph had to assume."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from fxflops.closed_form import INT64_MAX, evaluate_many, relation_text
+from fxflops.algebra import Dim, Symbol, evaluate, symbols_of
+from fxflops.algebra.closed_form import INT64_MAX, evaluate_many, guard_text
 from fxflops.errors import DomainError, SpecError
-from fxflops.symbolic import Dim, Symbol, evaluate, symbols_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,7 @@ Sign = Literal["==", "!=", ">="]
 WALK = 20_000  # sizes tried in search of the nearest inside, before the conditions are quoted
 
 
-class Relation(NamedTuple):
+class Guard(NamedTuple):
     """``value sign 0``, with the source line of the model or operator that assumed it."""
 
     value: Dim
@@ -28,7 +28,7 @@ class Relation(NamedTuple):
 
     def __eq__(self, other: object) -> bool:
         """The same wherever it was assumed."""
-        return isinstance(other, Relation) and self[:2] == other[:2]
+        return isinstance(other, Guard) and self[:2] == other[:2]
 
     def __hash__(self) -> int:
         return hash(self[:2])
@@ -43,18 +43,18 @@ class Domain(NamedTuple):
     """The sizes at which a formula is exact.
 
     ``symbols`` are in the order of the input spec; ``least[name]`` is the least value of that
-    symbol (of H / 32 for ``H%32``) that was proven; ``relations`` hold among them. ``fixed`` are
+    symbol (of H / 32 for ``H%32``) that was proven; ``guards`` hold among them. ``fixed`` are
     sizes with a name that the graph holds for at one value alone.
     """
 
     symbols: tuple[Symbol, ...]
-    relations: tuple[Relation, ...] = ()
+    guards: tuple[Guard, ...] = ()
     least: Mapping[str, int] = MappingProxyType({})
     fixed: Mapping[str, int] = MappingProxyType({})
 
     def __reduce__(self) -> tuple[type[Domain], tuple[object, ...]]:
         """Without the proxies, which are not pickled."""
-        return Domain, (self.symbols, self.relations, dict(self.least), dict(self.fixed))
+        return Domain, (self.symbols, self.guards, dict(self.least), dict(self.fixed))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,8 +67,8 @@ class Domain(NamedTuple):
         minima = [
             f"{s.name} >= {self._least(s) * s.multiple}" for s in self.symbols if self._least(s) > 1
         ]
-        relations = [relation_text(r.value, r.sign, self.names) for r in self.relations]
-        return (*multiples, *minima, *dict.fromkeys(relations))
+        guards = [guard_text(r.value, r.sign, self.names) for r in self.guards]
+        return (*multiples, *minima, *dict.fromkeys(guards))
 
     def values(self, sizes: Mapping[str, int], what: str) -> dict[Symbol, int]:
         """The symbols' values at ``sizes``, which are named as in the input spec.
@@ -97,10 +97,10 @@ class Domain(NamedTuple):
             else:
                 continue
             raise DomainError(f"{at}: {problem}. {self._nearest(symbol, values)}")
-        for relation in self.relations:
-            if not relation.holds(values):
-                condition = relation_text(relation.value, relation.sign, self.names)
-                where = f" ({relation.where})" if relation.where else ""
+        for guard in self.guards:
+            if not guard.holds(values):
+                condition = guard_text(guard.value, guard.sign, self.names)
+                where = f" ({guard.where})" if guard.where else ""
                 raise DomainError(
                     f"{at}: {condition} does not hold{where}. {self._nearest_inside(values)}"
                 )
@@ -135,9 +135,9 @@ class Domain(NamedTuple):
 
         for s in self.symbols:
             require((values[s] * s.multiple == given[s.name]) & (values[s] >= self._least(s)))
-        for relation in self.relations:
-            result = evaluate_many(relation.value, values)
-            require({"==": result == 0, "!=": result != 0, ">=": result >= 0}[relation.sign])
+        for guard in self.guards:
+            result = evaluate_many(guard.value, values)
+            require({"==": result == 0, "!=": result != 0, ">=": result >= 0}[guard.sign])
         return values
 
     def _least(self, symbol: Symbol) -> int:
@@ -145,7 +145,7 @@ class Domain(NamedTuple):
 
     def _holds(self, values: Mapping[Symbol, int]) -> bool:
         return all(values[s] >= self._least(s) for s in self.symbols) and all(
-            relation.holds(values) for relation in self.relations
+            guard.holds(values) for guard in self.guards
         )
 
     def _require_names(self, sizes: Mapping[str, object]) -> None:
@@ -168,8 +168,8 @@ class Domain(NamedTuple):
         return f"Nearest: {', '.join(str(n * symbol.multiple) for n in inside)}."
 
     def _nearest_inside(self, values: Mapping[Symbol, int]) -> str:
-        """The nearest sizes inside, by steps of the sizes in the relations that do not hold."""
-        violated = [relation.value for relation in self.relations if not relation.holds(values)]
+        """The nearest sizes inside, by steps of the sizes in the guards that do not hold."""
+        violated = [guard.value for guard in self.guards if not guard.holds(values)]
         moved = [s for s in self.symbols if any(s in symbols_of(value) for value in violated)]
         for candidate in itertools.islice(_around(moved, values), WALK if moved else 0):
             if self._holds(candidate):

@@ -5,7 +5,7 @@
     ├── SpecError             an input spec, a size or an option that cannot be read
     ├── DomainError           sizes at which the formula does not hold
     ├── CaptureError          the model cannot be written down as a graph
-    │   └── SpecialisedError  ... because it fixes a size that the user left free
+    │   └── SpecializationError  ... because it fixes a size that the user left free
     ├── CheckError            a measurement that nothing can be held against
     ├── ConventionError       a model or a size to which another tool's convention cannot be applied
     ├── FormulaError          a formula registered for an operator it does not fit
@@ -36,7 +36,7 @@ class CaptureError(FxflopsError):
     """The model cannot be captured as a graph."""
 
 
-class SpecialisedError(CaptureError):
+class SpecializationError(CaptureError):
     """The model turns a size that the user left free into a constant."""
 
 

@@ -10,9 +10,18 @@ from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
-from fxflops import formulas, frontends, models
-from fxflops.arguments import flattened
+from fxflops import formulas, models
+from fxflops.analysis import deployment as passes
+from fxflops.analysis.annotate import annotate
+from fxflops.analysis.count import DATA, NO_FORMULA, count
+from fxflops.analysis.deployment import Deployed
+from fxflops.analysis.notes import notes
+from fxflops.analysis.optimizer import OPTIMIZERS, step
+from fxflops.analysis.records import Analysis
 from fxflops.capture import Capture, trace
+from fxflops.capture import choose as frontends
+from fxflops.capture.arguments import flattened
+from fxflops.capture.choose import Captured
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
@@ -22,21 +31,13 @@ from fxflops.capture.prepare import (
     require_shapes,
     symbol_of,
 )
+from fxflops.capture.proposal import Front
 from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
-from fxflops.frontends import Captured
-from fxflops.inputs import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 from fxflops.models.named import NamedModel, build_empty, called
-from fxflops.optimizer import OPTIMIZERS, step
-from fxflops.passes import deploy as passes
 from fxflops.passes import require_passes
-from fxflops.passes.annotate import annotate
-from fxflops.passes.count import DATA, NO_FORMULA, count
-from fxflops.passes.deploy import Deployed
-from fxflops.passes.notes import notes
-from fxflops.proposal import Front
-from fxflops.records import Analysis
+from fxflops.spec import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
 Loss: TypeAlias = Callable[[Any], Tensor]
@@ -59,7 +60,7 @@ def analyze(
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
     ``model`` is a name (see `fxflops.models`) or a module, which is not changed. ``inputs`` is an
-    input spec (see `fxflops.inputs`), or example tensors, whose sizes are then fixed; a named
+    input spec (see `fxflops.spec`), or example tensors, whose sizes are then fixed; a named
     model brings its own. In its place, ``args`` and ``kwargs`` are those of a call, with tensors
     in them however nested, whose sizes are fixed likewise. ``defaults`` are sizes to trace with and
     to stand in for those not given later. ``dtype`` (``"float32"``, ``"float16"``, ``"bfloat16"``,
@@ -72,7 +73,7 @@ def analyze(
 
     With ``train``, it is the cost of a training step: the model in training mode, the ``loss`` of
     what it returns (by default the sum of all outputs), and the gradients of all parameters with
-    ``requires_grad``. The step of an optimiser (``"sgd"``, ``"adamw"``) is apart.
+    ``requires_grad``. The step of an optimizer (``"sgd"``, ``"adamw"``) is apart.
 
     Raises ModelError, SpecError, CaptureError.
     """
@@ -100,7 +101,7 @@ def _training(
 
     if train is not True and train not in OPTIMIZERS:
         known = ", ".join(OPTIMIZERS)
-        raise SpecError(f"The step of the optimiser {train!r} is not known. Known: {known}.")
+        raise SpecError(f"The step of the optimizer {train!r} is not known. Known: {known}.")
     if deploy:
         raise SpecError("A deployed model is not trained: leave out deploy, or train.")
     if frontend == "export":
@@ -132,7 +133,7 @@ def _analyze(
         is_users = not named.narrower
         captured = frontends.capture(module, spec, known, fronts, is_users=is_users)
         why = None
-        deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+        deployed = passes.deploy(captured.capture, captured.recapture, deploy)
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
@@ -215,11 +216,13 @@ def recount(
     Raises CaptureError where the model does not run at them.
     """
     if loss is None:
-        captured = trace.capture(model, inputs.fixed(sizes), {}, with_rules=False)
+        captured = trace.capture(model, inputs.fixed(sizes), {}, with_meta_kernels=False)
     else:
         from fxflops.capture import backward
 
-        captured = backward.capture(model, inputs.fixed(sizes), {}, loss=loss, with_rules=False)
+        captured = backward.capture(
+            model, inputs.fixed(sizes), {}, loss=loss, with_meta_kernels=False
+        )
     return total(node.cost for node in count(captured) if node.cost)
 
 
@@ -296,7 +299,7 @@ def _first(
             failures.append(captured)
             continue
         try:
-            deployed = passes.deploy(captured.capture, captured.capture_at, deploy)
+            deployed = passes.deploy(captured.capture, captured.recapture, deploy)
         except CaptureError as error:
             failures.append(error)
             continue

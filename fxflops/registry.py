@@ -12,7 +12,7 @@ symbols. Then the call is uncounted, for that reason.
 
 An operator may have one formula per counter, and others for calls with complex numbers, which
 ``numbers="complex"`` registers. Work on integers is free, but for operators that are registered
-with ``numbers="quantised"``: their integers stand for real numbers. Operators that work in place or
+with ``numbers="quantized"``: their integers stand for real numbers. Operators that work in place or
 write to ``out=`` cost what their functional form costs, and are not registered.
 """
 
@@ -22,14 +22,16 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
 from fxflops.cost import COUNTERS, Cost, total
 from fxflops.errors import FormulaError
-from fxflops.records import Operator
+
+Operator: TypeAlias = Any
+"""An ``OpOverload``, or another callable that a graph node may call."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,7 +62,7 @@ COMPLEX: dict[OpOverload, tuple[Formula, ...]] = {}
 FREE: dict[OpOverload, str] = {}
 
 
-QUANTISED: set[OpOverload] = set()
+QUANTIZED: set[OpOverload] = set()
 """The operators whose integers stand for real numbers, and so are counted like those."""
 
 
@@ -82,12 +84,12 @@ def existing(*names: str) -> tuple[OpOverload, ...]:
 def formula(
     *operators: OpOverload,
     counter: str | None = None,
-    numbers: Literal["real", "complex", "quantised"] = "real",
+    numbers: Literal["real", "complex", "quantized"] = "real",
     worst_case: str | None = None,
 ) -> Callable[[F], F]:
     """Register the decorated function as the cost of ``operators``.
 
-    With quantised numbers a call counts also where every tensor is of integers. ``worst_case`` says
+    With quantized numbers a call counts also where every tensor is of integers. ``worst_case`` says
     of a cost that depends on data what is taken to happen; reports repeat it.
     Raises FormulaError when it asks for an argument that a schema does not have, when the counter
     is unknown, and when the operator has a cost for that counter already.
@@ -103,8 +105,8 @@ def formula(
             _require_schema(operator, function, asks_for)
             _require_new(operator, counter, table)
             new = Formula(function, counter, asks_for)
-            if numbers == "quantised":
-                QUANTISED.add(operator)
+            if numbers == "quantized":
+                QUANTIZED.add(operator)
             if worst_case is not None:
                 WORST_CASE[operator] = worst_case
             table[operator] = (*table.get(operator, ()), new)

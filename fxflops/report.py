@@ -7,24 +7,23 @@ importing it imports neither torch nor sympy.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from fxflops.closed_form import coefficients, text, to_latex
+from fxflops.algebra import Dim, Symbol, evaluate
+from fxflops.algebra.closed_form import coefficients, text, to_latex
 from fxflops.cost import (
     COUNTERS,
     QUANTITIES,
     Applied,
+    BindingTime,
     Cost,
-    Moment,
     Training,
     total,
 )
-from fxflops.dataflow import span
 from fxflops.domain import Domain
 from fxflops.errors import SpecError
-from fxflops.symbolic import Dim, Symbol, evaluate
 
 SHOWN = (*COUNTERS, "flops", *(name for name in QUANTITIES if name not in COUNTERS))
 """The quantities of the totals and of every row, in the order of JSON and CSV."""
@@ -71,7 +70,7 @@ class Report(NamedTuple):
     notes: tuple[str, ...]
     flow: tuple[tuple[Dim, tuple[int, ...]], ...]
     applied: tuple[Applied, ...] = ()
-    once: Mapping[Moment, Cost] = MappingProxyType({})
+    once: Mapping[BindingTime, Cost] = MappingProxyType({})
     training: Training | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -214,3 +213,18 @@ def writable(value: int) -> int:
             f"write: take smaller sizes."
         )
     return value
+
+
+def span(flow: Iterable[tuple[Dim, tuple[int, ...]]], values: Mapping[Symbol, int]) -> int:
+    """The largest sum of FLOPs along one path; 0 without calls.
+
+    ``flow`` are the calls in order, each with its FLOPs and the positions of those before it that
+    it needs. Source: work and span, Blumofe and Leiserson, J. ACM 46(5), 1999.
+    """
+    known: dict[Dim, int] = {}
+    longest: list[int] = []
+    for flops, needs in flow:
+        if flops not in known:
+            known[flops] = evaluate(flops, values)
+        longest.append(known[flops] + max((longest[i] for i in needs), default=0))
+    return max(longest, default=0)

@@ -29,7 +29,7 @@ ENC_OUTPUT = {"v1": ("0", "1"), "v2": ("proj", "norm")}
 
 
 class DecoderLayer(nn.Module):
-    """Self-attention, deformable attention to the maps, feed-forward; each residual normalised."""
+    """Self-attention, deformable attention to the maps, feed-forward; each residual normalized."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()

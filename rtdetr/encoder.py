@@ -41,7 +41,7 @@ def sine_position_embedding(
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each with its residual normalised after it."""
+    """Self-attention and feed-forward, each with its residual normalized after it."""
 
     def __init__(self, dim: int, heads: int, dim_feedforward: int) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Norm = Callable[[int], nn.Module]
-"""What makes the normalisation of so many channels."""
+"""What makes the normalization of so many channels."""
 
 
 class FrozenBatchNorm2d(nn.Module):
@@ -43,7 +43,7 @@ class FrozenBatchNorm2d(nn.Module):
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, normalisation, activation; padded to keep H x W at stride 1."""
+    """Convolution without bias, normalization, activation; padded to keep H x W at stride 1."""
 
     def __init__(
         self,

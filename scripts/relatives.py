@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import fxflops
 from fxflops import models
+from fxflops.analysis.records import Analysis
 from fxflops.capture.prepare import example_inputs, prepared
 from fxflops.models.named import build_empty, called
-from fxflops.records import Analysis
 
 RELATIVES = (
     "RTDetr",
@@ -105,11 +105,11 @@ def _row(relative: str) -> tuple[str, ...]:
         f"{lower_bound}{_giga(cost.contraction)}",
         f"{lower_bound}{_giga(cost.flops)}",
         ", ".join(uncounted),
-        " and ".join(map(_said, compared(relative, analysis))),
+        " and ".join(map(compiling_flags, compared(relative, analysis))),
     )
 
 
-def _said(one: Compared) -> str:
+def compiling_flags(one: Compared) -> str:
     if one.fxflops == one.flop_counter:
         return "equal"
     if one.fxflops == one.flop_counter + one.by_vector:

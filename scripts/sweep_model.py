@@ -14,13 +14,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import fxflops
 from fxflops import models
+from fxflops.algebra import Symbol, beyond
+from fxflops.analysis.records import Analysis
 from fxflops.capture.prepare import example_inputs, floating_dtype, hints, prepared
 from fxflops.cost import total
 from fxflops.errors import FxflopsError
-from fxflops.inputs import Axis, InputSpec
 from fxflops.models.named import build_empty, called
-from fxflops.records import Analysis
-from fxflops.symbolic import Symbol, beyond
+from fxflops.spec import Axis, InputSpec
 
 AT = 2
 """At how many sizes the count is held against FlopCounterMode."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 import fxflops
-from fxflops.closed_form import coefficients
+from fxflops.algebra.closed_form import coefficients
 from rtdetr.variants import VARIANTS, build
 
 README = Path(__file__).parents[1] / "README.md"

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxflops.domain import Domain, Relation
+from fxflops.algebra import Symbol
+from fxflops.algebra.polynomial import from_atom
+from fxflops.domain import Domain, Guard
 from fxflops.errors import DomainError, FxflopsError, SpecError
-from fxflops.symbolic import Symbol
-from fxflops.symbolic.polynomial import from_atom
 
 N, H, W = Symbol("N"), Symbol("H", multiple=32), Symbol("W", multiple=32)
 n, h, w = map(from_atom, (N, H, W))
 ONES = {"N": 1, "H": 1, "W": 1}
 
-ANCHORS = Relation(21 * h * w - 300, ">=", where="rtdetr/decoder.py:120")
+ANCHORS = Guard(21 * h * w - 300, ">=", where="rtdetr/decoder.py:120")
 DETECTOR = Domain((N, H, W), (ANCHORS,), ONES)
 """At least 300 anchors: (8*8 + 4*4 + 2*2)/4 = 21 of them in each 32x32 pixels."""
 
@@ -56,7 +56,7 @@ def test_a_domain_without_symbols():
 
 def test_its_conditions_are_python_comparisons():
     assert DETECTOR.texts() == ("H % 32 == 0", "W % 32 == 0", "21*H*W >= 307200")
-    twice = Domain((N, H, W), (ANCHORS, ANCHORS, Relation(n - w, "!=")), {"N": 1, "H": 4})
+    twice = Domain((N, H, W), (ANCHORS, ANCHORS, Guard(n - w, "!=")), {"N": 1, "H": 4})
     assert twice.texts() == (
         "H % 32 == 0",
         "W % 32 == 0",
@@ -122,7 +122,7 @@ def test_a_violated_relation_says_where_it_comes_from_and_what_to_do():
 
 
 def test_a_relation_without_a_source_line():
-    domain = Domain((N, H, W), (Relation(h - w, "=="),), ONES)
+    domain = Domain((N, H, W), (Guard(h - w, "=="),), ONES)
     assert message(domain, {"N": 1, "H": 64, "W": 96}) == (
         "Cannot count the model at N=1, H=64, W=96: H == W does not hold. "
         "Nearest inside: N=1, H=64, W=64."
@@ -130,7 +130,7 @@ def test_a_relation_without_a_source_line():
 
 
 def test_advice_moves_only_the_sizes_that_the_relation_speaks_of():
-    domain = Domain((N, H, W), (Relation(h * w - 1000, ">="), Relation(n - 3, "!=")), ONES)
+    domain = Domain((N, H, W), (Guard(h * w - 1000, ">="), Guard(n - 3, "!=")), ONES)
     sizes = proposed(message(domain, {"N": 2, "H": 32, "W": 320}))
     assert sizes["N"] == 2
     assert domain.values(sizes, "x")
@@ -142,7 +142,7 @@ def test_advice_moves_only_the_sizes_that_the_relation_speaks_of():
 
 
 def test_where_nothing_near_is_inside_the_conditions_are_quoted():
-    far = Domain((N, H, W), (Relation(h - 10**9, ">="),), ONES)
+    far = Domain((N, H, W), (Guard(h - 10**9, ">="),), ONES)
     assert message(far, {"N": 1, "H": 32, "W": 32}) == (
         "Cannot count the model at N=1, H=32, W=32: H >= 32000000000 does not hold. "
         "The formula holds where H % 32 == 0 and W % 32 == 0 and H >= 32000000000."
@@ -151,18 +151,18 @@ def test_where_nothing_near_is_inside_the_conditions_are_quoted():
 
 @pytest.mark.parametrize("sign", ["==", "!=", ">="])
 def test_a_relation_holds_where_its_comparison_does(sign):
-    relation = Relation(h - 5, sign)
+    guard = Guard(h - 5, sign)
     expected = {"==": [False, True, False], "!=": [True, False, True], ">=": [False, True, True]}
-    assert [relation.holds({H: value}) for value in (4, 5, 6)] == expected[sign]
+    assert [guard.holds({H: value}) for value in (4, 5, 6)] == expected[sign]
 
 
 def test_where_a_relation_comes_from_does_not_tell_it_apart():
-    assert Relation(h - 5, ">=", where="a.py:1") == Relation(h - 5, ">=", where="b.py:2")
+    assert Guard(h - 5, ">=", where="a.py:1") == Guard(h - 5, ">=", where="b.py:2")
 
 
-relations = st.lists(
+guards = st.lists(
     st.builds(
-        lambda a, b, c, constant, sign: Relation(a * h * w + b * w + c * n - constant, sign),
+        lambda a, b, c, constant, sign: Guard(a * h * w + b * w + c * n - constant, sign),
         st.integers(0, 3),
         st.integers(-2, 2),
         st.integers(1, 2),
@@ -172,8 +172,8 @@ relations = st.lists(
     max_size=2,
 )
 domains = st.builds(
-    lambda relations, least: Domain((N, H, W), tuple(relations), least),
-    relations,
+    lambda guards, least: Domain((N, H, W), tuple(guards), least),
+    guards,
     st.fixed_dictionaries({name: st.integers(1, 4) for name in "NHW"}),
 )
 points = st.fixed_dictionaries(
@@ -298,7 +298,7 @@ def test_arrays_need_every_name():
 
 def test_relations_are_asked_only_where_they_have_a_value():
     """W // (H/32 - 1) has none at H = 32, which the minimum of 64 excludes."""
-    domain = Domain((N, H, W), (Relation(w // (h - 1) - 1, ">="),))
+    domain = Domain((N, H, W), (Guard(w // (h - 1) - 1, ">="),))
     with pytest.raises(DomainError, match="H must be at least 64"):
         domain.arrays({"N": 2, "H": np.array([64, 32]), "W": 64}, "x")
     assert domain.arrays({"N": 2, "H": np.array([64, 96]), "W": 64}, "x")[H].tolist() == [2, 3]

@@ -180,7 +180,9 @@ class FixedHalf(nn.Module):
     ],
 )
 def test_a_size_quietly_fixed_names_its_line(frontend, model, spec, sizes, names):
-    with pytest.raises(fxflops.SpecialisedError, match=rf"fixes {names} at .*test_pipeline.py:\d+"):
+    with pytest.raises(
+        fxflops.SpecializationError, match=rf"fixes {names} at .*test_pipeline.py:\d+"
+    ):
         fxflops.analyze(model, spec, defaults=sizes, frontend=frontend)
 
 

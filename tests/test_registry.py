@@ -11,9 +11,10 @@ from torch._ops import OpOverload
 from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 from fxflops import formulas
+from fxflops.algebra import Symbol, evaluate
+from fxflops.capture.calls import bind
 from fxflops.cost import Cost
 from fxflops.errors import FormulaError
-from fxflops.passes.count import bind
 from fxflops.registry import (
     COMPLEX,
     FORMULAS,
@@ -26,7 +27,6 @@ from fxflops.registry import (
     reason_free,
     torch_cost_of,
 )
-from fxflops.symbolic import Symbol, evaluate
 
 formulas.load()
 

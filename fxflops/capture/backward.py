@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
 from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
-from fxflops.capture import derived_shapes
-from fxflops.capture.resize import Resizing
+from fxflops.capture.meta_kernels import backward as derived_shapes
+from fxflops.capture.meta_kernels.resize import Resizing
 from fxflops.capture.result import Capture
-from fxflops.capture.trace import Recorder, TensorsOfSizes, recorded
+from fxflops.capture.trace import Recorder, SymbolicFactories, recorded
 from fxflops.errors import CaptureError
-from fxflops.inputs import InputSpec
+from fxflops.spec import InputSpec
 
 Loss: TypeAlias = Callable[[Any], Tensor]
 """From what the model returns to the number that training lowers."""
@@ -40,14 +40,16 @@ def capture(
     hints: Mapping[str, int],
     *,
     loss: Loss,
-    with_rules: bool = True,
+    with_meta_kernels: bool = True,
 ) -> Capture:
     """The graph of one training step, as `fxflops.capture.trace.capture` makes that of one call.
 
     It ends with the loss and the gradients of all parameters that are trained. Raises CaptureError,
-    also for a loss that is no number or that depends on none of them, and SpecialisedError.
+    also for a loss that is no number or that depends on none of them, and SpecializationError.
     """
-    return recorded(TrainingRecorder(loss, with_rules=with_rules), model, inputs, hints)
+    return recorded(
+        TrainingRecorder(loss, with_meta_kernels=with_meta_kernels), model, inputs, hints
+    )
 
 
 def trained(model: nn.Module, captured: Capture) -> list[nn.Parameter]:
@@ -85,8 +87,8 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
     ``meta["of_weights"]`` are the positions of the former.
     """
 
-    def __init__(self, loss: Loss, *, with_rules: bool) -> None:
-        super().__init__(with_rules=with_rules)
+    def __init__(self, loss: Loss, *, with_meta_kernels: bool) -> None:
+        super().__init__(with_meta_kernels=with_meta_kernels)
         self._loss = loss
         self._made_by: dict[int, torch.fx.Node] = {}
         self._gradients: dict[torch.fx.Node, set[str]] = {}
@@ -100,10 +102,10 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
         with enable_python_dispatcher():
             return super().__torch_dispatch__(func, types, args, kwargs)
 
-    def _ruled(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    def _meta_kernel(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if func in derived_shapes.RULES:
             return derived_shapes.result_of(func, args, kwargs)
-        return super()._ruled(func, args, kwargs)
+        return super()._meta_kernel(func, args, kwargs)
 
     @contextmanager
     def modes(self, *, is_symbolic: bool) -> Iterator[None]:
@@ -112,7 +114,7 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
             if not is_symbolic:
                 yield
                 return
-            with TensorsOfSizes(), Resizing():
+            with SymbolicFactories(), Resizing():
                 yield
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fxflops.closed_form import text
-from fxflops.dims import numel, own_reader
-from fxflops.symbolic import Dim
+from fxflops.algebra import Dim
+from fxflops.algebra.closed_form import text
+from fxflops.capture.symint.reader import read_symint
+from fxflops.formulas.shapes import numel
 
 AS_MANY_AS_ELEMENTS = {
     "aten::nonzero",
@@ -32,7 +33,7 @@ WITHOUT_BOUND = {
 """Those whose numbers decide it, and what to do."""
 
 
-def sized_by_data(operator: Any, args: Sequence[Any]) -> str | None:
+def data_dependent_size(operator: Any, args: Sequence[Any]) -> str | None:
     """A line on a call whose result's size depends on data, with its bound; None for other calls.
 
     It is asked of calls that could not be made on meta tensors.
@@ -53,7 +54,7 @@ def _bound(name: str, args: Sequence[Any]) -> Dim | None:
     first = args[0] if args else None
     if not isinstance(first, Tensor):
         return None
-    shape = tuple(own_reader(size) for size in first.shape)
+    shape = tuple(read_symint(size) for size in first.shape)
     if name in AS_MANY_AS_ELEMENTS or (name == "aten::where" and len(args) == 1):
         return numel(shape)
     if name in AS_MANY_AS_ROWS:
@@ -61,7 +62,7 @@ def _bound(name: str, args: Sequence[Any]) -> Dim | None:
     if name in AS_MANY_AS_SLICES:
         return dict(zip(range(-len(shape), len(shape)), shape * 2, strict=True)).get(args[1])
     masks = [i for i in args[1] if _is_mask(i)] if name in BY_INDICES else []
-    return numel(map(own_reader, masks[0].shape)) if masks else None
+    return numel(map(read_symint, masks[0].shape)) if masks else None
 
 
 def _is_mask(index: Any) -> bool:

@@ -24,24 +24,24 @@ from torch import nn
 from torch.fx.experimental import symbolic_shapes
 from torch.utils._pytree import tree_leaves  # private: the nesting of a node's results
 
-from fxflops.capture.guards import above_one
-from fxflops.capture.memory import forgotten
+from fxflops.algebra import Dim, Symbol
+from fxflops.algebra.polynomial import from_atom
+from fxflops.capture.expressions import ExpressionReader, shape_env_reader
+from fxflops.capture.guards.to_domain import domain_from_guards
+from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.prepare import (
+    capture_lock,
     example_inputs,
     failure,
     floating_dtype,
     module_types,
-    one_at_a_time,
     symbol_of,
 )
-from fxflops.capture.result import Capture
+from fxflops.capture.result import Capture, SizeReader
 from fxflops.capture.source import TORCH, located, model_frame
-from fxflops.dims import ExpressionReader, SizeReader, shape_env_reader
-from fxflops.domain import Relation, Sign
+from fxflops.domain import Guard, Sign
 from fxflops.errors import CaptureError
-from fxflops.inputs import Axis, InputSpec
-from fxflops.symbolic import Dim, Symbol
-from fxflops.symbolic.polynomial import from_atom
+from fxflops.spec import Axis, InputSpec
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def _quietly() -> Iterator[None]:
 def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
-    Raises CaptureError when the model cannot be exported, and SpecialisedError, with the source
+    Raises CaptureError when the model cannot be exported, and SpecializationError, with the source
     line, when it fixes an axis that the spec leaves free.
     """
     tensors = example_inputs(inputs, hints, floating_dtype(model))
@@ -70,10 +70,10 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     try:
         by_parameter = inspect.signature(model.forward).bind(*free).arguments
         with (
-            one_at_a_time,
+            capture_lock,
             torch.no_grad(),
             torch.device("meta"),
-            forgotten(model),
+            restored_module_state(model),
             _guards_name_the_model(),
             _quietly(),
         ):
@@ -95,17 +95,17 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     ]
     # Private: ``_expr`` is the symbol that the size had before torch replaced it by something else.
     known: dict[sympy.Symbol, Dim] = {s.node._expr: symbols[axis.name].size for s, axis in sizes}
-    guards = sizes[0][0].node.shape_env.guards if sizes else ()
+    recorded = sizes[0][0].node.shape_env.guards if sizes else ()
     values = {symbol: hints[symbol.name] // symbol.multiple for symbol in symbols.values()}
-    relations = list(_relations(guards, known, values))
+    guards = list(_guards(recorded, known, values))
     _annotate(graph, {node.name for node in arguments})
     read = shape_env_reader(known)
     _require_sizes(graph, read)
     return Capture(
         graph=graph,
         read=read,
-        domain=above_one(tuple(symbols.values()), relations),
-        assumed=(*relations, *(Relation(from_atom(s) - 1, "!=") for s in symbols.values())),
+        domain=domain_from_guards(tuple(symbols.values()), guards),
+        guards=(*guards, *(Guard(from_atom(s) - 1, "!=") for s in symbols.values())),
         module_types=module_types(model),
         frontend="export",
     )
@@ -191,15 +191,15 @@ def _line(stack_trace: str | None) -> str:
     return located(file, int(line), function)
 
 
-def _relations(
+def _guards(
     guards: Iterable[Any], known: Mapping[sympy.Symbol, Dim], hints: Mapping[Symbol, int]
-) -> Iterator[Relation]:
+) -> Iterator[Guard]:
     reader = ExpressionReader(known)
     for guard in guards:
         frame = guard.sloc.framework_loc
         where = located(frame.filename, frame.lineno, frame.name) if frame else ""
         for sign, value in _comparisons(guard.expr, reader, hints):
-            yield Relation(value, sign, where)
+            yield Guard(value, sign, where)
 
 
 def _comparisons(
@@ -212,7 +212,7 @@ def _comparisons(
     elif isinstance(expression, sympy.Or):
         for part in expression.args:
             comparisons = list(_comparisons(part, reader, hints))
-            if all(Relation(value, sign).holds(hints) for sign, value in comparisons):
+            if all(Guard(value, sign).holds(hints) for sign, value in comparisons):
                 yield from comparisons
                 return
     elif isinstance(expression, sympy.core.relational.Relational):

@@ -23,7 +23,7 @@ MODULE = "torch.nn.attention.flex_attention"
 
 
 @contextmanager
-def called_whole() -> Iterator[None]:
+def flex_attention_as_one_node() -> Iterator[None]:
     """Let ``flex_attention`` call its operator on meta tensors, if the model has imported it.
 
     Private: the check of the device, and the switch that keeps it from compiling itself.

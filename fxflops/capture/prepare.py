@@ -12,12 +12,12 @@ import torch.utils._python_dispatch as python_dispatch  # private: the modes tha
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from fxflops.algebra import Symbol
 from fxflops.capture.source import raised_at
 from fxflops.errors import CaptureError, ModelError
-from fxflops.inputs import Axis, InputSpec
-from fxflops.symbolic import Symbol
+from fxflops.spec import Axis, InputSpec
 
-one_at_a_time = threading.RLock()
+capture_lock = threading.RLock()
 """Held by a capture: what it replaces while the model runs, and puts back, all threads share."""
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import torch
 import torch.fx
 
-from fxflops.dims import SizeReader
-from fxflops.domain import Domain, Relation
+from fxflops.algebra import Dim
+from fxflops.domain import Domain, Guard
+
+SizeReader: TypeAlias = Callable[[int | torch.SymInt], Dim]
+"""What turns a size of a captured tensor into a dim; each front end has its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,10 @@ class Capture:
     graph: torch.fx.Graph
     read: SizeReader
     domain: Domain
-    assumed: tuple[Relation, ...]
+    guards: tuple[Guard, ...]
     module_types: Mapping[str, str]
     frontend: str
+
+
+Recapture: TypeAlias = Callable[[Mapping[str, int]], Capture | None]
+"""Captures the same model with the sizes named fixed; None where it does not run."""

@@ -1,7 +1,7 @@
 """The front end that records: the operators a model calls, at sizes that are symbols of our own.
 
 The model runs once on meta tensors under a dispatch mode that writes each call into an fx graph.
-The sizes of these tensors are polynomials inside ``torch.SymInt`` (`fxflops.symbolic.node`), which
+The sizes of these tensors are polynomials inside ``torch.SymInt`` (`fxflops.capture.symint`), which
 PyTorch's own kernels propagate. In inference mode composite operators (linear, convolution,
 attention) arrive whole, as they do in ``torch.export``, so both front ends give the same graph.
 """
@@ -22,29 +22,34 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
 from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
-from fxflops.capture.casts import kept_symbolic
-from fxflops.capture.data import sized_by_data
-from fxflops.capture.flex import called_whole, is_flex_attention, of_one_score, results
-from fxflops.capture.guards import above_one
-from fxflops.capture.memory import forgotten
+from fxflops.algebra import Dim
+from fxflops.capture.data import data_dependent_size
+from fxflops.capture.flex import (
+    flex_attention_as_one_node,
+    is_flex_attention,
+    of_one_score,
+    results,
+)
+from fxflops.capture.guards.to_domain import domain_from_guards
+from fxflops.capture.meta_kernels.forward import result_of
+from fxflops.capture.patches.casts import symbolic_casts
+from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.prepare import (
+    capture_lock,
     example_inputs,
     failure,
     floating_dtype,
     module_types,
-    one_at_a_time,
     packages_of,
     symbol_of,
 )
 from fxflops.capture.result import Capture
-from fxflops.capture.shapes import result_of
 from fxflops.capture.source import model_line
-from fxflops.dims import own_reader
-from fxflops.domain import Relation, Sign
+from fxflops.capture.symint.node import SizeEnv
+from fxflops.capture.symint.reader import read_symint
+from fxflops.domain import Guard, Sign
 from fxflops.errors import CaptureError
-from fxflops.inputs import InputSpec
-from fxflops.symbolic import Dim
-from fxflops.symbolic.node import SizeSpace
+from fxflops.spec import InputSpec
 
 Mode: TypeAlias = Literal["eager", "compiled", "exported"]
 
@@ -54,20 +59,20 @@ def capture(
     inputs: InputSpec,
     hints: Mapping[str, int],
     *,
-    with_rules: bool = True,
+    with_meta_kernels: bool = True,
     mode: Mode = "eager",
 ) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
     ``hints`` are the sizes at which the model's own decisions are taken and recorded. Without
-    ``with_rules`` every result is that of PyTorch's own kernel (see `fxflops.capture.shapes`).
+    ``with_meta_kernels`` every result is that of PyTorch's own kernel.
     The model runs as it is called, or with ``mode`` as `torch.compile` or `torch.export` would have
     it run: many then leave out what looks at values, of which there are none here.
 
-    Raises CaptureError when the model does not run, and SpecialisedError, with the source line,
+    Raises CaptureError when the model does not run, and SpecializationError, with the source line,
     when it fixes an axis that the spec leaves free.
     """
-    recorder = Recorder(with_rules=with_rules, mode=mode)
+    recorder = Recorder(with_meta_kernels=with_meta_kernels, mode=mode)
     return recorded(recorder, model, inputs, hints)
 
 
@@ -76,27 +81,27 @@ def recorded(
 ) -> Capture:
     """`capture`, by a recorder that may do more with the model than call it."""
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
-    assumed: list[Relation] = []
+    guards: list[Guard] = []
 
-    def assume(value: Dim, sign: Sign) -> None:
-        assumed.append(Relation(value, sign, model_line()))
+    def record_guard(value: Dim, sign: Sign) -> None:
+        guards.append(Guard(value, sign, model_line()))
 
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
-    space = SizeSpace(values, assume)
+    space = SizeEnv(values, record_guard)
     sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
     try:
-        with one_at_a_time, torch.device("meta"), recorder.modes(is_symbolic=bool(symbols)):
+        with capture_lock, torch.device("meta"), recorder.modes(is_symbolic=bool(symbols)):
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
             with (
                 _module_paths(model, recorder.paths),
-                called_whole(),
-                _said(recorder.mode),
-                forgotten(model),
-                kept_symbolic(packages if recorder.mode != "eager" else ()),
-                _checks_hold(),
+                flex_attention_as_one_node(),
+                compiling_flags(recorder.mode),
+                restored_module_state(model),
+                symbolic_casts(packages if recorder.mode != "eager" else ()),
+                value_asserts_skipped(),
                 recorder,
             ):
                 result = recorder.run(model, tensors)
@@ -105,16 +110,16 @@ def recorded(
     recorder.add_output(result)
     return Capture(
         graph=recorder.graph,
-        read=own_reader,
-        domain=above_one(tuple(symbols.values()), assumed),
-        assumed=tuple(dict.fromkeys(assumed)),
+        read=read_symint,
+        domain=domain_from_guards(tuple(symbols.values()), guards),
+        guards=tuple(dict.fromkeys(guards)),
         module_types=module_types(model),
         frontend="trace",
     )
 
 
 @contextmanager
-def _said(mode: Mode) -> Iterator[None]:
+def compiling_flags(mode: Mode) -> Iterator[None]:
     """Has `torch.compiler` say that the model is compiled or exported, to whoever asks.
 
     Private: the two flags, which only PyTorch itself is to set.
@@ -130,7 +135,7 @@ def _said(mode: Mode) -> Iterator[None]:
 
 
 @contextmanager
-def _checks_hold() -> Iterator[None]:
+def value_asserts_skipped() -> Iterator[None]:
     """Takes what a model checks of a tensor's values for true, since there are no values here.
 
     Private: what ``torch._check_tensor_all`` calls.
@@ -143,7 +148,7 @@ def _checks_hold() -> Iterator[None]:
         torch._check_tensor_all_with = before
 
 
-class TensorsOfSizes(TorchFunctionMode):
+class SymbolicFactories(TorchFunctionMode):
     """Lets ``torch.tensor([height, width])`` of symbolic sizes make a tensor of that shape.
 
     ``torch.linspace`` of so many steps is made as ``torch.arange``, which may have symbolic length.
@@ -181,9 +186,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     supports_higher_order_operators = True
 
-    def __init__(self, *, with_rules: bool, mode: Mode = "eager") -> None:
+    def __init__(self, *, with_meta_kernels: bool, mode: Mode = "eager") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._with_rules = with_rules
+        self._with_meta_kernels = with_meta_kernels
         self.mode = mode
         self.graph = torch.fx.Graph()
         self.paths = [""]
@@ -197,7 +202,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if not is_symbolic:
                 yield
                 return
-            with enable_python_dispatcher(), TensorsOfSizes():
+            with enable_python_dispatcher(), SymbolicFactories():
                 yield
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:
@@ -214,7 +219,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._higher_order(func, *args)
         if func is torch.ops.aten.size.default:  # torch 2.9, for plain integers
             return args[0].shape
-        result = self._ruled(func, args, kwargs or {}) if self._with_rules else None
+        result = self._meta_kernel(func, args, kwargs or {}) if self._with_meta_kernels else None
         if result is None:
             result = _result(func, args, kwargs or {})
         node = self.graph.call_function(func, self._argument(args), self._argument(kwargs or {}))
@@ -238,13 +243,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not is_flex_attention(func):
             raise CaptureError(f"fxflops cannot record the higher-order operator {func}")
         query, key, value, score_mod, block_mask, *_ = args
-        of_score = Recorder(with_rules=False)
+        of_score = Recorder(with_meta_kernels=False)
         per_score, captured = of_one_score(of_score, score_mod, block_mask[-1])
         node = self.graph.call_function(func, self._argument((query, key, value, captured)))
         node.meta["per_score"] = per_score
         return self._record(node, results(query, value))
 
-    def _ruled(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    def _meta_kernel(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         return result_of(func, args, kwargs)
 
     def add_input(self, name: str, tensor: Tensor) -> None:
@@ -298,7 +303,7 @@ def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:
     try:
         return func(*args, **kwargs)
     except RuntimeError as error:
-        said = sized_by_data(func, args)
+        said = data_dependent_size(func, args)
         if said is None:
             raise
         raise CaptureError(said) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from fxflops.analysis.optimizer import OPTIMIZERS
 from fxflops.cli.options import (
     NEED_NO_SIZES,
     add_model,
@@ -15,7 +16,6 @@ from fxflops.cli.options import (
     sizes,
 )
 from fxflops.errors import SpecError
-from fxflops.optimizer import OPTIMIZERS
 from fxflops.passes import PASSES, require_passes
 from fxflops.reports.files import require_writable
 
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--train",
         metavar="OPTIMIZER",
-        help="a training step, with its gradients: --train, or with the optimiser's step, apart: "
+        help="a training step, with its gradients: --train, or with the optimizer's step, apart: "
         f"--train={' or --train='.join(OPTIMIZERS)}",
     )
     parser.add_argument(

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from torch import nn
 
+from fxflops.algebra import Dim
 from fxflops.conventions.record import Call, Record
-from fxflops.symbolic import Dim
 
 Unit: TypeAlias = Literal["FLOP", "MAC"]
 

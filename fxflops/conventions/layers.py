@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import nn
 
+from fxflops.algebra import Dim, maximum
 from fxflops.conventions.charges import Amount, Rule
 from fxflops.conventions.record import Call
-from fxflops.dims import Shape, numel
-from fxflops.symbolic import Dim, maximum
+from fxflops.formulas.shapes import Shape, numel
 
 
 def image(call: Call) -> Shape:

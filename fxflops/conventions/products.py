@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fxflops.algebra import Dim
 from fxflops.conventions.charges import Amount, Rule
 from fxflops.conventions.record import Call
-from fxflops.dims import Shape, numel
-from fxflops.symbolic import Dim
+from fxflops.formulas.shapes import Shape, numel
 
 
 def linear(call: Call) -> Dim:

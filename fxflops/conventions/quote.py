@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fxflops import models
+from fxflops.algebra import Dim, evaluate
+from fxflops.algebra.closed_form import text
+from fxflops.analysis.records import Analysis
 from fxflops.capture.prepare import hints, on_meta
-from fxflops.closed_form import text
 from fxflops.conventions.charges import Convention, sum_of
 from fxflops.conventions.record import Record, record
 from fxflops.errors import ConventionError
 from fxflops.models.named import build_empty, called
-from fxflops.records import Analysis
-from fxflops.symbolic import Dim, evaluate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,14 +21,16 @@ from torch.utils._python_dispatch import (
     _get_current_dispatch_mode,  # private: the recorder that is running
 )
 
+from fxflops.algebra import Dim
+from fxflops.analysis.count import count
+from fxflops.analysis.records import NodeCost
 from fxflops.capture import trace
+from fxflops.capture.calls import bind, shaped
 from fxflops.capture.prepare import example_inputs, floating_dtype
+from fxflops.capture.symint.reader import read_symint
 from fxflops.cost import Cost, total
-from fxflops.dims import own_reader
-from fxflops.inputs import InputSpec
-from fxflops.passes.count import bind, count, shaped
-from fxflops.records import NodeCost, Operator
-from fxflops.symbolic import Dim
+from fxflops.registry import Operator
+from fxflops.spec import InputSpec
 
 DIMENSIONS = ("1d", "2d", "3d")
 FUNCTIONAL = (
@@ -146,7 +148,7 @@ def record(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Rec
         if node.name in costs
     )
     first = next(node for node in captured.graph.nodes if node.meta["kind"] == "input")
-    shape = shaped(first.meta["val"], own_reader)
+    shape = shaped(first.meta["val"], read_symint)
     return Record(
         model=model,
         operators=operators,
@@ -168,8 +170,8 @@ def _operator_call(node: torch.fx.Node, cost: NodeCost) -> Call:
         target=op,
         path=cost.path,
         args=(),
-        kwargs={name: shaped(value, own_reader) for name, value in arguments.items()},
-        out=shaped(node.meta["val"], own_reader),
+        kwargs={name: shaped(value, read_symint) for name, value in arguments.items()},
+        out=shaped(node.meta["val"], read_symint),
         nodes=(cost,),
         strided=frozenset(name for name, t in tensors.items() if not t.is_contiguous()),
         spread=frozenset(name for name, t in tensors.items() if t.dim() and t.stride(-1) != 1),
@@ -265,9 +267,9 @@ class _Watch:
         return _Seen(
             target=target,
             path=path,
-            args=shaped(tuple(args), own_reader),
-            kwargs={name: shaped(value, own_reader) for name, value in kwargs.items()},
-            out=shaped(out, own_reader),
+            args=shaped(tuple(args), read_symint),
+            kwargs={name: shaped(value, read_symint) for name, value in kwargs.items()},
+            out=shaped(out, read_symint),
             names=tuple(reversed(names)),
         )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fxflops.algebra import Dim
+from fxflops.analysis.records import NodeCost
 from fxflops.conventions.charges import Charge, Convention, sum_of
 from fxflops.conventions.record import Record
 from fxflops.cost import total
-from fxflops.records import NodeCost
 from fxflops.registry import family
-from fxflops.symbolic import Dim
 
 UNIT = "unit: a multiply-add is 2 FLOP, not 1"
 AGAIN = "counted again: a layer, and the function that it calls"
@@ -27,7 +27,7 @@ ELEMENTWISE_NOT_COUNTED = {
     "attention": "scale and softmax of attention not counted",
     "conv": "biases not counted",
     "matmul": "biases not counted",
-    "norm": "normalisation not counted",
+    "norm": "normalization not counted",
     "sampling": "deformable sampling and interpolation not counted",
 }
 OTHER_NOT_COUNTED = "elementwise work not counted"
@@ -36,7 +36,7 @@ FAMILIES = {
     "attention": "attention",
     "conv": "convolutions",
     "matmul": "matrix products",
-    "norm": "normalisation",
+    "norm": "normalization",
     "pointwise": "activations and arithmetic",
     "pool": "pooling",
     "sampling": "sampling",

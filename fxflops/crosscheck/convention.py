@@ -22,8 +22,7 @@ from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.de
 from torch.utils.flop_counter import flop_registry
 
 from fxflops.cost import Cost
-from fxflops.records import Operator
-from fxflops.registry import family
+from fxflops.registry import Operator, family
 
 Shapes = Sequence[Sequence[int]]
 Values = Sequence[Any]

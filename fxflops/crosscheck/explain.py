@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fxflops import conventions
+from fxflops.algebra import Symbol, evaluate
 from fxflops.conventions.charges import Convention
 from fxflops.conventions.quote import record_of
 from fxflops.conventions.record import Record
@@ -13,7 +14,6 @@ from fxflops.conventions.waterfall import Waterfall, waterfall
 from fxflops.crosscheck.peers import Measured, measure
 from fxflops.errors import CheckError
 from fxflops.pipeline import analyze
-from fxflops.symbolic import Symbol, evaluate
 
 TOOLS = (
     *("torch-profiler", "flop-counter", "fvcore", "ptflops", "ptflops-aten"),

@@ -11,14 +11,15 @@ import torch.fx
 from torch import nn
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
+from fxflops.analysis.count import count
+from fxflops.analysis.records import NodeCost
 from fxflops.capture import trace
+from fxflops.capture.calls import bind, shaped
 from fxflops.cost import Cost
 from fxflops.crosscheck.convention import Flops, in_convention
 from fxflops.crosscheck.stream import Call, Named, shapes_of
 from fxflops.errors import CheckError
-from fxflops.inputs import InputSpec
-from fxflops.passes.count import bind, count, shaped
-from fxflops.records import NodeCost
+from fxflops.spec import InputSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ def counted_calls(
     Raises CaptureError where it does not run at them, and CheckError for an operator without a
     formula: a lower bound proves nothing.
     """
-    captured = trace.capture(model, inputs.fixed(sizes), {}, with_rules=False)
+    captured = trace.capture(model, inputs.fixed(sizes), {}, with_meta_kernels=False)
     nodes = [
         node
         for node in captured.graph.nodes

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from fxflops import models
-from fxflops.capture.memory import forgotten
+from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.prepare import failure, floating_dtype, on_meta
 from fxflops.crosscheck.graph import counted_calls
 from fxflops.crosscheck.measure import Kernels, measure
 from fxflops.crosscheck.reconcile import Check, reconcile
 from fxflops.errors import CheckError, FxflopsError
-from fxflops.inputs import Axis, InputSpec
 from fxflops.models.named import build, called, with_forward
 from fxflops.pipeline import analyze
 from fxflops.registry import family
+from fxflops.spec import Axis, InputSpec
 
 KERNELS: tuple[Kernels, ...] = ("math", "default")
 SEED = 0
@@ -91,7 +91,7 @@ def check(
 
 def _anew(original: Callable[..., Any], module: nn.Module, *tensors: Tensor) -> Any:
     """A call that does all of its work, whatever an earlier one has left."""
-    with forgotten(module):
+    with restored_module_state(module):
         return original(*tensors)
 
 

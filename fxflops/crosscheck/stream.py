@@ -21,8 +21,7 @@ from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 from torch.utils.flop_counter import FlopCounterMode
 
 from fxflops.errors import CheckError
-from fxflops.records import Operator
-from fxflops.registry import reason_free
+from fxflops.registry import Operator, reason_free
 
 MARK = "fxflops::"
 """What stands before a node's name in the name of its profiler event."""

@@ -62,19 +62,19 @@ def _waterfall(axis: Any, tool: Explanation) -> None:
     changes = [("unexplained", tool.unexplained)] if tool.unexplained else []
     changes += [(part.cause, part.amount) for part in tool.parts]
     labels = [f"{tool.title} [{tool.unit}]", *(cause for cause, _ in changes), "fxflops [FLOP]"]
-    lefts, widths, colours = [0.0], [start / GIGA], [THEIRS]
+    lefts, widths, colors = [0.0], [start / GIGA], [THEIRS]
     reached = start
     for _, amount in changes:
         assert amount is not None
         lefts.append(reached / GIGA)
         widths.append(amount / GIGA)
-        colours.append(MORE if amount > 0 else LESS)
+        colors.append(MORE if amount > 0 else LESS)
         reached += amount
     bars = axis.barh(
         range(len(labels)),
         [*widths, tool.ours / GIGA],
         left=[*lefts, 0.0],
-        color=[*colours, OURS],
+        color=[*colors, OURS],
     )
     axis.bar_label(
         bars, labels=[f"{width:.3g}" for width in [*widths, tool.ours / GIGA]], padding=3

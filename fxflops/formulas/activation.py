@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP, per_element
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

@@ -14,11 +14,11 @@ from math import ceil, floor
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.errors import UnsizedError
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 
@@ -86,8 +86,8 @@ class Filter:
         near = taps if self.reach == 1 else along.taps(1)
         stretched = 1 if along.scale > 1 else 0
         placed = 3 * along.count + (1 + stretched) * taps
-        normalised = 2 * taps - along.count
-        return self.near * near + self.far * (taps - near) + Cost(elementwise=placed + normalised)
+        normalized = 2 * taps - along.count
+        return self.near * near + self.far * (taps - near) + Cost(elementwise=placed + normalized)
 
     def pass_over(self, lines: Dim, along: Axis) -> Cost:
         """The weights, which all lines share; t products and t - 1 sums per result  [FLOP]."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.formulas.activation import gelu
 from fxflops.formulas.norm import layer_norm
 from fxflops.formulas.pointwise import COMPARISON
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.formulas.softmax import softmax_cost
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, lines, numel
 from fxflops.formulas.activation import SIGMOID, SOFTPLUS
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP, per_element
+from fxflops.formulas.shapes import Shape, lines, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

@@ -1,8 +1,8 @@
-"""Derivatives of normalisation: for the input, the scale, the shift.
+"""Derivatives of normalization: for the input, the scale, the shift.
 
-With x' = (x - mean) * r the normalised input, r the saved 1 / sqrt(variance + eps), and g the
+With x' = (x - mean) * r the normalized input, r the saved 1 / sqrt(variance + eps), and g the
 gradient of x': dx = r * (g - mean(g) - x' * mean(g * x')), the means over the elements that were
-normalised together. The scale's gradient is a sum of dy * x', the shift's one of dy. What two of
+normalized together. The scale's gradient is a sum of dy * x', the shift's one of dy. What two of
 the results need is computed once.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

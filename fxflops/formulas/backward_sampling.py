@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.errors import UnsizedError
 from fxflops.formulas.pool import window, windows
 from fxflops.formulas.sampling import (
@@ -23,8 +23,8 @@ from fxflops.formulas.sampling import (
     ZEROS,
     linear_weights,
 )
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 
@@ -96,14 +96,14 @@ def adaptive_avg_pool_backward(grad_output: Shape, self: Shape) -> Dim:
     return numel(grad_output) + numel(self[:-rank]) * numel(known)
 
 
-def resize_backward(rank: int, neighbours: int, of_position: int) -> Callable[..., Dim]:
-    """Each element of the gradient, k times weighted, is added to k neighbours: 2nk  [FLOP].
+def resize_backward(rank: int, neighbors: int, of_position: int) -> Callable[..., Dim]:
+    """Each element of the gradient, k times weighted, is added to k neighbors: 2nk  [FLOP].
 
     ``of_position`` as in the resizing itself.
     """
 
     def count(grad_output: Shape) -> Dim:
-        return 2 * neighbours * numel(grad_output) + of_position * sum(grad_output[-rank:])
+        return 2 * neighbors * numel(grad_output) + of_position * sum(grad_output[-rank:])
 
     return count
 
@@ -125,11 +125,11 @@ def grid_sampler_backward(
     padding_mode: int,
     output_mask: tuple[bool, ...],
 ) -> Cost | None:
-    """Of P points, C channels, k = 2^d neighbours; bilinear k is 4, trilinear 8  [FLOP].
+    """Of P points, C channels, k = 2^d neighbors; bilinear k is 4, trilinear 8  [FLOP].
 
     Where to read is as in the forward, `fxflops.formulas.sampling.grid_sampler`: 16P or 34P. For
     the image, dy times k weights is added to k pixels: 2kPC. For the grid, on each axis and for
-    each channel, k/2 differences of neighbours, each times the other axes' weights and all of them
+    each channel, k/2 differences of neighbors, each times the other axes' weights and all of them
     summed, times dy: 3kPC/2; the sum over the channels P(C - 1); the scale from pixels to
     coordinates P. The products of the other axes' weights are k/2 * (d - 2) P per axis. Nearest has
     a gradient for the image alone, PC. Bicubic is not known. Source: arXiv:1506.02025, eq. 6 and 7.
@@ -137,15 +137,15 @@ def grid_sampler_backward(
     if interpolation_mode == BICUBIC:
         return None
     rank = len(input) - 2
-    points, channels, neighbours = numel(grid[:-1]), input[1], 2**rank
+    points, channels, neighbors = numel(grid[:-1]), input[1], 2**rank
     of_point, of_channel = 4 * rank, 0
     of_image, of_grid = output_mask
     if interpolation_mode == BILINEAR:
         of_point += linear_weights(rank)
-        of_channel += 2 * neighbours if of_image else 0
+        of_channel += 2 * neighbors if of_image else 0
         if of_grid:
-            of_channel += rank * (3 * neighbours // 2 + 1)
-            of_point += rank * (rank - 2) * neighbours // 2
+            of_channel += rank * (3 * neighbors // 2 + 1)
+            of_point += rank * (rank - 2) * neighbors // 2
     elif of_image:
         of_channel = 1
     if padding_mode == REFLECTION:

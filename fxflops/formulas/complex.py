@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, lines, numel
 from fxflops.formulas import einsum as sums_of_products
 from fxflops.formulas import matmul as products
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP, per_element
 from fxflops.formulas.reduce import p_norm
+from fxflops.formulas.shapes import Shape, lines, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

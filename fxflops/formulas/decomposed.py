@@ -1,4 +1,4 @@
-"""To and from quantised numbers in graphs that PyTorch's quantisation has made.
+"""To and from quantized numbers in graphs that PyTorch's quantisation has made.
 
 Between them the layers are those of real numbers, and cost what those cost. The operators come with
 ``torch.ao.quantization.fx._decomposed``.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 
 from fxflops.cost import Cost
-from fxflops.dims import Shape, lines, numel
 from fxflops.formulas.pointwise import FLOP, per_element
-from fxflops.formulas.quantised import range_of
+from fxflops.formulas.quantized import range_of
+from fxflops.formulas.shapes import Shape, lines, numel
 from fxflops.registry import existing, formula, free
 
 

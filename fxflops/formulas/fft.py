@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import torch
 
-from fxflops.dims import Shape, numel
+from fxflops.algebra import Dim
 from fxflops.formulas.order import ceil_log2
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

@@ -1,20 +1,20 @@
 """Layers with what follows them in one kernel of oneDNN.
 
-``mkldnn`` are those of floats, ``onednn`` those of quantised numbers.
+``mkldnn`` are those of floats, ``onednn`` those of quantized numbers.
 """
 
 from __future__ import annotations
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.formulas.conv import conv, conv_transpose
 from fxflops.formulas.matmul import matmul
 from fxflops.formulas.pointwise import FLOP
-from fxflops.formulas.quantised import activated, scaled
+from fxflops.formulas.quantized import activated, scaled
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim
 
 
 @formula(*existing("aten.mkldnn_linear.default"))
@@ -91,7 +91,7 @@ def linear_of_halves_relu(x: Shape, bias: Shape | None, *, out: Shape) -> Cost:
 
 
 def is_quantised(result: torch.dtype | None) -> bool:
-    """Whether the result is quantised, as it is where nothing else is asked for."""
+    """Whether the result is quantized, as it is where nothing else is asked for."""
     return result in (None, torch.uint8, torch.int8)
 
 
@@ -105,7 +105,7 @@ def rescaled(
 ) -> Cost:
     """Each sum of products times the scales of its factors, the bias, and the activation.
 
-    A quantised result is divided by its own scale, apart where an activation other than relu, which
+    A quantized result is divided by its own scale, apart where an activation other than relu, which
     commutes with a positive factor, lies between  [FLOP].
     """
     apart = is_quantised(result) and activation not in (None, "none", "relu")
@@ -120,7 +120,7 @@ def joined(how: str, result: torch.dtype | None, scale: float, out: Shape) -> Co
 
 @formula(
     *existing("onednn.qlinear_pointwise.default", "onednn.qlinear_pointwise.tensor"),
-    numbers="quantised",
+    numbers="quantized",
 )
 def qlinear(
     qx: Shape,
@@ -138,7 +138,7 @@ def qlinear(
 
 @formula(
     *existing("onednn.qlinear_pointwise.binary", "onednn.qlinear_pointwise.binary_tensor"),
-    numbers="quantised",
+    numbers="quantized",
 )
 def qlinear_binary(
     qx: Shape,
@@ -166,7 +166,7 @@ def qlinear_binary(
         "onednn.qconv2d_pointwise.tensor",
         "onednn.qconv3d_pointwise.default",
     ),
-    numbers="quantised",
+    numbers="quantized",
 )
 def qconv(
     qw: Shape,
@@ -183,7 +183,7 @@ def qconv(
 
 @formula(
     *existing("onednn.qconv2d_pointwise.binary", "onednn.qconv2d_pointwise.binary_tensor"),
-    numbers="quantised",
+    numbers="quantized",
 )
 def qconv_binary(
     qw: Shape,

@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost, total
-from fxflops.dims import Shape, broadcast, lines, numel
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP
 from fxflops.formulas.reduce import pairwise_distance
+from fxflops.formulas.shapes import Shape, broadcast, lines, numel
 from fxflops.formulas.softmax import log_softmax
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

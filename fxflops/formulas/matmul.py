@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
+from fxflops.algebra import Dim, minimum
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.formulas.activation import gelu
 from fxflops.formulas.pointwise import COMPARISON
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim, minimum
 
 aten = torch.ops.aten
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, lines, numel
 from fxflops.errors import UnsizedError
+from fxflops.formulas.shapes import Shape, lines, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 
@@ -63,13 +63,13 @@ def msort(self: Shape) -> Dim:
 
 @formula(aten._unique.default, aten._unique2.default, counter="comparison")
 def unique(self: Shape) -> Dim:
-    """Sort all S elements, then compare neighbours: S * ceil(log2 S) + S - 1 comparisons."""
+    """Sort all S elements, then compare neighbors: S * ceil(log2 S) + S - 1 comparisons."""
     return sorting(1, numel(self)) + numel(self) - 1
 
 
 @formula(aten.unique_consecutive.default, counter="comparison")
 def unique_consecutive(self: Shape, dim: int | None) -> Dim:
-    """Compare neighbours: S - 1 comparisons, or those of the slices along ``dim``."""
+    """Compare neighbors: S - 1 comparisons, or those of the slices along ``dim``."""
     if dim is None:
         return numel(self) - 1
     count, length = lines(self, dim)
@@ -82,7 +82,7 @@ def unique_consecutive(self: Shape, dim: int | None) -> Dim:
     worst_case="slices differ in their last elements alone",
 )
 def unique_slices(self: Shape, dim: int) -> Dim:
-    """Sort the S slices along ``dim``, then compare neighbours, element by element.
+    """Sort the S slices along ``dim``, then compare neighbors, element by element.
 
     The worst case, in which no two slices differ before their last elements.
     """
@@ -98,7 +98,7 @@ def unique_consecutive_slices(self: Shape, dim: int) -> Dim:
 
 @formula(aten.mode.default, counter="comparison")
 def mode(self: Shape, dim: int) -> Dim:
-    """Sort each line of S, then compare neighbours: M(S * ceil(log2 S) + S - 1) comparisons."""
+    """Sort each line of S, then compare neighbors: M(S * ceil(log2 S) + S - 1) comparisons."""
     count, length = lines(self, dim)
     return sorting(count, length) + count * (length - 1)
 
@@ -122,7 +122,7 @@ def bucketize(boundaries: Shape, *, out: Shape) -> Dim:
     aten.nanquantile.scalar,
 )
 def quantile(self: Shape, dim: int | None, *, out: Shape) -> Cost:
-    """`sort`, then interpolate between neighbours a + w * (b - a): 3n  [FLOP].
+    """`sort`, then interpolate between neighbors a + w * (b - a): 3n  [FLOP].
 
     The rank q * (S - 1) is left out.
     """

@@ -1,4 +1,4 @@
-"""Linear layers and convolutions whose quantised weights are packed: the namespace ``quantized``.
+"""Linear layers and convolutions whose quantized weights are packed: the namespace ``quantized``.
 
 Their results are scaled once, by the scales of input and weight over that of the result. A packed
 weight is an object that gives its weight and its bias when it is unpacked. arXiv:1712.05877, eq. 5.
@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.formulas.conv import conv, conv_transpose
 from fxflops.formulas.matmul import matmul
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP
-from fxflops.formulas.quantised import quantised_on_the_way, scaled, weight_int4pack_mm
+from fxflops.formulas.quantized import quantised_on_the_way, scaled, weight_int4pack_mm
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
 
 quantized = torch.ops.quantized

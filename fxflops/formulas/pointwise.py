@@ -2,7 +2,7 @@
 
 The unit is one operation per element of the result: an addition, subtraction, multiplication or
 division is 1 FLOP, an elementary or special function 1 transcendental call, a maximum, minimum or
-order relation 1 comparison. Argument reduction and the polynomials inside a function are left out,
+order guard 1 comparison. Argument reduction and the polynomials inside a function are left out,
 as in XLA's HLO cost analysis (xla/service/hlo_cost_analysis.cc).
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, broadcast, lines, numel
+from fxflops.formulas.shapes import Shape, broadcast, lines, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.errors import UnsizedError
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 
@@ -26,7 +26,7 @@ def window(kernel_size: Shape, rank: int) -> Dim:
 def windows(length: Dim, count: Dim) -> Dim | None:
     """How many elements ``count`` adaptive windows over ``length`` have together.
 
-    Window i reaches from floor(i L / K) to ceil((i + 1) L / K), so neighbours share an element
+    Window i reaches from floor(i L / K) to ceil((i + 1) L / K), so neighbors share an element
     where K does not divide. None where K is symbolic and is not known to divide L.
     """
     if isinstance(count, int):

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from fxflops.algebra import Dim, minimum
 from fxflops.cost import Cost
-from fxflops.dims import Shape, broadcast, lines, numel
+from fxflops.formulas.shapes import Shape, broadcast, lines, numel
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim, minimum
 
 aten = torch.ops.aten
 

@@ -1,7 +1,7 @@
 """Reading an image between its pixels: grid sampling, resizing, affine grids.
 
 A value between 2^d pixels is the weighted sum of them: k products and k - 1 additions for k
-neighbours. Resizing to the nearest pixel is a gather, and stands among the free operators.
+neighbors. Resizing to the nearest pixel is a gather, and stands among the free operators.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import formula
-from fxflops.symbolic import Dim
 
 aten = torch.ops.aten
 
@@ -26,18 +26,18 @@ CUBIC_WEIGHTS = 25
 two outer ones: 2 * 6. Source: Keys, IEEE ASSP-29(6), 1981, eq. 15, as PyTorch evaluates it."""
 
 
-def weighted_sum(neighbours: int) -> int:
-    """For k neighbours k products and k - 1 additions  [FLOP]."""
-    return 2 * neighbours - 1
+def weighted_sum(neighbors: int) -> int:
+    """For k neighbors k products and k - 1 additions  [FLOP]."""
+    return 2 * neighbors - 1
 
 
 def linear_weights(rank: int) -> int:
     """The distances to the pixels below and above on each axis, and the products of those [FLOP].
 
-    2d subtractions, and d - 1 products for each of the 2^d neighbours.
+    2d subtractions, and d - 1 products for each of the 2^d neighbors.
     """
-    neighbours: int = 2**rank
-    return 2 * rank + (rank - 1) * neighbours
+    neighbors: int = 2**rank
+    return 2 * rank + (rank - 1) * neighbors
 
 
 @formula(
@@ -80,16 +80,16 @@ def cudnn_grid_sampler(self: Shape, grid: Shape) -> Cost:
     return grid_sampler(self, grid, BILINEAR, ZEROS)
 
 
-def resize(rank: int, neighbours: int, of_position: int) -> Callable[..., Dim]:
+def resize(rank: int, neighbors: int, of_position: int) -> Callable[..., Dim]:
     """A resizing's formula: ``of_position`` FLOPs for each row and column of the result.
 
-    Each result sums its weighted ``neighbours``. The products of the axes' weights, which all
+    Each result sums its weighted ``neighbors``. The products of the axes' weights, which all
     images and channels share, are left out.
     """
 
     def count(*, out: Shape) -> Dim:
         positions = sum(out[-rank:])
-        return weighted_sum(neighbours) * numel(out) + of_position * positions
+        return weighted_sum(neighbors) * numel(out) + of_position * positions
 
     return count
 

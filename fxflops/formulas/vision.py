@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.dims import Shape, numel
 from fxflops.formulas.order import sorting
 from fxflops.formulas.sampling import linear_weights, weighted_sum
+from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
-from fxflops.symbolic import Dim
 
 vision = torch.ops.torchvision
 
@@ -88,7 +88,7 @@ def quantised_roi_align(sampling_ratio: int, aligned: bool, *, out: Shape) -> Co
 def covered(input: Shape, out: Shape) -> tuple[Cost, Dim]:
     """The bins of regions whose size is data, and their elements: the worst case.
 
-    In it a region has the image's size, and neighbouring bins share a row or a column. A region:
+    In it a region has the image's size, and neighboring bins share a row or a column. A region:
     four scales, two bin sizes; rows and columns of bins begin and end at a product each  [FLOP].
     """
     regions, channels, bins_down, bins_across = out

@@ -8,7 +8,7 @@ hf:config.json              the architecture that a configuration of transformer
 model.pt2                   a program that torch.export.save has written
 package.module:callable     what the callable returns, or the module that it is
 
-Nothing is downloaded: weights are as initialised, or empty.
+Nothing is downloaded: weights are as initialized, or empty.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.inputs import InputSpec, parse
 from fxflops.models import images
 from fxflops.models.named import Arguments, NamedModel, closest, required, with_forward
+from fxflops.spec import InputSpec, parse
 
 IMAGE = 224
 DETECTION_IMAGE = 640

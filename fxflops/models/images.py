@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
-from fxflops.inputs import InputSpec, parse
+from fxflops.spec import InputSpec, parse
 
 STRIDE = 32
 """What most networks divide height and width by, in all."""

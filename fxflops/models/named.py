@@ -11,7 +11,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fxflops.errors import ModelError
-from fxflops.inputs import InputSpec
+from fxflops.spec import InputSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fxflops.errors import ModelError
-from fxflops.inputs import DTYPES, Axis, InputSpec, TensorInput
 from fxflops.models.archive import readable
 from fxflops.models.named import Arguments, NamedModel
+from fxflops.spec import DTYPES, Axis, InputSpec, TensorInput
 
 if TYPE_CHECKING:
     import torch

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.inputs import InputSpec, parse
 from fxflops.models import images
 from fxflops.models.named import Arguments, NamedModel, closest, required
+from fxflops.spec import InputSpec, parse
 
 USUAL = 224
 DETECTOR = 640

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.inputs import parse
 from fxflops.models.named import NamedModel, closest
+from fxflops.spec import parse
 
 ENTRY_POINTS = "fxflops.models"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fxflops.errors import SpecError
 
 PASSES = ("merge-repvgg", "fold-batch-norm", "hoist")
-"""What deployment may do to a graph, in this order (`fxflops.passes.deploy`)."""
+"""What deployment may do to a graph, in this order (`fxflops.analysis.deployment`)."""
 
 
 def require_passes(names: Iterable[str]) -> None:

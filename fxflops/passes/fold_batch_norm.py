@@ -6,8 +6,8 @@ import torch
 import torch.fx
 
 from fxflops.capture import Capture
-from fxflops.passes.moments import is_kept, moments
-from fxflops.passes.normalisation import Normalisation, normalisation, scale_and_shift
+from fxflops.passes.binding_time import binding_times, is_kept
+from fxflops.passes.normalization import Normalization, normalization, scale_and_shift
 from fxflops.passes.rewrite import Rewriter, Rewritten, has_type_of, is_convolution
 
 aten = torch.ops.aten
@@ -23,20 +23,20 @@ def fold_batch_norm(capture: Capture) -> Rewritten:
     of another dtype, and transposed convolutions.
 
     Requires what `Capture` ensures. Ensures the same outputs; the new kernels are calls on weights
-    alone whose ``meta["moment"]`` is ``"model"``. ``capture`` is not changed, and a second pass
-    finds nothing to do.
+    alone whose ``meta["binding_time"]`` is ``"model"``. ``capture`` is not changed, and a second
+    pass finds nothing to do.
     """
-    graph = Rewriter(capture, moments(capture.graph))
+    graph = Rewriter(capture, binding_times(capture.graph))
     folded = 0
     for node in list(graph.graph.nodes):
-        norm = normalisation(node, graph)
+        norm = normalization(node, graph)
         if norm is not None and _is_foldable(norm, graph):
             _fold(norm, graph)
             folded += 1
     return graph.result(folded)
 
 
-def _is_foldable(norm: Normalisation, graph: Rewriter) -> bool:
+def _is_foldable(norm: Normalization, graph: Rewriter) -> bool:
     convolution = norm.input
     if not is_convolution(convolution) or len(convolution.users) > 1:
         return False
@@ -50,7 +50,7 @@ def _is_foldable(norm: Normalisation, graph: Rewriter) -> bool:
     )
 
 
-def _fold(norm: Normalisation, graph: Rewriter) -> None:
+def _fold(norm: Normalization, graph: Rewriter) -> None:
     convolution, last = norm.input, norm.calls[0]
     _, weight, bias = (*convolution.args, None)[:3]
     assert isinstance(weight, torch.fx.Node)

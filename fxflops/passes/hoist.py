@@ -6,13 +6,13 @@ import torch.fx
 from torch import Tensor
 
 from fxflops.capture import Capture
-from fxflops.dims import shares_memory
-from fxflops.passes.moments import moments, writes
+from fxflops.capture.calls import aliases
+from fxflops.passes.binding_time import binding_times, writes
 from fxflops.passes.rewrite import Rewriter, Rewritten
 
 
 def hoist(capture: Capture) -> Rewritten:
-    """``capture`` whose calls know how often they must be made: ``meta["moment"]``.
+    """``capture`` whose calls know how often they must be made: ``meta["binding_time"]``.
 
     ``"size"``, once per size, for what depends on sizes and constants, but on no value of an input
     (position embeddings, anchors); ``"model"`` for what derives from weights alone. The others, and
@@ -22,14 +22,14 @@ def hoist(capture: Capture) -> Rewritten:
     Requires what `Capture` ensures. ``capture`` is not changed, and a second pass finds nothing to
     do.
     """
-    known = moments(capture.graph)
+    known = binding_times(capture.graph)
     graph = Rewriter(capture, known)
     hoisted = 0
     for node, original in zip(graph.graph.nodes, capture.graph.nodes, strict=True):
-        if node.meta["kind"] == "operator" and "moment" not in node.meta:
-            moment = known[original]
-            if moment != "call":
-                node.meta["moment"] = moment
+        if node.meta["kind"] == "operator" and "binding_time" not in node.meta:
+            binding_time = known[original]
+            if binding_time != "call":
+                node.meta["binding_time"] = binding_time
                 hoisted += not _is_view(original)
     return graph.result(hoisted)
 
@@ -40,6 +40,6 @@ def _is_view(node: torch.fx.Node) -> bool:
     given = [source.meta["val"] for source in node.all_input_nodes]
     return (
         isinstance(value, Tensor)
-        and any(isinstance(other, Tensor) and shares_memory(value, other) for other in given)
+        and any(isinstance(other, Tensor) and aliases(value, other) for other in given)
         and not list(writes(node))
     )

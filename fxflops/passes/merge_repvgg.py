@@ -8,12 +8,12 @@ import torch
 import torch.fx
 
 from fxflops.capture import Capture
-from fxflops.passes.count import bind
-from fxflops.passes.moments import is_kept, moments
-from fxflops.passes.normalisation import (
+from fxflops.capture.calls import bind
+from fxflops.passes.binding_time import binding_times, is_kept
+from fxflops.passes.normalization import (
     SUMS,
-    Normalisation,
-    normalisation,
+    Normalization,
+    normalization,
     scale_and_shift,
 )
 from fxflops.passes.rewrite import Rewriter, Rewritten, channels, has_type_of, is_convolution
@@ -39,7 +39,7 @@ class Branch(NamedTuple):
     input: torch.fx.Node
     convolution: torch.fx.Node | None
     window: Window | None
-    norm: Normalisation | None
+    norm: Normalization | None
     calls: tuple[torch.fx.Node, ...]
 
 
@@ -54,10 +54,10 @@ def merge_repvgg(capture: Capture) -> Rewritten:
     dilated and transposed convolutions, and branches that something else uses, too.
 
     Requires what `Capture` ensures. Ensures the same outputs; the new kernels are calls on weights
-    alone whose ``meta["moment"]`` is ``"model"``. ``capture`` is not changed, and a second pass
-    finds nothing to do.
+    alone whose ``meta["binding_time"]`` is ``"model"``. ``capture`` is not changed, and a second
+    pass finds nothing to do.
     """
-    graph = Rewriter(capture, moments(capture.graph))
+    graph = Rewriter(capture, binding_times(capture.graph))
     merged: set[torch.fx.Node] = set()
     for node in list(graph.graph.nodes):
         if _without_zero(node) in merged:
@@ -115,7 +115,7 @@ def _branch(node: torch.fx.Node, graph: Rewriter) -> Branch | None:
     if summed is not None:
         branch = _branch(summed, graph)
         return branch and branch._replace(calls=(node, *branch.calls))
-    norm = normalisation(node, graph)
+    norm = normalization(node, graph)
     last = node if norm is None else norm.input
     calls = () if norm is None else norm.calls
     if is_convolution(last) and len(last.users) == 1:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
 from fxflops.capture import Capture
-from fxflops.cost import Moment
+from fxflops.cost import BindingTime
 
 aten = torch.ops.aten
 
@@ -39,20 +39,19 @@ def copied(graph: torch.fx.Graph) -> torch.fx.Graph:
 class Rewriter:
     """Changes a copy of a capture's graph.
 
-    ``known`` says when the value of each node is known (`fxflops.passes.moments`), by the nodes'
-    names.
+    ``known`` says when the value of each node is known (`fxflops.passes.binding_time`), by name.
     """
 
-    def __init__(self, capture: Capture, known: Mapping[torch.fx.Node, Moment]) -> None:
+    def __init__(self, capture: Capture, known: Mapping[torch.fx.Node, BindingTime]) -> None:
         self._capture = capture
-        self._known = {node.name: moment for node, moment in known.items()}
+        self._known = {node.name: binding_time for node, binding_time in known.items()}
         self.graph = copied(capture.graph)
 
     def is_constant(self, value: Any) -> bool:
         """Whether a node's value derives from the weights alone."""
         if not isinstance(value, torch.fx.Node):
             return False
-        return value.meta.get("moment", self._known.get(value.name)) == "model"
+        return value.meta.get("binding_time", self._known.get(value.name)) == "model"
 
     def weight(self, at: torch.fx.Node, op: OpOverload, *args: Any) -> torch.fx.Node:
         """A new call before ``at``, on constants, that need be made once per model."""
@@ -60,7 +59,7 @@ class Rewriter:
             node = self.graph.call_function(op, args)
         with torch.inference_mode():
             value = op(*torch.fx.node.map_arg(args, lambda source: source.meta["val"]))
-        node.meta = {**_from(at), "val": value, "moment": "model"}
+        node.meta = {**_from(at), "val": value, "binding_time": "model"}
         return node
 
     def convolution(
@@ -90,9 +89,9 @@ class Rewriter:
     def result(self, changed: int) -> Rewritten:
         """The new capture; calls whose only use is in new weights are made once per model, too."""
         for node in reversed(self.graph.nodes):
-            users = [user.meta.get("moment") for user in node.users]
+            users = [user.meta.get("binding_time") for user in node.users]
             if node.meta["kind"] == "operator" and users and set(users) == {"model"}:
-                node.meta["moment"] = "model"
+                node.meta["binding_time"] = "model"
         return Rewritten(replace(self._capture, graph=self.graph), changed)
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fxflops import analyze, conventions
+from fxflops.algebra import evaluate
 from fxflops.capture.prepare import hints, on_meta
 from fxflops.cli import main
 from fxflops.conventions.quote import convention_total
@@ -16,8 +17,7 @@ from fxflops.conventions.record import FUNCTIONS, record
 from fxflops.conventions.waterfall import waterfall
 from fxflops.crosscheck.explain import TOOLS
 from fxflops.crosscheck.tools import flop_counter, torch_profiler
-from fxflops.inputs import parse
-from fxflops.symbolic import evaluate
+from fxflops.spec import parse
 from tests.conventions import toys
 
 KINDS = (toys.Layers, toys.Functions, toys.Attention, toys.Masked, toys.Shared, toys.Everything)

@@ -251,7 +251,7 @@ CASES = (
     # The products for the scales of queries and keys are per score, for values' per result.
     *(
         Case(
-            "quantised flash attention",
+            "quantized flash attention",
             op,
             (*((2, 3, 5, 8), (2, 3, 7, 8), (2, 3, 7, 8)), (2, 3), (2, 3), (2, 3)),
             out=((2, 3, 5, 8), *MORE),
@@ -264,7 +264,7 @@ CASES = (
     ),
     *(
         Case(
-            "quantised flash attention, heads after the sequence, values not scaled",
+            "quantized flash attention, heads after the sequence, values not scaled",
             op,
             (
                 *((2, 5, 3, 8), (2, 7, 3, 8), (2, 7, 3, 8)),

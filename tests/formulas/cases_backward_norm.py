@@ -1,4 +1,4 @@
-"""Derivatives of normalisation: what each result costs alone, and all together."""
+"""Derivatives of normalization: what each result costs alone, and all together."""
 
 import torch
 

@@ -116,9 +116,9 @@ CASES = (
         elementwise=21,
         comparison=21,
     ),
-    # A scale per result, the bias; swish, after which a quantised result has a scale of its own.
+    # A scale per result, the bias; swish, after which a quantized result has a scale of its own.
     *case(
-        "quantised linear, relu",
+        "quantized linear, relu",
         "onednn.qlinear_pointwise.default",
         args=(QROWS, 0.1, 3, QWEIGHT, SCALES, ZEROS, (7,), 0.2, 5, BYTE, "relu", [], ""),
         out=OUT,
@@ -127,7 +127,7 @@ CASES = (
         comparison=21,
     ),
     *case(
-        "quantised linear, swish",
+        "quantized linear, swish",
         "onednn.qlinear_pointwise.tensor",
         args=(QROWS, SCALE, ZERO, QWEIGHT, SCALES, ZEROS, None, 0.2, 5, None, "swish", [], ""),
         out=OUT,
@@ -136,7 +136,7 @@ CASES = (
         transcendental=21,
     ),
     *case(
-        "quantised linear, sum with floats, relu",
+        "quantized linear, sum with floats, relu",
         "onednn.qlinear_pointwise.binary",
         args=(
             *(QROWS, 0.1, 3, QWEIGHT, SCALES, ZEROS, OUT, (7,), 1.0, 0, FLOAT, 1.0, 0),
@@ -148,7 +148,7 @@ CASES = (
         comparison=21,
     ),
     *case(
-        "quantised linear, sum with quantised numbers",
+        "quantized linear, sum with quantized numbers",
         "onednn.qlinear_pointwise.binary_tensor",
         args=(
             *(QROWS, SCALE, ZERO, QWEIGHT, SCALES, ZEROS, bytes_of(*OUT), (7,), 0.2, 5, BYTE),
@@ -159,7 +159,7 @@ CASES = (
         elementwise=2 * 21 + 2 * 21,
     ),
     *case(
-        "quantised convolution",
+        "quantized convolution",
         *(f"onednn.{name}.default" for name in ("qconv_pointwise", "qconv2d_pointwise")),
         args=(
             *(QIMAGE, 0.1, 3, QKERNEL, SCALES, ZEROS, (7,), [1, 1], [0, 0], [1, 1], 1),
@@ -170,7 +170,7 @@ CASES = (
         elementwise=2 * N,
     ),
     *case(
-        "quantised convolution to floats, relu",
+        "quantized convolution to floats, relu",
         *(f"onednn.{name}.tensor" for name in ("qconv_pointwise", "qconv2d_pointwise")),
         args=(
             *(QIMAGE, SCALE, ZERO, QKERNEL, SCALES, ZEROS, (7,), [1, 1], [0, 0], [1, 1], 1),
@@ -182,7 +182,7 @@ CASES = (
         comparison=N,
     ),
     *case(
-        "quantised convolution of a line",
+        "quantized convolution of a line",
         "onednn.qconv1d_pointwise.default",
         args=(
             *(bytes_of(2, 3, 19), 0.1, 3, Typed(torch.int8, (7, 3, 4)), SCALES, ZEROS, None),
@@ -193,7 +193,7 @@ CASES = (
         elementwise=2 * 7 * 16,
     ),
     *case(
-        "quantised convolution of a volume",
+        "quantized convolution of a volume",
         "onednn.qconv3d_pointwise.default",
         args=(
             *(bytes_of(*IMAGE, 23), 0.1, 3, Typed(torch.int8, (*KERNEL, 6)), SCALES, ZEROS, None),
@@ -207,7 +207,7 @@ CASES = (
         row
         for overload, of_input in (("binary", (0.1, 3)), ("binary_tensor", (SCALE, ZERO)))
         for row in case(
-            "quantised convolution, sum, relu",
+            "quantized convolution, sum, relu",
             f"onednn.qconv2d_pointwise.{overload}",
             args=(
                 *(QIMAGE, *of_input, QKERNEL, SCALES, ZEROS, bytes_of(*CHANNELS), (7,)),

@@ -172,7 +172,7 @@ CASES = (
         transcendental=3,
     ),
     Case(
-        "batch norm of quantised numbers",
+        "batch norm of quantized numbers",
         aten.quantized_batch_norm.default,
         (IMAGE, (6,), (6,), *STATISTICS, 1e-5, 0.1, 3),
         out=IMAGE,

@@ -66,14 +66,14 @@ CASES = (
         unsized=True,
     ),
     Case(
-        "distinct neighbours",
+        "distinct neighbors",
         aten.unique_consecutive.default,
         ((13,),),
         device="cpu",
         comparison=12,
     ),
     Case(
-        "distinct neighbouring slices",
+        "distinct neighboring slices",
         aten.unique_consecutive.default,
         (X,),
         {"dim": 1},
@@ -128,7 +128,7 @@ CASES = (
         comparison=2 * 13 * 5,
     ),
     Case("how many are not zero", aten.count_nonzero.dim_IntList, (X, [1]), comparison=2 * 13 * 5),
-    # 7 slices of 3 elements: sorted by 7 * 3 comparisons, 6 between neighbours.
+    # 7 slices of 3 elements: sorted by 7 * 3 comparisons, 6 between neighbors.
     Case(
         "different slices",
         aten.unique_dim.default,

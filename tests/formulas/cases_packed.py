@@ -102,7 +102,7 @@ CASES = (
         elementwise=2 * 21,
         transcendental=21,
     ),
-    # 15 inputs are quantised: their range 2 * 15 and 3, a quotient each.
+    # 15 inputs are quantized: their range 2 * 15 and 3, a quotient each.
     *case(
         "dynamic",
         "linear_dynamic.default",

@@ -95,14 +95,14 @@ CASES = (
         comparison=2 * 3 * (14 * 18 * 17 - 4 * 6),
     ),
     Case(
-        "max of quantised numbers, one axis",
+        "max of quantized numbers, one axis",
         aten.quantized_max_pool1d.default,
         (LINE, [4], [2]),
         out=(2, 3, 4),
         comparison=(2 * 3 * 4) * (4 - 1),
     ),
     Case(
-        "max of oneDNN or of quantised numbers, two axes",
+        "max of oneDNN or of quantized numbers, two axes",
         aten.mkldnn_max_pool2d.default,
         (IMAGE, [4, 5], [2, 2], [1, 1]),
         aliases=(aten.quantized_max_pool2d.default,),
@@ -110,7 +110,7 @@ CASES = (
         comparison=(2 * 3 * 5 * 6) * (4 * 5 - 1),
     ),
     Case(
-        "max of oneDNN or of quantised numbers, three axes",
+        "max of oneDNN or of quantized numbers, three axes",
         aten.mkldnn_max_pool3d.default,
         (VOLUME, [4, 5, 6], [1, 1, 1]),
         aliases=(aten.quantized_max_pool3d.default,),

@@ -75,7 +75,7 @@ CASES = (
     ),
     *(
         Case(
-            "quantised regions",
+            "quantized regions",
             op,
             ((2, 3, 11, 13), (4, 5), 0.1, 3, 0.2, 5, 0.5, 5, 7, 2, True),
             out=(4, 3, 5, 7),
@@ -86,7 +86,7 @@ CASES = (
     ),
     *(
         Case(
-            "suppression of quantised boxes",
+            "suppression of quantized boxes",
             op,
             ((11, 4), (11,), 0.5),
             out=(11,),

@@ -16,10 +16,10 @@ from torch._ops import OpOverload
 from torch.ao.quantization.fx import _decomposed
 
 from fxflops import formulas
+from fxflops.algebra import Symbol, evaluate
+from fxflops.capture.calls import bind
 from fxflops.cost import COUNTERS, Cost
-from fxflops.passes.count import bind
 from fxflops.registry import cost_of
-from fxflops.symbolic import Symbol, evaluate
 
 assert torchvision
 assert _decomposed
@@ -150,7 +150,7 @@ def _shapes(value: Any, size: Callable[[int], Any]) -> Any:
 
 
 def _tuples(value: Any) -> Any:
-    """Lists become tuples, as `fxflops.passes.count.shaped` gives them."""
+    """Lists become tuples, as `fxflops.analysis.count.shaped` gives them."""
     if isinstance(value, dict):
         return {name: _tuples(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -28,7 +28,7 @@ FAMILIES = {
     "recurrent layers": r"(^|_)(rnn|gru|lstm)",
     "regions and boxes": r"roi|nms|deform",
     "sampling": r"grid_sampler|affine_grid|upsample",
-    "normalisation": r"_norm(?!al)|norm_except",
+    "normalization": r"_norm(?!al)|norm_except",
     "norms": r"norm$|powsum|renorm|\bdist$|pairwise_distance|cosine_similarity",
     "pooling": r"pool\d?d?",
     "softmax": r"softmax|logsumexp",
@@ -48,7 +48,7 @@ FAMILIES = {
     "bits": r"bitwise|logical|__(and|or|xor|lshift|rshift)__",
     "rounding": r"^(special_)?(round|floor|ceil|trunc|fix|frac)$",
     "complex numbers": r"^(complex|polar|angle|real|imag|conj\w*|view_as_(real|complex)\w*)$",
-    "quantised numbers": r"quant|qparams",
+    "quantized numbers": r"quant|qparams",
 }
 
 LEFT_OUT = {
@@ -67,7 +67,7 @@ LEFT_OUT = {
     r"unpack|_compute_linear_combination": "of no graph",
     r"aten::(_?make|_?empty|_make_per).*(quantized|affine)": "makes a tensor of given numbers",
     r"aten::(de)?quantize(_per_tensor)?\.tensors": "of lists",
-    # Those of modules that hold quantised tensors, which no front end captures; the layers are
+    # Those of modules that hold quantized tensors, which no front end captures; the layers are
     # counted all the same, to be ready for graphs that others have.
     r"quantized::(?!conv\dd|conv_transpose\dd|linear|matmul)": "element by element, of eager mode",
     r"onednn::q(add|mul|batch_norm)": "element by element, of inductor's kernels",

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from fxflops.capture.calls import bind, shaped
 from fxflops.cost import COUNTERS, Cost
-from fxflops.passes.count import bind, shaped
 from fxflops.registry import cost_of
 from tests.formulas import definitions as by
 from tests.formulas import loss_definitions as losses

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from fxflops.algebra import Symbol
 from fxflops.errors import UnsizedError
-from fxflops.symbolic import Symbol
 from tests.formulas.harness import Case, vision
 
 aten = torch.ops.aten

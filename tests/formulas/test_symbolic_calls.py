@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
+from fxflops.algebra import Dim, Symbol, evaluate
+from fxflops.analysis.count import count
 from fxflops.capture import Capture, trace
+from fxflops.capture.calls import shaped
 from fxflops.cost import Cost, total
 from fxflops.errors import FxflopsError
-from fxflops.inputs import Axis, InputSpec, TensorInput
-from fxflops.passes.count import count, shaped
-from fxflops.symbolic import Dim, Symbol, evaluate
+from fxflops.spec import Axis, InputSpec, TensorInput
 from tests.formulas.harness import Case, Typed
 from tests.formulas.test_formulas import RUNNABLE
 
@@ -131,7 +132,7 @@ def test_a_symbolic_call_is_a_concrete_one_at_other_sizes(case: Case) -> None:
                 values = captured.domain.values(sizes, str(case))
             except FxflopsError:
                 continue
-            concrete = trace.capture(Call(case), inputs.fixed(sizes), {}, with_rules=False)
+            concrete = trace.capture(Call(case), inputs.fixed(sizes), {}, with_meta_kernels=False)
             assert at(shapes, values) == results(concrete)
             assert symbolic.at(values) == costs(concrete)
             compared += 1

@@ -4,15 +4,15 @@ import torch
 from torch import nn
 
 from fxflops.capture import Capture
+from fxflops.capture.symint.reader import read_symint
 from fxflops.capture.trace import Recorder
-from fxflops.dims import own_reader
 from fxflops.domain import Domain
 
 
-def randomised(model, seed=0):
+def randomized(model, seed=0):
     """In eval mode, in float64, with weights and statistics that no operation leaves as they are.
 
-    Variances and scales are positive, so that a wrong sign or a forgotten root shows.
+    Variances and scales are positive, so that a wrong sign or a restored_module_state root shows.
     """
     generator = torch.Generator().manual_seed(seed)
     model = model.double().eval()
@@ -32,7 +32,7 @@ def randomised(model, seed=0):
 
 def recorded(model: nn.Module, *inputs: torch.Tensor) -> Capture:
     """The graph of one call on these tensors; its parameters are nodes that hold the weights."""
-    recorder = Recorder(with_rules=False)
+    recorder = Recorder(with_meta_kernels=False)
     with torch.inference_mode():
         for position, tensor in enumerate(inputs):
             recorder.add_input(f"input{position}", tensor)
@@ -41,7 +41,7 @@ def recorded(model: nn.Module, *inputs: torch.Tensor) -> Capture:
     recorder.add_output(result)
     return Capture(
         graph=recorder.graph,
-        read=own_reader,
+        read=read_symint,
         domain=Domain((), ()),
         assumed=(),
         module_types={},
@@ -52,7 +52,7 @@ def recorded(model: nn.Module, *inputs: torch.Tensor) -> Capture:
 def made_once(capture, *inputs):
     """The values of what need not be made in each call, at the sizes of ``inputs``."""
     values = _values(capture, inputs, {})
-    return {node: values[node] for node in capture.graph.nodes if "moment" in node.meta}
+    return {node: values[node] for node in capture.graph.nodes if "binding_time" in node.meta}
 
 
 def outputs(capture, *inputs, once=None):
@@ -87,7 +87,7 @@ def listing(capture):
         (
             str(node.target) if node.op == "call_function" else node.op,
             str(torch.fx.node.map_arg((node.args, node.kwargs), lambda n: f"%{numbers[n]}")),
-            node.meta.get("moment"),
+            node.meta.get("binding_time"),
         )
         for node in capture.graph.nodes
     ]

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torchvision.models import resnet50
 
+from fxflops.analysis.deployment import BY_NAME
 from fxflops.passes import PASSES
-from fxflops.passes.deploy import BY_NAME
 from rtdetr.layers import FrozenBatchNorm2d, RepVGGBlock
 from rtdetr.variants import build
 from tests.passes.blocks import (
@@ -19,7 +19,7 @@ from tests.passes.blocks import (
     Sums,
     Unmergeable,
 )
-from tests.passes.concrete import listing, made_once, outputs, randomised, recorded
+from tests.passes.concrete import listing, made_once, outputs, randomized, recorded
 
 SMALL = (2, 4, 10, 12)
 IMAGE = (1, 3, 96, 160)  # few anchors more than queries
@@ -51,7 +51,7 @@ def close(found, wanted):
 
 
 def assert_kept(model, shape, changed):
-    model = randomised(model)
+    model = randomized(model)
     traced, other = image(shape, 1), image(shape, 2)
     capture = recorded(model, traced)
     wanted = outputs(capture, other)
@@ -91,8 +91,10 @@ def test_passes_keep_the_outputs_of_rtdetr(name):
 
 def test_hoisting_knows_what_it_hoists():
     capture = BY_NAME["hoist"](recorded(Positions().double(), image((4, 5), 1))).capture
-    moments = {str(node.target): node.meta.get("moment") for node in capture.graph.nodes}
-    assert moments["aten.arange.default"] == moments["aten.cos.default"] == "size"
-    assert moments["aten.sin.default"] == "size"
+    binding_times = {
+        str(node.target): node.meta.get("binding_time") for node in capture.graph.nodes
+    }
+    assert binding_times["aten.arange.default"] == binding_times["aten.cos.default"] == "size"
+    assert binding_times["aten.sin.default"] == "size"
     written = [n for n in capture.graph.nodes if n.target is torch.ops.aten.exp.default]
-    assert [node.meta.get("moment") for node in written] == ["model", None]
+    assert [node.meta.get("binding_time") for node in written] == ["model", None]

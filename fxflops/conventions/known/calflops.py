@@ -13,7 +13,7 @@ from fxflops.conventions.fused import on_the_fast_path
 from fxflops.conventions.layers import elementwise
 from fxflops.conventions.products import all_sizes, sums
 from fxflops.conventions.record import Call, Record
-from fxflops.dims import numel
+from fxflops.formulas.shapes import numel
 
 
 def _linear(call: Call) -> Amount:

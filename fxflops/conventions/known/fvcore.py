@@ -19,7 +19,7 @@ from fxflops.conventions.products import (
     sums,
 )
 from fxflops.conventions.record import Call, Record
-from fxflops.dims import numel
+from fxflops.formulas.shapes import numel
 
 aten = torch.ops.aten
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from torch import nn
 
+from fxflops.algebra import Dim
 from fxflops.conventions.charges import (
     Amount,
     Charge,
@@ -37,8 +38,7 @@ from fxflops.conventions.layers import (
     output,
 )
 from fxflops.conventions.record import Call, Record
-from fxflops.dims import numel
-from fxflops.symbolic import Dim
+from fxflops.formulas.shapes import numel
 
 
 def _bias(call: Call) -> Dim:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.conventions.charges import Amount, Charge, Convention, by_operator
 from fxflops.conventions.fused import attention_is_fused, on_the_fast_path
 from fxflops.conventions.products import (
@@ -19,8 +20,7 @@ from fxflops.conventions.products import (
     once,
 )
 from fxflops.conventions.record import Call, Record
-from fxflops.dims import numel
-from fxflops.symbolic import Dim
+from fxflops.formulas.shapes import numel
 
 aten = torch.ops.aten
 

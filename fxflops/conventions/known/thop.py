@@ -21,7 +21,7 @@ from fxflops.conventions.layers import (
     upsampling,
 )
 from fxflops.conventions.record import Call, Record
-from fxflops.dims import numel
+from fxflops.formulas.shapes import numel
 
 
 def _conv(call: Call) -> Amount:

@@ -15,7 +15,7 @@ from fxflops.conventions.charges import Amount, Charge, Convention, by_operator
 from fxflops.conventions.fused import attention_is_fused, on_the_fast_path
 from fxflops.conventions.products import attention, bmm, conv, einsum, linear, matmul, twice
 from fxflops.conventions.record import Call, Record
-from fxflops.dims import numel
+from fxflops.formulas.shapes import numel
 
 aten = torch.ops.aten
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from fxflops.algebra import Dim
 from fxflops.conventions.charges import Amount, Charge, Convention
 from fxflops.conventions.layers import output
 from fxflops.conventions.record import Call, Record
-from fxflops.dims import numel
-from fxflops.symbolic import Dim
+from fxflops.formulas.shapes import numel
 
 TOKENS = "the axis of tokens is left out"
 

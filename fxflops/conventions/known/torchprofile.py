@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
+from fxflops.algebra import Dim
 from fxflops.conventions.charges import Amount, Charge, Convention, Rule, by_operator
 from fxflops.conventions.fused import on_the_fast_path
 from fxflops.conventions.products import attention, bmm, conv, einsum, linear, matmul, once
 from fxflops.conventions.record import Call, Record
 from fxflops.conventions.traced_sizes import products_of_sizes
-from fxflops.dims import numel
-from fxflops.symbolic import Dim
+from fxflops.formulas.shapes import numel
 
 aten = torch.ops.aten
 NEAREST, BICUBIC = 1, 2

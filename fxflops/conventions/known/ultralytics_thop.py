@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from fxflops.algebra import Dim, maximum
 from fxflops.conventions.charges import (
     Amount,
     Charge,
@@ -36,8 +37,7 @@ from fxflops.conventions.layers import (
 from fxflops.conventions.products import attention, bmm, einsum, matmul, once
 from fxflops.conventions.products import linear as linear_function
 from fxflops.conventions.record import Call, Record
-from fxflops.dims import numel
-from fxflops.symbolic import Dim, maximum
+from fxflops.formulas.shapes import numel
 
 aten = torch.ops.aten
 

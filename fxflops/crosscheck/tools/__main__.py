@@ -19,8 +19,8 @@ from torch import Tensor
 
 from fxflops import models
 from fxflops.capture.prepare import floating_dtype
-from fxflops.inputs import Axis, InputSpec, parse
 from fxflops.models.named import build, called
+from fxflops.spec import Axis, InputSpec, parse
 
 PACKAGE = "fxflops.crosscheck.tools"
 SEED = 0

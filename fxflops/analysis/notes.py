@@ -1,0 +1,54 @@
+"""The pass that finds what a reader of the numbers must be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
+
+from fxflops.analysis.count import TORCH
+from fxflops.analysis.records import NodeCost
+from fxflops.capture import Capture
+from fxflops.capture.calls import bind
+from fxflops.registry import WORST_CASE, family, functional
+
+MASKED = (
+    "Causal and masked attention is charged in full, as PyTorch charges it: {calls} of the "
+    "attention calls here."
+)
+
+
+WORST = "The worst case is charged where the data decide what is done: {ops}."
+
+TORCH_FORMULA = (
+    "The contraction of {ops} is by the formula in torch.utils.flop_counter; nothing else of it is "
+    "counted."
+)
+
+
+def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
+    """What is charged otherwise than a reader may expect, or by somebody else's formula.
+
+    Requires what `Capture` ensures, and the costs of its calls.
+    """
+    theirs = sorted({str(node.op) for node in nodes if node.source == TORCH})
+    masked = sum(
+        _is_masked(bind(node.target, node.args, node.kwargs))
+        for node in capture.graph.nodes
+        if isinstance(node.target, OpOverload) and family(node.target) == "attention"
+    )
+    guessed = {
+        f"{node.op} ({WORST_CASE[functional(node.op)]})": None
+        for node in nodes
+        if isinstance(node.op, OpOverload) and functional(node.op) in WORST_CASE
+    }
+    return (
+        *((WORST.format(ops=", ".join(guessed)),) if guessed else ()),
+        *((MASKED.format(calls=masked),) if masked else ()),
+        *((TORCH_FORMULA.format(ops=", ".join(theirs)),) if theirs else ()),
+    )
+
+
+def _is_masked(arguments: dict[str, Any]) -> bool:
+    return bool(arguments.get("is_causal")) or arguments.get("attn_mask") is not None

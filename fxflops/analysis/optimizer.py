@@ -1,0 +1,53 @@
+"""What an optimizer's step costs, once the gradients are there.
+
+It depends on the number of trained parameters alone. Factors that are the same for all parameters
+(the learning rate, the corrections of the bias) are constants of the step. Bytes are those of one
+pass over parameters, gradients and binding_times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from fxflops.cost import Cost, Optimizer, total
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def sgd(parameters: int, element: int) -> Cost:
+    """Descent p - rate * g: 2P  [FLOP] for P parameters of ``element`` bytes; no momentum.
+
+    As ``torch.optim.SGD`` does by default.
+    """
+    return Cost(
+        elementwise=2 * parameters,
+        bytes_read=2 * parameters * element,
+        bytes_written=parameters * element,
+    )
+
+
+def adamw(parameters: int, element: int) -> Cost:
+    """AdamW with weight decay: 13P  [FLOP], P calls of sqrt, for P parameters.
+
+    Decay p * (1 - rate * decay): P. First moment b m + (1 - b) g: 3P. Second b v + (1 - b) g g: 4P.
+    p - rate' * m / (sqrt(v) / c + eps): 5P. Source: arXiv:1711.05101, alg. 2, as
+    ``torch.optim.AdamW`` does it by default.
+    """
+    return Cost(
+        elementwise=13 * parameters,
+        transcendental=parameters,
+        bytes_read=4 * parameters * element,
+        bytes_written=3 * parameters * element,
+    )
+
+
+OPTIMIZERS: Mapping[str, Callable[[int, int], Cost]] = {"sgd": sgd, "adamw": adamw}
+"""What is known, by the name that a user gives."""
+
+
+def step(name: str, parameters: Iterable[Tensor]) -> Optimizer:
+    """The step of the optimizer ``name``, one of `OPTIMIZERS`, for the trained ``parameters``."""
+    costs = (OPTIMIZERS[name](p.numel(), p.element_size()) for p in parameters)
+    return Optimizer(name=name, step=total(costs))

@@ -1,0 +1,325 @@
+"""What fxflops says of a model: the cost of each node, and their analysis."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from fxflops.algebra import Dim, Symbol
+from fxflops.algebra.closed_form import evaluate_many, to_sympy
+from fxflops.analysis.dataflow import to_networkx
+from fxflops.cost import (
+    PHASES,
+    QUANTITIES,
+    SUMS,
+    Applied,
+    BindingTime,
+    Cost,
+    Optimizer,
+    Phase,
+    Training,
+    total,
+)
+from fxflops.domain import Domain
+from fxflops.errors import CaptureError, SpecError
+from fxflops.registry import Operator
+from fxflops.report import Listed, Report, Row, span
+from fxflops.spec import InputSpec
+
+if TYPE_CHECKING:
+    import networkx
+    import sympy
+    import torch.fx
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCost:
+    """One operator call of the graph: where it is, and what it costs.
+
+    ``cost`` is None when the call is uncounted, for the reason ``unknown``. ``free`` is the reason
+    why a free operator costs no FLOP. ``path`` is the module in which the operator is called,
+    ``where`` the source line. ``dependencies`` are the positions, among the calls of the graph, of
+    those whose results it uses. ``phase`` is the part of a training step. A
+    call that computes gradients both of activations and of weights is two of these, one for each.
+    """
+
+    name: str
+    op: Operator
+    path: str
+    where: str
+    cost: Cost | None
+    dependencies: tuple[int, ...] = ()
+    free: str | None = None
+    unknown: str | None = None
+    source: str = "fxflops"
+    phase: Phase = "forward"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By the operator's name: PyTorch does not pickle an operator itself."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        is_named = type(self.op).__module__ == "torch._ops"
+        return _node_cost, ({**values, "op": str(self.op) if is_named else self.op}, is_named)
+
+
+def _node_cost(values: Mapping[str, Any], is_named: bool) -> NodeCost:
+    op = _operator(values["op"]) if is_named else values["op"]
+    return NodeCost(**{**values, "op": op})
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Analysis:
+    """The cost of a model: node by node, in total, and as formulas.
+
+    ``annotated`` makes `graph`.
+    ``domain`` says at which sizes the formulas hold; ``defaults`` are the sizes that stand in for
+    those not given; ``parameters`` is the number of parameters of the model, ``packages`` are those
+    that the classes of its modules come from. ``applied`` are the passes that made the graph out
+    of the one captured, ``once`` the calls that these took out of ``nodes``: made once per size
+    (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
+    parameters that get a gradient, and ``optimizer`` is apart from the total.
+    """
+
+    model: str
+    inputs: InputSpec
+    domain: Domain
+    nodes: tuple[NodeCost, ...]
+    module_types: Mapping[str, str]
+    annotated: Callable[[], torch.fx.Graph]
+    frontend: str
+    dtype: str
+    parameters: int
+    defaults: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    applied: tuple[Applied, ...] = ()
+    once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
+    trained: int | None = None
+    optimizer: Optimizer | None = None
+
+    @cached_property
+    def graph(self) -> torch.fx.Graph:
+        """An annotated copy of the captured graph: counted nodes carry ``meta["cost"]``."""
+        return self.annotated()
+
+    @cached_property
+    def total(self) -> Cost:
+        """The whole model's cost in symbols; a lower bound unless `complete`."""
+        return total(node.cost for node in self.nodes if node.cost)
+
+    @property
+    def uncounted(self) -> tuple[NodeCost, ...]:
+        """The nodes whose cost is not known, those of `once` included."""
+        nodes = itertools.chain(self.nodes, *self.once.values())
+        return tuple(node for node in nodes if node.cost is None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every node's cost is known."""
+        return not self.uncounted
+
+    def formula(self, quantity: str = "flops") -> sympy.Expr:
+        """The closed form of ``"flops"``, ``"macs"``, ``"contraction"``, … in the user's sizes.
+
+        Raises SpecError for an unknown quantity.
+        """
+        return to_sympy(self.count(quantity), self.domain.names)
+
+    def once_per(self, binding_time: BindingTime) -> Cost:
+        """What is computed once per ``"size"`` or once per ``"model"``, and not in each call."""
+        return total(node.cost for node in self.once.get(binding_time, ()) if node.cost)
+
+    def count(self, quantity: str) -> Dim:
+        """The total of one quantity, in symbols."""
+        names = (*(metric.name for metric in SUMS), *QUANTITIES)
+        if quantity not in names:
+            known = ", ".join(names)
+            raise SpecError(f"There is no quantity {quantity!r}. Known: {known}.")
+        value: Dim = getattr(self.total, quantity)
+        return value
+
+    def values(self, sizes: Mapping[str, int] | None = None) -> dict[Symbol, int]:
+        """The symbols' values at ``sizes``, with the defaults for those not given.
+
+        Raises SpecError and DomainError as `Domain.values` does.
+        """
+        return self.domain.values({**self.defaults, **(sizes or {})}, self.model)
+
+    def at(self, /, **sizes: int) -> Cost:
+        """The exact cost at these sizes, in integers; defaults stand in for sizes not given."""
+        values = self.values(sizes)
+        return self.total.at(values)
+
+    __call__ = at
+
+    @property
+    def symbols(self) -> dict[str, sympy.Symbol]:
+        """The symbols of `formula`, by the names of the free sizes."""
+        import sympy
+
+        return {name: sympy.Symbol(name, integer=True, positive=True) for name in self.domain.names}
+
+    def evaluate(self, quantity: str, /, **sizes: Any) -> NDArray[Any]:
+        """One quantity at many sizes: integer arrays in, which broadcast; exact integers out.
+
+        The result is int64 where that holds every intermediate result, else Python integers.
+        """
+        given: dict[str, Any] = {**self.defaults, **sizes}
+        arrays = self.domain.arrays(given, self.model)
+        return evaluate_many(self.count(quantity), arrays)
+
+    def by_module(self, depth: int | None = None) -> dict[str, Cost]:
+        """Each module's cost, its children included, the root first under ``""``."""
+        costs: dict[str, list[Cost]] = {path: [] for path in self.module_types}
+        for node in self.nodes:
+            if node.cost is not None:
+                for path in prefixes(node.path):
+                    costs.setdefault(path, []).append(node.cost)
+        return {
+            path: total(of_path)
+            for path, of_path in costs.items()
+            if depth is None or len(prefixes(path)) <= depth + 1
+        }
+
+    def by_operator(self) -> dict[Operator, Cost]:
+        """Each operator's cost, summed over its calls, in the order of the first ones."""
+        costs: dict[Operator, list[Cost]] = {}
+        for node in self.nodes:
+            if node.cost is not None and node.free is None:
+                costs.setdefault(node.op, []).append(node.cost)
+        return {op: total(of_op) for op, of_op in costs.items()}
+
+    @property
+    def training(self) -> Training | None:
+        """The parts of a training step; None for a call of the model."""
+        if self.trained is None:
+            return None
+        return Training(self.trained, self.by_phase(), self.optimizer)
+
+    def by_phase(self) -> dict[Phase, Cost]:
+        """The cost of each part of a training step; a call of the model is all ``forward``."""
+        return {
+            phase: total(node.cost for node in self.nodes if node.cost and node.phase == phase)
+            for phase in PHASES
+        }
+
+    def to_networkx(self) -> networkx.DiGraph[str]:
+        """The graph's data flow: nodes with ``op``, ``path`` and ``cost``, edges of tensors."""
+        return to_networkx(self.graph)
+
+    def span(self, /, **sizes: int) -> int:
+        """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
+        return span(self.flow, self.values(sizes))
+
+    @cached_property
+    def report(self) -> Report:
+        """What is kept of this: all but the nodes and the graph."""
+        calls = Counter({node.name: node.op for node in self.nodes}.values())
+        return Report(
+            model=self.model,
+            frontend=self.frontend,
+            dtype=self.dtype,
+            inputs=str(self.inputs),
+            domain=self.domain,
+            defaults=self.defaults,
+            parameters=self.parameters,
+            modules=tuple(
+                Row(name=path, kind=self.module_types.get(path, ""), cost=cost)
+                for path, cost in self.by_module().items()
+            ),
+            operators=tuple(
+                Row(name=str(op), calls=calls[op], cost=cost)
+                for op, cost in self.by_operator().items()
+            ),
+            free=_free(self),
+            uncounted=_uncounted(self),
+            notes=self.notes,
+            flow=self.flow,
+            applied=self.applied,
+            once={moment: self.once_per(moment) for moment in self.once},
+            training=self.training,
+        )
+
+    def __repr__(self) -> str:
+        """One line of fewer than 200 characters."""
+        unknown = len(self.uncounted)
+        complete = f"INCOMPLETE: {unknown} uncounted" if unknown else "complete"
+        about = f"{_short(self.model)}, {_short(str(self.inputs))}, {self.dtype}"
+        return f"<fxflops.Analysis of {about}: {len(self.nodes)} calls, {complete}>"
+
+    def __str__(self) -> str:
+        """The table, as the command line prints it: at the default sizes, or else formulas."""
+        from fxflops.reports import render
+        from fxflops.reports.count import document
+
+        is_known = self.report.is_known_at({})
+        answer = self.report.at({} if is_known else None)
+        return render(document(answer, depth=2, symbolic=not is_known), "table").rstrip("\n")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the graph, whose shapes live in this process alone."""
+        state = {name: getattr(self, name) for name in _KEPT}
+        return {**state, "annotated": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({**state, "annotated": _no_graph})
+
+    @property
+    def flow(self) -> tuple[tuple[Dim, tuple[int, ...]], ...]:
+        """Each call's FLOPs (0 where unknown) and the positions of the calls that it needs."""
+        return tuple(
+            (node.cost.flops if node.cost else 0, node.dependencies) for node in self.nodes
+        )
+
+
+_KEPT = tuple(field.name for field in fields(Analysis) if field.name != "annotated")
+SHORT = 50
+
+
+def _short(text: str) -> str:
+    """The text in printable characters, its middle left out where it is long."""
+    shown = ascii(text)[1:-1] if not text.isprintable() else text
+    return shown if len(shown) <= SHORT else f"{shown[: SHORT // 2]}…{shown[-SHORT // 2 + 1 :]}"
+
+
+def _no_graph() -> torch.fx.Graph:
+    raise CaptureError("A pickled analysis has no graph: analyze the model again for it.")
+
+
+def _operator(name: str) -> Operator:
+    """The operator of this name, or the name where no such operator is registered here."""
+    import torch
+
+    found: Any = torch.ops
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found if type(found).__name__ == "OpOverload" else name
+
+
+def _free(analysis: Analysis) -> tuple[Listed, ...]:
+    reasons = Counter((str(node.op), node.free) for node in analysis.nodes if node.free is not None)
+    return tuple(
+        Listed(op=op, calls=calls, reason=reason or "")
+        for (op, reason), calls in sorted(reasons.items())
+    )
+
+
+def _uncounted(analysis: Analysis) -> tuple[Listed, ...]:
+    where: dict[tuple[str, str], list[str]] = {}
+    for node in analysis.uncounted:
+        found = where.setdefault((str(node.op), node.unknown or ""), [])
+        found.append(node.where or node.path)
+    return tuple(
+        Listed(op=op, calls=len(lines), reason=reason, where=tuple(dict.fromkeys(lines)))
+        for (op, reason), lines in sorted(where.items())
+    )
+
+
+def prefixes(path: str) -> tuple[str, ...]:
+    """The modules around a module, the root ``""`` first, itself last."""
+    parts = path.split(".") if path else []
+    return tuple(".".join(parts[:end]) for end in range(len(parts) + 1))

@@ -1,0 +1,1 @@
+"""The shapes of operators' results, by operator family, on symbolic sizes."""

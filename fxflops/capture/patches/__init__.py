@@ -1,0 +1,1 @@
+"""What is replaced while a model runs, and put back afterwards."""

@@ -1,0 +1,1 @@
+"""Sizes as PyTorch sees them: ``torch.SymInt`` around the algebra's values."""

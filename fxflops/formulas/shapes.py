@@ -1,0 +1,40 @@
+"""From PyTorch's sizes to ours: the only place that opens a ``torch.SymInt``.
+
+Formulas see shapes, tuples of `Dim`, and compute with ``+ - * //`` and the functions below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import prod
+from typing import TYPE_CHECKING, TypeAlias
+
+from fxflops.algebra import Dim
+
+if TYPE_CHECKING:
+    pass
+
+Shape: TypeAlias = tuple[Dim, ...]
+
+
+def numel(shape: Iterable[Dim]) -> Dim:
+    """The product of the sizes: the number of elements; 1 for a scalar's empty shape."""
+    return prod(shape)
+
+
+def lines(shape: Shape, dim: int) -> tuple[Dim, Dim]:
+    """How many lines along ``dim`` a tensor has, and their length; a scalar is one line of one."""
+    if not shape:
+        return 1, 1
+    rest = list(shape)
+    length = rest.pop(dim)
+    return numel(rest), length
+
+
+def broadcast(*shapes: Sequence[Dim]) -> Shape:
+    """The shape that ``shapes`` broadcast to; sizes that differ are 1 or equal in the domain."""
+    rank = max(map(len, shapes))
+    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+    return tuple(
+        next((size for size in sizes if size != 1), 1) for sizes in zip(*padded, strict=True)
+    )
