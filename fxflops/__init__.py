@@ -12,8 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fxflops.errors import (
+    RENAMED,
     CaptureError,
     CheckError,
+    ConventionError,
     DomainError,
     FormulaError,
     FxflopsError,
@@ -47,6 +49,7 @@ __all__ = [
     "Analysis",
     "CaptureError",
     "CheckError",
+    "ConventionError",
     "Cost",
     "DomainError",
     "FormulaError",
@@ -63,6 +66,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in RENAMED:
+        import warnings
+
+        new = RENAMED[name]
+        warnings.warn(f"fxflops.{name} is now fxflops.{new}", DeprecationWarning, stacklevel=2)
+        return globals()[new]
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -13,6 +14,7 @@ from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.closed_form import evaluate_many, to_sympy
 from fxflops.analysis.dataflow import to_networkx
 from fxflops.cost import (
+    BINDING_TIMES,
     PHASES,
     QUANTITIES,
     SUMS,
@@ -28,6 +30,7 @@ from fxflops.domain import Domain
 from fxflops.errors import CaptureError, SpecError
 from fxflops.registry import Operator
 from fxflops.report import Listed, Report, Row, span
+from fxflops.reports.wording import calls, printable
 from fxflops.spec import InputSpec
 
 if TYPE_CHECKING:
@@ -58,6 +61,12 @@ class NodeCost:
     unknown: str | None = None
     source: str = "fxflops"
     phase: Phase = "forward"
+
+    @property
+    def needs(self) -> tuple[int, ...]:
+        """The name of ``dependencies`` in the release before."""
+        warnings.warn("NodeCost.needs is now NodeCost.dependencies", DeprecationWarning, 2)
+        return self.dependencies
 
     def __reduce__(self) -> tuple[Any, ...]:
         """By the operator's name: PyTorch does not pickle an operator itself."""
@@ -130,7 +139,14 @@ class Analysis:
         return to_sympy(self.count(quantity), self.domain.names)
 
     def once_per(self, binding_time: BindingTime) -> Cost:
-        """What is computed once per ``"size"`` or once per ``"model"``, and not in each call."""
+        """What is computed once per ``"size"`` or once per ``"model"``, and not in each call.
+
+        Raises SpecError for any other.
+        """
+        if binding_time not in BINDING_TIMES:
+            raise SpecError(
+                f"Nothing is computed once per {binding_time!r}: per model, or per size."
+            )
         return total(node.cost for node in self.once.get(binding_time, ()) if node.cost)
 
     def count(self, quantity: str) -> Dim:
@@ -218,7 +234,7 @@ class Analysis:
     @cached_property
     def report(self) -> Report:
         """What is kept of this: all but the nodes and the graph."""
-        calls = Counter({node.name: node.op for node in self.nodes}.values())
+        times = Counter({node.name: node.op for node in self.nodes}.values())
         return Report(
             model=self.model,
             frontend=self.frontend,
@@ -232,7 +248,7 @@ class Analysis:
                 for path, cost in self.by_module().items()
             ),
             operators=tuple(
-                Row(name=str(op), calls=calls[op], cost=cost)
+                Row(name=str(op), calls=times[op], cost=cost)
                 for op, cost in self.by_operator().items()
             ),
             free=_free(self),
@@ -247,9 +263,9 @@ class Analysis:
     def __repr__(self) -> str:
         """One line of fewer than 200 characters."""
         unknown = len(self.uncounted)
-        complete = f"INCOMPLETE: {unknown} uncounted" if unknown else "complete"
+        complete = f"INCOMPLETE: {calls(unknown)} uncounted" if unknown else "complete"
         about = f"{_short(self.model)}, {_short(str(self.inputs))}, {self.dtype}"
-        return f"<fxflops.Analysis of {about}: {len(self.nodes)} calls, {complete}>"
+        return f"<fxflops.Analysis of {about}: {calls(len(self.nodes))}, {complete}>"
 
     def __str__(self) -> str:
         """The table, as the command line prints it: at the default sizes, or else formulas."""
@@ -282,7 +298,7 @@ SHORT = 50
 
 def _short(text: str) -> str:
     """The text in printable characters, its middle left out where it is long."""
-    shown = ascii(text)[1:-1] if not text.isprintable() else text
+    shown = printable(text)
     return shown if len(shown) <= SHORT else f"{shown[: SHORT // 2]}…{shown[-SHORT // 2 + 1 :]}"
 
 

@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FxflopsError as error:
         from fxflops.cli.options import complain
 
-        complain(str(error))
+        complain(error.command_line or str(error))
         return INPUT_AT_FAULT
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -12,6 +12,7 @@ from fxflops.cli.options import (
     deliver,
     positive,
     progress,
+    require_tensor_sizes,
     sizes,
 )
 from fxflops.reports.files import require_writable
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, compare, print; return 1 if any number differs without being explained."""
     at = sizes(arguments)
+    require_tensor_sizes(at, "check")
     repetitions = positive(arguments.repetitions, "--repetitions")
     require_writable(arguments.output)
     for variable, value in QUIET_PROFILER.items():

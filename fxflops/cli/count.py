@@ -13,6 +13,7 @@ from fxflops.cli.options import (
     deliver,
     natural,
     progress,
+    require_tensor_sizes,
     sizes,
 )
 from fxflops.errors import SpecError
@@ -114,6 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
         from fxflops.answer import at_one_size
 
+        require_tensor_sizes(at, "--static")
         request, at = at_one_size(request, at, trust=arguments.trust), {}
     if arguments.cache and is_file(arguments.model):
         raise SpecError("--cache keeps no answer for a file, which may change. Leave it out.")

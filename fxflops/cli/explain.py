@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from fxflops.cli.options import add_model, add_output, complain, deliver, progress, sizes
+from fxflops.cli.options import (
+    add_model,
+    add_output,
+    complain,
+    deliver,
+    progress,
+    require_tensor_sizes,
+    sizes,
+)
 from fxflops.errors import SpecError
 from fxflops.reports.files import require_writable
 
@@ -36,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, explain, print; return 1 if anything is left unexplained."""
     at = sizes(arguments)
+    require_tensor_sizes(at, "explain")
     against = [name.strip() for name in arguments.against.split(",") if name.strip()]
     require_writable(arguments.output)
     require_writable(arguments.picture)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fxflops.errors import SpecError
@@ -16,6 +16,7 @@ from fxflops.reports.wording import printable
 
 DTYPES = ("float32", "float16", "bfloat16")
 NEED_NO_SIZES = ("json", "csv", "latex")
+LARGEST_AXIS = 2**63 - 1
 LONGEST = 40  # characters of an argument that a message repeats
 
 
@@ -67,6 +68,16 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
         if chosen.setdefault(name, size) != size:
             raise SpecError(f"{name} is given two values, {chosen[name]} and {size}. Give one.")
     return chosen
+
+
+def require_tensor_sizes(sizes: Mapping[str, int], what: str) -> None:
+    """Raises SpecError for a size that no tensor has, where ``what`` needs tensors of these."""
+    for name, size in sizes.items():
+        if size > LARGEST_AXIS:
+            raise SpecError(
+                f"{name} is {_short(str(size))}, and {what} needs tensors of that size: no axis is "
+                f"longer than {LARGEST_AXIS}."
+            )
 
 
 def positive(text: str, what: str) -> int:

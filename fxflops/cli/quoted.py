@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from fxflops.cli.options import NEED_NO_SIZES, deliver, progress
+from fxflops.cli.options import NEED_NO_SIZES, deliver, progress, require_tensor_sizes
 
 
 def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
@@ -13,6 +13,7 @@ def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
 
     Raises SpecError for a convention that there is not.
     """
+    require_tensor_sizes(at, "--convention")
     with progress(f"Capturing {arguments.model} …"):
         from fxflops import conventions
         from fxflops.conventions.quote import quote

@@ -43,7 +43,10 @@ def check(
     raises.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise CheckError("There is no CUDA device here: use --device cpu.")
+        raise CheckError(
+            'There is no CUDA device here: use device="cpu".',
+            command_line="There is no CUDA device here: use --device cpu.",
+        )
     analysis = analyze(model, inputs, defaults=sizes, dtype=dtype)
     values = analysis.values()
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
