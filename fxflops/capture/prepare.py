@@ -93,19 +93,25 @@ def _emptied(tensor: Tensor) -> Tensor:
 def example_inputs(
     inputs: InputSpec, sizes: Mapping[str, int | torch.SymInt], dtype: torch.dtype
 ) -> tuple[Tensor, ...]:
-    """Meta tensors of the spec's shapes at ``sizes``; ``dtype`` where the spec names none."""
+    """Meta tensors of the spec's shapes at ``sizes``; ``dtype`` where the spec names none.
+
+    Raises CaptureError for sizes that are too large for any tensor.
+    """
 
     def size(axis: int | Axis) -> int | torch.SymInt:
         return sizes[axis.name] if isinstance(axis, Axis) else axis
 
-    return tuple(
-        torch.empty(
-            tuple(map(size, tensor.axes)),
-            dtype=getattr(torch, tensor.dtype) if tensor.dtype else dtype,
-            device="meta",
+    try:
+        return tuple(
+            torch.empty(
+                tuple(map(size, tensor.axes)),
+                dtype=getattr(torch, tensor.dtype) if tensor.dtype else dtype,
+                device="meta",
+            )
+            for tensor in inputs.tensors
         )
-        for tensor in inputs.tensors
-    )
+    except RuntimeError as error:
+        raise CaptureError(f"There is no tensor of these sizes: {failure(error)}") from error
 
 
 def floating_dtype(model: nn.Module) -> torch.dtype:

@@ -13,6 +13,8 @@ SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "[": "{[}",  # which after the end of a row would begin its options
+    "*": "{*}",
 }
 
 
