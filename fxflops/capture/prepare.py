@@ -110,7 +110,7 @@ def example_inputs(
             )
             for tensor in inputs.tensors
         )
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, OverflowError) as error:
         raise CaptureError(f"There is no tensor of these sizes: {failure(error)}") from error
 
 
