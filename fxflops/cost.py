@@ -35,11 +35,14 @@ class Metric(NamedTuple):
     unit: str
     meaning: str
     counter: bool = False
+    title: str = ""
 
     @property
     def label(self) -> str:
         """The name as reports show it."""
-        return self.name.replace("_", " ").replace("flops", "FLOPs").replace("macs", "MACs")
+        return self.title or self.name.replace("_", " ").replace("flops", "FLOPs").replace(
+            "macs", "MACs"
+        )
 
 
 METRICS = (
@@ -79,8 +82,15 @@ SUMS = (
 )
 """What is made of the metrics, and so adds up, too."""
 
-FIGURES = (Metric("span", "FLOP", "the largest sum of FLOPs along one chain of dependent calls"),)
-"""What does not add up over calls: a figure of the model as a whole."""
+FIGURES = (
+    Metric(
+        "span",
+        "FLOP",
+        "the largest sum of FLOPs along one chain of dependent calls",
+        title="span (critical path)",
+    ),
+)
+"""What does not add up over calls: figures of the model as a whole, which `Answer` has by name."""
 
 COUNTERS = tuple(metric.name for metric in METRICS if metric.counter)
 QUANTITIES = tuple(metric.name for metric in METRICS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fxflops.cost import METRICS, SUMS, ratio
+from fxflops.cost import FIGURES, METRICS, SUMS, ratio
 from fxflops.report import SHOWN, Answer, Listed, Quantity, Report, Row
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
 from fxflops.reports.wording import calls, decimal, exact, scaled, share
@@ -109,7 +109,8 @@ def figures(answer: Answer) -> Iterator[Figure]:
     if answer.intensity is not None:
         yield Figure("arithmetic intensity", f"{decimal(*answer.intensity, 2)} FLOP/byte")
     if answer.parallelism is not None:
-        yield Figure("span (critical path)", f"{scaled(answer.span)}FLOP")
+        for metric in FIGURES:
+            yield Figure(metric.label, f"{scaled(getattr(answer, metric.name))}{metric.unit}")
         yield Figure("parallelism (work / span)", decimal(*answer.parallelism, 2))
 
 
@@ -259,7 +260,7 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "domain": list(report.domain.texts()),
         "at": answer.sizes,
         "totals": {**total, "parameters": {"value": report.parameters}},
-        "span": {"value": answer.span},
+        **{metric.name: {"value": getattr(answer, metric.name)} for metric in FIGURES},
         "parallelism": answer.parallelism and ratio(*answer.parallelism),
         "intensity": answer.intensity and ratio(*answer.intensity),
         "modules": [

@@ -24,10 +24,10 @@ def render(document: Document, *, color: bool) -> str:
             if f.formula
         ]
         known = ["value"] if _are_known(document) else []
-        parts.append(markdown_table(["quantity", *known, "unit", "formula"], rows))
+        parts.append(_cells(["quantity", *known, "unit", "formula"], rows))
     elif document.figures:
         figures = [[f.name, f.exact or f.short, f.unit] for f in document.figures]
-        parts.append(markdown_table(["quantity", "value", "unit"], figures))
+        parts.append(_cells(["quantity", "value", "unit"], figures))
     for table in document.tables:
         parts += _table(table)
     if document.notes:
@@ -44,13 +44,18 @@ def _are_known(document: Document) -> bool:
 def _table(table: Table) -> list[str]:
     above = [f"#### {escaped(table.caption)}"] if table.caption else []
     above += [escaped(table.text)] if table.text else []
-    return [*above, markdown_table(table.headings, table.rows)]
+    return [*above, _cells(table.headings, table.rows)]
 
 
-def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """A table of these cells."""
-    lines = [list(map(escaped, headings)), ["---"] * len(headings)]
-    lines += [[code(c.text) if isinstance(c, Name) else escaped(c) for c in row] for row in rows]
+def _cells(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """A table of these cells, names in code, all else escaped."""
+    shown = [[code(c.text) if isinstance(c, Name) else escaped(c) for c in row] for row in rows]
+    return markdown_table(list(map(escaped, headings)), shown)
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are markdown already."""
+    lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
