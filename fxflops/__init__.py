@@ -28,7 +28,9 @@ from fxflops.errors import (
 if TYPE_CHECKING:
     from fxflops.analysis.records import Analysis, NodeCost
     from fxflops.cost import Cost
+    from fxflops.crosscheck.run import check
     from fxflops.passes import PASSES
+    from fxflops.peers.explanation import explain
     from fxflops.pipeline import analyze
     from fxflops.registry import formula, free
 
@@ -40,6 +42,8 @@ _HOME = {
     "NodeCost": "analysis.records",
     "PASSES": "passes",
     "analyze": "pipeline",
+    "check": "crosscheck.run",
+    "explain": "peers.explanation",
     "formula": "registry",
     "free": "registry",
 }
@@ -60,6 +64,8 @@ __all__ = [
     "SpecializationError",
     "UnsizedError",
     "analyze",
+    "check",
+    "explain",
     "formula",
     "free",
 ]

@@ -20,8 +20,9 @@ from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
 from fxflops.capture import Capture, trace
 from fxflops.capture import choose as frontends
-from fxflops.capture.arguments import flattened
+from fxflops.capture.arguments import described, flattened
 from fxflops.capture.choose import Captured
+from fxflops.capture.patches.module_state import unchanged
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
@@ -37,6 +38,7 @@ from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
 from fxflops.models.named import NamedModel, build_empty, called
 from fxflops.passes import require_passes
+from fxflops.passes.weights import weights
 from fxflops.spec import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
@@ -78,7 +80,7 @@ def analyze(
     Raises ModelError, SpecError, CaptureError.
     """
     _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
-    with alone():
+    with alone(), unchanged(model, args, kwargs, loss):
         named = _named(model, trust)
         if args is not None or kwargs is not None:
             if inputs is not None:
@@ -209,7 +211,11 @@ def _analyze(
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
         frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
-        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        parameters=(
+            weights(deployed.capture.graph)
+            if deploy
+            else sum(parameter.numel() for parameter in module.parameters())
+        ),
         defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),
@@ -317,7 +323,7 @@ def _spec(inputs: Inputs | None, named: NamedModel) -> InputSpec:
         tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         if not all(isinstance(tensor, Tensor) for tensor in tensors):
             raise SpecError(f"The inputs are neither tensors nor a spec like {EXAMPLE}.")
-        return flattened(tuple(tensors), {})[0]
+        return described(tensors)
     if named.inputs is None:
         raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
     return named.inputs

@@ -107,7 +107,7 @@ def run(*words: str) -> str:
 
 
 def formula() -> str:
-    return marked("formula", f"```text\n{run('rtdetr_r50', '--symbolic')}\n```")
+    return marked("formula", f"```text\n{run('rtdetr_r50', '--symbolic', '--no-cache')}\n```")
 
 
 def check() -> str:

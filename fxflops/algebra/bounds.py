@@ -6,7 +6,18 @@ their minimum; None says only that it found none.
 
 from __future__ import annotations
 
-from fxflops.algebra.polynomial import ONE, Atom, Dim, Polynomial, from_atom, from_terms, rebuild
+from math import prod
+
+from fxflops.algebra.polynomial import (
+    ONE,
+    Atom,
+    Dim,
+    Monomial,
+    Polynomial,
+    from_atom,
+    from_terms,
+    rebuild,
+)
 
 
 def lower_bound(value: Dim) -> int | None:
@@ -33,12 +44,24 @@ def _shifted_constant(value: Polynomial) -> int | None:
     atoms = {atom for monomial in value.terms for atom, _ in monomial}
     if any(atom.lower is None for atom in atoms):
         return None
+    if all(atom.lower is not None and atom.lower >= 0 for atom in atoms):
+        # A product of large sizes has as many terms as subsets, once shifted.
+        signs = {c > 0 for m, c in value.terms.items() if m != ONE}
+        if signs == {True}:
+            return sum(c * _least_of(m) for m, c in value.terms.items())
+        if signs == {False}:
+            return None
     shifted = rebuild(value, _above_its_minimum)
     if isinstance(shifted, int):
         return shifted
     if any(c < 0 for m, c in shifted.terms.items() if m != ONE):
         return None
     return shifted.terms.get(ONE, 0)
+
+
+def _least_of(monomial: Monomial) -> int:
+    """The least value of a product of atoms, none of which is negative."""
+    return prod((atom.lower or 0) ** power for atom, power in monomial)
 
 
 def _above_its_minimum(atom: Atom) -> Dim:

@@ -28,7 +28,7 @@ TORCH_FORMULA = (
 
 
 def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
-    """What is charged otherwise than a reader may expect, or by somebody else's formula.
+    """What is charged otherwise than a reader may expect, by somebody else's formula, or unknown.
 
     Requires what `Capture` ensures, and the costs of its calls.
     """
@@ -44,6 +44,7 @@ def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
         if isinstance(node.op, OpOverload) and functional(node.op) in WORST_CASE
     }
     return (
+        *capture.notes,
         *((WORST.format(ops=", ".join(guessed)),) if guessed else ()),
         *((MASKED.format(calls=masked),) if masked else ()),
         *((TORCH_FORMULA.format(ops=", ".join(theirs)),) if theirs else ()),

@@ -12,11 +12,11 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from fxflops.algebra import Dim, Symbol, beyond_one, is_one, substitute
+from fxflops.algebra import Dim, Symbol, beyond_one, is_one, substitute, symbols_of
 from fxflops.algebra.polynomial import from_atom
 from fxflops.analysis.count import count
 from fxflops.analysis.records import NodeCost
@@ -25,6 +25,9 @@ from fxflops.capture.guards.to_domain import all_implied
 from fxflops.capture.result import Recapture
 from fxflops.cost import BindingTime, Cost, Phase, total
 from fxflops.domain import Domain, Guard
+
+MOST_CAPTURES, MOST_GROUPS = 32, 16
+"""Where more would be needed, fewer sizes may be 1 together than else could."""
 
 Nodes = tuple[NodeCost, ...]
 
@@ -42,32 +45,134 @@ def undo_zero_one_specialization(
     """The costs of the calls made then, and where they hold, sizes of 1 included where proven.
 
     Requires what `Capture` ensures. Ensures costs that are unchanged where every size is at least
-    2. Each group of sizes that may be 1 together is covered by a capture all of whose assumptions
-    hold there, and which gives the same total; a size, or a group of them, for which there is none
-    stays outside the domain.
+    2. Each group of sizes that may be 1 together is covered by a capture all of whose guards hold
+    there, and which gives the same total; a size, or a group of them, for which there is none stays
+    outside the domain.
+
+    A guard tells only the sizes in it apart. So a capture is looked for where each size alone is 1,
+    and for the least groups at which a guard of one found so far fails; it covers whatever else is
+    1. Only groups of sizes whose costs differ at 1 are tried without such a guard.
     """
     domain = captured.domain
-    least = dict(domain.least)
-    above = current = _counted(captured, binding_time)
-    runs = {frozenset[Symbol](): (captured, above)}
-    apart: list[Guard] = []
-    for group in _groups([symbol for symbol in domain.symbols if symbol.minimum == 1]):
-        if len(group) > 1 and any(least[symbol.name] > 1 for symbol in group):
+    above = _counted(captured, binding_time)
+    extension = _Extension(
+        current=above, least=dict(domain.least), runs={frozenset(): (captured, above)}
+    )
+    may_be_one = [symbol for symbol in domain.symbols if symbol.minimum == 1]
+    waiting = [frozenset((symbol,)) for symbol in may_be_one]
+    waiting += _told_apart(captured, frozenset(), domain)
+    seen: set[Group] = set()
+    while waiting and len(extension.runs) < MOST_CAPTURES:
+        group = min(waiting, key=len)
+        waiting.remove(group)
+        if group in seen or any(other <= group for other in extension.excluded):
             continue
-        known = _all_at_one(domain.guards, group)
-        extended: Counted | None = None
-        if known is not None and any(map(_is_false, known)):
-            extended = current
-        elif known is not None:
-            covering = _covering(runs, group, known, recapture, binding_time)
-            extended = covering and _extended(current, above, covering, group)
-        if len(group) == 1 and extended is not None:
-            current, least[group[0].name] = extended, 1
-        elif extended is None and len(group) > 1:
-            excess: Dim = sum(map(from_atom, group), -len(group) - 1)
-            apart.append(Guard(excess, ">="))
+        seen.add(group)
+        run = _extend(extension, group, domain, recapture, binding_time)
+        if run is not None:
+            waiting += _told_apart(run, group, domain)
+            waiting += _to_compare(extension, group, run is captured)
+    excluded = (group for group in extension.excluded if len(group) > 1)
+    apart = [_at_most(len(group) - 1, group) for group in excluded]
+    if waiting:
+        apart.append(_at_most(min(map(len, waiting)) - 1, frozenset().union(*waiting)))
     guards = (*domain.guards, *apart)
-    return current.nodes, domain._replace(least=least, guards=guards)
+    return extension.current.nodes, domain._replace(least=extension.least, guards=guards)
+
+
+Group: TypeAlias = frozenset[Symbol]
+"""Sizes that are 1 together."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Extension:
+    """What is known so far: the costs, and of each group whether they hold where it is 1.
+
+    ``runs`` are captures by the sizes fixed in them. The costs of ``corrected`` sizes have a term
+    for where they are 1; ``ran`` are those that have a capture of their own.
+    """
+
+    current: Counted
+    least: dict[str, int]
+    runs: dict[Group, tuple[Capture, Counted]]
+    excluded: list[Group] = field(default_factory=list)
+    corrected: set[Symbol] = field(default_factory=set)
+    ran: set[Symbol] = field(default_factory=set)
+
+
+def _at_most(number: int, group: Group) -> Guard:
+    """That of ``group`` not more than ``number`` are 1."""
+    if number == len(group) - 1:
+        return Guard(sum(map(from_atom, group), -len(group) - 1), ">=")
+    ones: Dim = sum(map(is_one, group), 0)
+    return Guard(number - ones, ">=")
+
+
+def _extend(
+    extension: _Extension,
+    group: Group,
+    domain: Domain,
+    recapture: Recapture,
+    binding_time: BindingTime,
+) -> Capture | None:
+    """Have the costs hold where ``group`` is 1, by the capture returned, or exclude it."""
+    known = _all_at_one(domain.guards, group)
+    if known is not None and any(map(_is_false, known)):
+        extension.least |= {symbol.name: 1 for symbol in group if len(group) == 1}
+        return None
+    found = None
+    if known is not None:
+        found = _covering(extension.runs, group, known, recapture, binding_time)
+    above = extension.runs[frozenset()][1]
+    extended = found and _extended(extension.current, above, found[1], group)
+    if found is None or extended is None:
+        extension.excluded.append(group)
+        return None
+    if len(group) == 1:
+        extension.least |= {symbol.name: 1 for symbol in group}
+        if extended is not extension.current:
+            extension.corrected |= group
+        if found[1] is not above:
+            extension.ran |= group
+        extension.current = extended
+    return found[0]
+
+
+def _told_apart(run: Capture, group: Group, domain: Domain) -> list[Group]:
+    """The least groups beyond ``group`` at which some guard of ``run`` is not known to hold.
+
+    Of a guard in very many sizes only small groups are tried; the next larger ones are taken to be
+    among them.
+    """
+    found: list[Group] = []
+    for guard in run.guards:
+        coupled = [s for s in symbols_of(guard.value) - group if s.minimum == 1]
+        groups = _groups(coupled)
+        for more in map(group.union, itertools.islice(groups, MOST_GROUPS)):
+            if any(other <= more for other in found):
+                continue
+            known = _all_at_one(domain.guards, more)
+            if known is not None and any(map(_is_false, known)):
+                continue  # outside the domain
+            there = _all_at_one([guard], more)
+            if known is None or there is None or not all_implied(there, known):
+                found.append(more)
+        untried = next(groups, None)
+        if untried is not None:
+            found += map(group.union, itertools.combinations(coupled, len(untried)))
+    return found
+
+
+def _to_compare(extension: _Extension, group: Group, is_base: bool) -> list[Group]:
+    """The groups beyond ``group`` whose costs must be compared, whatever the guards say.
+
+    Those are where a correction meets a capture that knows nothing of it.
+    """
+    if len(group) > 1:
+        return [group | {symbol} for symbol in extension.corrected - group]
+    if group <= extension.corrected:
+        return [group | {symbol} for symbol in extension.ran - group]
+    return [] if is_base else [group | {symbol} for symbol in extension.corrected - group]
 
 
 def _counted(captured: Capture, binding_time: BindingTime) -> Counted:
@@ -85,27 +190,27 @@ def _groups(symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, ...]]:
 
 
 def _covering(
-    runs: dict[frozenset[Symbol], tuple[Capture, Counted]],
-    group: Sequence[Symbol],
+    runs: dict[Group, tuple[Capture, Counted]],
+    group: Group,
     known: Sequence[Guard],
     recapture: Recapture,
     binding_time: BindingTime,
-) -> Counted | None:
-    """The calls of a capture that holds where ``group`` is 1, of ``runs`` or else new."""
+) -> tuple[Capture, Counted] | None:
+    """A capture that holds where ``group`` is 1, and its calls: of ``runs`` or else new."""
 
     def covers(run: Capture) -> bool:
-        assumed = _all_at_one(run.guards, group)
-        return assumed is not None and all_implied(assumed, known)
+        guards = _all_at_one(run.guards, group)
+        return guards is not None and all_implied(guards, known)
 
     for fixed, (run, counted) in runs.items():
-        if fixed <= set(group) and covers(run):
-            return counted
+        if fixed <= group and covers(run):
+            return run, counted
     new = recapture({symbol.name: symbol.multiple for symbol in group})
     if new is None or not covers(new):
         return None
     there = _uncounted_as(runs[frozenset()][1].nodes, count(new, binding_time))
-    runs[frozenset(group)] = new, _summed(there)
-    return runs[frozenset(group)][1]
+    runs[group] = new, _summed(there)
+    return runs[group]
 
 
 def _uncounted_as(above: Nodes, there: Nodes) -> Nodes:
@@ -135,9 +240,7 @@ def _is_false(guard: Guard) -> bool:
     return isinstance(guard.value, int) and not guard.holds({})
 
 
-def _extended(
-    current: Counted, above: Counted, there: Counted, group: Sequence[Symbol]
-) -> Counted | None:
+def _extended(current: Counted, above: Counted, there: Counted, group: Group) -> Counted | None:
     """``current`` with costs that are those of ``there`` where all of ``group`` are 1.
 
     For one symbol the costs may change; for several they must agree as they are. ``above`` has the
@@ -149,7 +252,8 @@ def _extended(
             return current
         if len(group) > 1:
             return None
-        corrected = _corrected(current.nodes, above.nodes, there.nodes, group[0])
+        [symbol] = group
+        corrected = _corrected(current.nodes, above.nodes, there.nodes, symbol)
         return None if corrected is None else _summed(corrected)
     except ZeroDivisionError:
         return None

@@ -1,11 +1,17 @@
-"""A call's arguments, nested as they are, as tensors by position."""
+"""A call's arguments, copied without their data, as tensors by position."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import copy
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
 
-from torch import Tensor
+import torch
+import torch.utils._python_dispatch as python_dispatch  # private: the modes that listen
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree  # private: the containers that torch.export knows, too
 
 from fxflops.errors import SpecError
@@ -18,19 +24,146 @@ Arrange: TypeAlias = Callable[[Sequence[Tensor]], tuple[tuple[Any, ...], dict[st
 def flattened(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[InputSpec, Arrange]:
     """The spec of the tensors in a call's arguments, their sizes fixed, and how to put them back.
 
-    What is no tensor stays as it is. Raises SpecError for a tensor without elements.
-    """
-    leaves, structure = pytree.tree_flatten((args, dict(kwargs)))
-    places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+    They are also those in objects, such as caches; but parameters there, and tensors without
+    elements, are constants. A tensor that is in several places is one. The arguments are copied,
+    and each call gets another copy.
 
-    def arrange(tensors: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        filled = list(leaves)
-        for place, tensor in zip(places, tensors, strict=True):
-            filled[place] = tensor
-        arranged: tuple[tuple[Any, ...], dict[str, Any]] = pytree.tree_unflatten(filled, structure)
+    Raises SpecError for a tensor without elements, and for what cannot be copied.
+    """
+    leaves = pytree.tree_leaves((args, dict(kwargs)))
+    direct = {id(leaf): leaf for leaf in leaves if isinstance(leaf, Tensor)}
+    tensors = list(direct.values())
+    described(tensors)  # all of them have elements
+    memo: dict[int, Any] = {key: on_meta(tensor) for key, tensor in direct.items()}
+    for leaf in leaves:
+        if isinstance(leaf, nn.Module):
+            memo |= {id(buffer): on_meta(buffer) for buffer in leaf.buffers()}
+    twins = [memo[key] for key in direct]
+
+    def found(tensor: Tensor, twin: Tensor) -> None:
+        if tensor.numel():
+            tensors.append(tensor)
+            twins.append(twin)
+
+    try:
+        copied = copied_on_meta((args, dict(kwargs)), memo, found)
+    except Exception as error:
+        raise SpecError(
+            f"Cannot copy the arguments of the call, which fxflops does to leave them as they are: "
+            f"{error}"
+        ) from error
+
+    def arrange(given: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        placed: dict[int, Any] = {
+            id(twin): tensor for twin, tensor in zip(twins, given, strict=True)
+        }
+        with python_dispatch._disable_current_modes():  # a copy is no call of the model
+            arranged: tuple[tuple[Any, ...], dict[str, Any]] = copied_on_meta(copied, placed)
         return arranged
 
-    return InputSpec(tuple(_like(leaves[p], i) for i, p in enumerate(places))), arrange
+    return described(tensors), arrange
+
+
+def described(tensors: Iterable[Tensor]) -> InputSpec:
+    """The spec of these tensors. Raises SpecError for one without elements."""
+    return InputSpec(tuple(_like(tensor, index) for index, tensor in enumerate(tensors)))
+
+
+def copied_on_meta(
+    value: Any,
+    memo: dict[int, Any],
+    found: Callable[[Tensor, Tensor], None] = lambda tensor, twin: None,
+) -> Any:
+    """A deep copy whose tensors, all on the meta device, hold no data; none is copied for it.
+
+    ``found`` is told of each tensor that is no parameter, and of what stands for it in the copy.
+    """
+    with _Twins(found):
+        for held in _without_help(value):
+            if isinstance(held, torch.Generator):  # whose state is a tensor with data
+                memo[id(held)] = held.clone_state()
+            elif id(held) not in memo:
+                _copy_container(held, memo)
+        return copy.deepcopy(value, memo)
+
+
+def _without_help(value: Any) -> Iterator[Any]:
+    """What `copy.deepcopy` would not copy right here, by itself.
+
+    Generators of random numbers, and dicts and lists of classes of their own that do not say how
+    they are copied.
+    """
+    waiting, seen = [value], set()
+    while waiting:
+        held = waiting.pop()
+        if id(held) in seen or isinstance(held, (type, FunctionType, ModuleType, Tensor)):
+            continue
+        seen.add(id(held))
+        if isinstance(held, torch.Generator):
+            yield held
+        elif isinstance(held, (dict, list)):
+            waiting += dict.values(held) if isinstance(held, dict) else list.__iter__(held)
+            if type(held).__module__ not in ("builtins", "collections") and not any(
+                getattr(type(held), name, None) is not getattr(base_of(held), name, None)
+                for name in ("__deepcopy__", "__reduce__", "__reduce_ex__")
+            ):
+                yield held
+        elif isinstance(held, tuple):
+            waiting += tuple.__iter__(held)
+        attributes = getattr(held, "__dict__", None)
+        if type(attributes) is dict:
+            waiting += attributes.values()
+
+
+def base_of(container: Any) -> Any:
+    """The builtin type whose methods change a container, whatever its class makes of them."""
+    return next(b for b in (OrderedDict, defaultdict, dict, list) if isinstance(container, b))
+
+
+def _copy_container(container: Any, memo: dict[int, Any]) -> None:
+    """Copy it as `copy.deepcopy` does, but by the methods of its builtin type."""
+    base = base_of(container)
+    memo[id(container)] = made = base.__new__(type(container))
+    if base is list:
+        list.extend(made, [copy.deepcopy(item, memo) for item in list.__iter__(container)])
+    else:
+        if base is defaultdict:
+            defaultdict.__init__(made, container.default_factory)
+        for key, value in zip(base.keys(container), base.values(container), strict=True):
+            base.__setitem__(made, copy.deepcopy(key, memo), copy.deepcopy(value, memo))
+    if type(getattr(container, "__dict__", None)) is dict:
+        made.__dict__.update(
+            {name: copy.deepcopy(held, memo) for name, held in container.__dict__.items()}
+        )
+
+
+def on_meta(tensor: Tensor) -> Tensor:
+    """The same shape, strides, dtype and kind on the meta device."""
+    if tensor.layout is not torch.strided:
+        return tensor.detach().to("meta")
+    empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(empty, requires_grad=tensor.requires_grad)
+    return empty.requires_grad_(tensor.requires_grad and tensor.is_leaf)
+
+
+class _Twins(TorchFunctionMode):
+    """Has a deep copy make meta tensors in place of copies of tensors, in this thread."""
+
+    def __init__(self, found: Callable[[Tensor, Tensor], None]) -> None:
+        super().__init__()
+        self._found = found
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is Tensor.__deepcopy__:
+            tensor, memo = args
+            if id(tensor) not in memo:
+                memo[id(tensor)] = twin = on_meta(tensor)
+                self._found(tensor, twin)
+            return memo[id(tensor)]
+        if func is Tensor.clone:  # as nn.Parameter.__deepcopy__ does
+            return on_meta(args[0].detach())
+        return func(*args, **(kwargs or {}))
 
 
 def _like(tensor: Tensor, index: int) -> TensorInput:

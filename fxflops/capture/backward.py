@@ -25,8 +25,9 @@ from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
 from fxflops.capture.meta_kernels import backward as derived_shapes
 from fxflops.capture.meta_kernels.resize import Resizing
+from fxflops.capture.patches.cpu_tensors import AsOnCpu
 from fxflops.capture.result import Capture
-from fxflops.capture.trace import Recorder, SymbolicFactories, recorded
+from fxflops.capture.trace import Recorder, recorded
 from fxflops.errors import CaptureError
 from fxflops.spec import InputSpec
 
@@ -74,7 +75,11 @@ def sum_of_outputs(result: object) -> Tensor:
     """
     outputs = [t for t in tree_leaves(result) if isinstance(t, Tensor) and t.requires_grad]
     if not outputs:
-        raise CaptureError("No output of the model depends on a parameter that is trained.")
+        raise CaptureError(
+            "No output of the model has a gradient: no parameter that is trained is in it, or the "
+            "model computes it inside torch.inference_mode or torch.no_grad, which training must "
+            "leave out"
+        )
     first, *others = (output.sum() for output in outputs)
     return sum(others, start=first)
 
@@ -90,6 +95,7 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
     def __init__(self, loss: Loss, *, with_meta_kernels: bool) -> None:
         super().__init__(with_meta_kernels=with_meta_kernels)
         self._loss = loss
+        self.called = (loss,)
         self._made_by: dict[int, torch.fx.Node] = {}
         self._gradients: dict[torch.fx.Node, set[str]] = {}
         self._differentiated: torch.fx.Node | None = None
@@ -112,9 +118,10 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
         """Gradients are recorded, too; autograd's own rules in C++ take symbolic sizes."""
         with torch.enable_grad():
             if not is_symbolic:
-                yield
+                with AsOnCpu(self.add_call):
+                    yield
                 return
-            with SymbolicFactories(), Resizing():
+            with Resizing(), AsOnCpu(self.add_call):
                 yield
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -22,15 +23,21 @@ def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Cap
     return export.capture(module, spec, sizes)
 
 
+_cast: Front = partial(trace.capture, mode="cast")
 _compiled: Front = partial(trace.capture, mode="compiled")
 _exported: Front = partial(trace.capture, mode="exported")
 
 FRONTS: Mapping[Frontend, tuple[Front, ...]] = {
-    "auto": (trace.capture, _compiled, _export),
-    "trace": (trace.capture, _compiled),
+    "auto": (trace.capture, _cast, _compiled, _export),
+    "trace": (trace.capture, _cast, _compiled),
     "export": (_export,),
 }
 """What is tried, in order."""
+
+NOT_EAGER = (
+    "The graph is that of a call under {of}, where torch.compiler.is_compiling() is true"
+    "{why}. An eager run may take other branches."
+)
 
 
 class Captured(NamedTuple):
@@ -48,12 +55,16 @@ def captures(
     fronts: Sequence[Front],
 ) -> Iterator[Captured | CaptureError]:
     """What comes of the specs that a model's source proposes, by the first front end that works."""
+    failures: list[CaptureError] = []
     for front in fronts:
         works = False
+        if front is _cast and not any(isinstance(e, SpecializationError) for e in failures):
+            continue
         for spec, sizes in proposed:
             try:
-                captured = _captured(front, module, spec, sizes)
+                captured = _captured(front, module, spec, sizes, next(iter(failures), None))
             except CaptureError as error:
+                failures.append(error)
                 yield error
             else:
                 works = True
@@ -81,8 +92,10 @@ def capture(
     for front in fronts:
         if front is _export and failure is not None:
             _require_no_multiple(module, spec, failure)
+        if front is _cast and not isinstance(failure, SpecializationError):
+            continue
         try:
-            return _captured(front, module, spec, sizes)
+            return _captured(front, module, spec, sizes, failure)
         except CaptureError as error:
             is_reason = isinstance(error, SpecializationError) and front is not _export
             failure = error if failure is None or is_reason else failure
@@ -96,11 +109,22 @@ def capture(
 
 
 def _captured(
-    front: Front, module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]
+    front: Front,
+    module: nn.Module,
+    spec: InputSpec,
+    sizes: Mapping[str, int],
+    failure: CaptureError | None,
 ) -> Captured:
+    """The capture by ``front``, with a note where it is not of an eager run, and why it is not."""
     all_sizes = hints(spec, sizes)
+    captured = front(module, spec, all_sizes)
+    if front in (_compiled, _export):
+        why = f", since an eager run could not be captured: {str(failure)[:-1]}" if failure else ""
+        of = "torch.compile" if front is _compiled else "torch.export"
+        note = NOT_EAGER.format(of=of, why=why)
+        captured = replace(captured, notes=(*captured.notes, note))
     return Captured(
-        capture=front(module, spec, all_sizes),
+        capture=captured,
         spec=spec,
         sizes=sizes,
         recapture=partial(_recapture, _recorder(front), module, spec, all_sizes),

@@ -7,14 +7,12 @@ the place of H, and our own algebra does the simplification.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import io
-import logging
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -29,6 +27,7 @@ from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.expressions import ExpressionReader, shape_env_reader
 from fxflops.capture.guards.to_domain import domain_from_guards
 from fxflops.capture.patches.module_state import restored_module_state
+from fxflops.capture.patches.threads import copied_function, replaced_here, silent_here
 from fxflops.capture.prepare import (
     capture_lock,
     example_inputs,
@@ -42,18 +41,6 @@ from fxflops.capture.source import TORCH, located, model_frame
 from fxflops.domain import Guard, Sign
 from fxflops.errors import CaptureError
 from fxflops.spec import Axis, InputSpec
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without torch's warnings, and the graphs it prints when it gives up: the error says why."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        logging.disable(before)
 
 
 def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Capture:
@@ -71,14 +58,16 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         by_parameter = inspect.signature(model.forward).bind(*free).arguments
         with (
             capture_lock,
+            restored_module_state(model),
             torch.no_grad(),
             torch.device("meta"),
-            restored_module_state(model),
             _guards_name_the_model(),
-            _quietly(),
+            silent_here(),  # torch also prints graphs when it gives up: the error says why
         ):
-            exported = torch.export.export(
-                model, tensors, dynamic_shapes=by_parameter, strict=False
+            exported = copy_context().run(
+                partial(torch.export.export, dynamic_shapes=by_parameter, strict=False),
+                model,
+                tensors,
             )
     except Exception as error:
         raise CaptureError(f"torch.export cannot capture the model: {failure(error)}") from error
@@ -99,6 +88,8 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     values = {symbol: hints[symbol.name] // symbol.multiple for symbol in symbols.values()}
     guards = list(_guards(recorded, known, values))
     _annotate(graph, {node.name for node in arguments})
+    for node in graph.nodes:
+        node.meta["is_weight"] = node.name in exported.graph_signature.inputs_to_parameters
     read = shape_env_reader(known)
     _require_sizes(graph, read)
     return Capture(
@@ -115,19 +106,18 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
 def _guards_name_the_model() -> Iterator[None]:
     """Let torch note the model's own line with a guard, not that of the kernel that asked."""
     env = symbolic_shapes.ShapeEnv
-    original = getattr(env, "_get_user_frame", None)  # private; without it guards name the kernel
-    if original is None:
+    method = getattr(env, "_get_user_frame", None)  # private; without it guards name the kernel
+    if method is None:
         yield
         return
+    original = copied_function(method)
 
     def user_frame(self: symbolic_shapes.ShapeEnv) -> FrameType | None:
-        return model_frame() or original(self)
+        found: FrameType | None = model_frame() or original(self)
+        return found
 
-    env._get_user_frame = user_frame  # type: ignore[method-assign]
-    try:
+    with replaced_here(method, user_frame):
         yield
-    finally:
-        env._get_user_frame = original  # type: ignore[method-assign]
 
 
 def _arguments(exported: torch.export.ExportedProgram) -> list[torch.fx.Node]:
@@ -144,6 +134,7 @@ def _erase_write_backs(graph: torch.fx.Graph) -> None:
     """
     *_, output = graph.nodes
     while (last := output.prev).name.startswith("copy__default"):
+        last.args[0].meta["replaced"] = True
         graph.erase_node(last)
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from fxflops.capture.patches.threads import Here, replaced_here
+
 if TYPE_CHECKING:
     import torch.fx
 
@@ -32,13 +34,13 @@ def flex_attention_as_one_node() -> Iterator[None]:
     if module is None:
         yield
         return
-    check, switch = module._validate_device, module._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG
-    module._validate_device = lambda *_: None
-    module._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG = True
+    switch = module._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG
+    if not switch:
+        module._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG = Here()
     try:
-        yield
+        with replaced_here(module._validate_device, lambda *_: None):
+            yield
     finally:
-        module._validate_device = check
         module._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG = switch
 
 

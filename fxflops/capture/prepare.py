@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import copy
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.utils._python_dispatch as python_dispatch  # private: the modes that listen
@@ -13,9 +14,22 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from fxflops.algebra import Symbol
+from fxflops.capture import arguments
 from fxflops.capture.source import raised_at
-from fxflops.errors import CaptureError, ModelError
+from fxflops.errors import CaptureError, ModelError, SpecError, shown
 from fxflops.spec import Axis, InputSpec
+
+VALUES = re.compile(r"\btensor\([^()]*(?:\([^()]*\)[^()]*)*\)")
+"""A tensor as text: on the meta device its values are what happens to be in memory."""
+
+INSIDE = re.compile(
+    r"( INTERNAL ASSERT FAILED)?( at| \(Triggered internally at)? \"?[^\s\"]+\.(cpp|cu|h)\"?:\d+\)?"
+    r"(, please report a bug to PyTorch)?\.?"
+)
+"""A line of PyTorch's own code in C++."""
+
+LONGEST = 400
+"""Characters of what an error says."""
 
 capture_lock = threading.RLock()
 """Held by a capture: what it replaces while the model runs, and puts back, all threads share."""
@@ -40,16 +54,37 @@ def on_meta(model: nn.Module, dtype: str | None = None) -> nn.Module:
     Raises CaptureError for a model that Python cannot copy.
     """
     memo: dict[int, object] = {}
-    for module in model.modules():
+    for path, module in model.named_modules():
         for tensor in _tensors(vars(module)):
-            memo[id(tensor)] = _emptied(tensor)
+            _require_dense(tensor, path)
+            memo[id(tensor)] = arguments.on_meta(tensor)
+    twin = copied(model, lambda: arguments.copied_on_meta(model, memo))
     try:
-        copied: nn.Module = copy.deepcopy(model, memo)
-    except Exception as error:
+        return prepared(twin, dtype)
+    except Exception as error:  # a module of TorchScript is one that does not
         raise CaptureError(
-            f"Cannot copy {type(model).__name__}, which fxflops does to leave it as it is: {error}"
+            f"A copy of {type(model).__name__} does not go to the meta device: {error}"
         ) from error
-    return prepared(copied, dtype)
+
+
+def copied(model: nn.Module, copy_of_it: Callable[[], Any]) -> nn.Module:
+    """The copy, which has no module of ``model`` in it.
+
+    Raises CaptureError for a model that Python cannot copy.
+    """
+    refused = f"Cannot copy {type(model).__name__}, which fxflops does to leave it as it is: "
+    try:
+        copied = copy_of_it()
+    except Exception as error:
+        raise CaptureError(f"{refused}{error}") from error
+    if not isinstance(copied, nn.Module):
+        raise CaptureError(f"{refused}its __deepcopy__ gives a {type(copied).__name__}.")
+    own = {id(module) for module in model.modules()}
+    for path, module in copied.named_modules():
+        if id(module) in own:
+            where = f"the module {path}" if path else "it"
+            raise CaptureError(f"{refused}{where} is in the copy, too (__deepcopy__).")
+    return copied
 
 
 def prepared(model: nn.Module, dtype: str | None = None) -> nn.Module:
@@ -60,9 +95,16 @@ def prepared(model: nn.Module, dtype: str | None = None) -> nn.Module:
 def require_shapes(model: nn.Module, name: str) -> None:
     """Refuse a model with a parameter whose shape only its first call fixes: `torch.nn.LazyLinear`.
 
+    And one that TorchScript has compiled: its operators are not called from Python.
+
     Raises ModelError that names the module.
     """
     for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ModelError(
+                f"{name} is compiled by TorchScript (torch.jit), in {path or 'itself'}: "
+                "count the torch.nn.Module that it was made of."
+            )
         if any(map(is_lazy, (*module.parameters(recurse=False), *module.buffers(recurse=False)))):
             raise ModelError(
                 f"{name} has parameters of no shape yet, in {path or 'itself'}: "
@@ -82,12 +124,14 @@ def _tensors(value: object) -> Iterator[Tensor]:
             yield from _tensors(item)
 
 
-def _emptied(tensor: Tensor) -> Tensor:
-    """The same shape, strides, dtype and kind on the meta device."""
-    empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(empty, requires_grad=tensor.requires_grad)
-    return empty
+def _require_dense(tensor: Tensor, path: str) -> None:
+    """Raises CaptureError for a tensor whose sizes are not all that its memory depends on."""
+    layout = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+    if layout not in ("strided", "sparse_coo", "_mkldnn"):
+        raise CaptureError(
+            f"The model holds a {layout} tensor, in {path or 'itself'}: how much work it is, its "
+            "values decide. Count the model with a dense tensor in its place (to_dense())."
+        )
 
 
 def example_inputs(
@@ -101,17 +145,30 @@ def example_inputs(
     def size(axis: int | Axis) -> int | torch.SymInt:
         return sizes[axis.name] if isinstance(axis, Axis) else axis
 
-    try:
-        return tuple(
-            torch.empty(
-                tuple(map(size, tensor.axes)),
-                dtype=getattr(torch, tensor.dtype) if tensor.dtype else dtype,
-                device="meta",
-            )
-            for tensor in inputs.tensors
-        )
-    except (RuntimeError, TypeError, OverflowError) as error:
-        raise CaptureError(f"There is no tensor of these sizes: {failure(error)}") from error
+    made = []
+    for tensor in inputs.tensors:
+        shape = tuple(map(size, tensor.axes))
+        kind = getattr(torch, tensor.dtype) if tensor.dtype else dtype
+        try:
+            made.append(torch.empty(shape, dtype=kind, device="meta"))
+        except (RuntimeError, TypeError, OverflowError) as error:
+            raise SpecError(
+                f"{tensor.name} of the input has more bytes than a tensor can have, 2**63: "
+                f"{shown(str(tensor))}. Leave an axis free, and give its size later."
+            ) from error
+    return tuple(made)
+
+
+def random_inputs(
+    inputs: InputSpec, sizes: Mapping[str, int], dtype: torch.dtype, device: str = "cpu"
+) -> tuple[Tensor, ...]:
+    """Tensors to run a model with: normal numbers, and zeros where the spec asks for integers."""
+
+    def filled(empty: Tensor) -> Tensor:
+        fill = torch.randn if empty.is_floating_point() else torch.zeros
+        return fill(empty.shape, dtype=empty.dtype, device=device)
+
+    return tuple(map(filled, example_inputs(inputs, sizes, dtype)))
 
 
 def floating_dtype(model: nn.Module) -> torch.dtype:
@@ -167,6 +224,13 @@ def packages_of(model: nn.Module) -> tuple[str, ...]:
 def failure(error: BaseException) -> str:
     """What an error of the model says, in one line, and the line of the model that raised it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[0].startswith("Traceback (most recent"):
+        lines = lines[-1:]  # the error of another error's message
     message = lines[0].rstrip(".") if lines else type(error).__name__
+    message = VALUES.sub("a tensor whose values are not known", INSIDE.sub("", message))
+    message = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
     where = raised_at(error)
-    return f"{message} ({where})." if where else f"{message}."
+    said = f"{message} ({where})." if where else f"{message}."
+    if "meta tensor" in message or "values are not known" in message:
+        said += " Only a run has the values of tensors: use a number or a size in their place."
+    return said

@@ -32,6 +32,7 @@ class Capture:
     sizes of 1 where they hold, too, the graph is the same.
 
     ``module_types`` has the type's name of every module on some path, its containers included.
+    ``notes`` are what could not be known of the model's own decisions.
     """
 
     graph: torch.fx.Graph
@@ -40,6 +41,7 @@ class Capture:
     guards: tuple[Guard, ...]
     module_types: Mapping[str, str]
     frontend: str
+    notes: tuple[str, ...] = ()
 
 
 Recapture: TypeAlias = Callable[[Mapping[str, int]], Capture | None]

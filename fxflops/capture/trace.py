@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -18,9 +19,8 @@ import torch.fx
 from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
-from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
+from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
 from fxflops.algebra import Dim
 from fxflops.capture.data import data_dependent_size
@@ -31,9 +31,13 @@ from fxflops.capture.flex import (
     results,
 )
 from fxflops.capture.guards.to_domain import domain_from_guards
+from fxflops.capture.indices import Indices
 from fxflops.capture.meta_kernels.forward import result_of
 from fxflops.capture.patches.casts import symbolic_casts
+from fxflops.capture.patches.cpu_tensors import SYMBOLIC, AsOnCpu
 from fxflops.capture.patches.module_state import restored_module_state
+from fxflops.capture.patches.size_types import Texts, sizes_are_numbers
+from fxflops.capture.patches.threads import replaced_here
 from fxflops.capture.prepare import (
     capture_lock,
     example_inputs,
@@ -45,13 +49,14 @@ from fxflops.capture.prepare import (
 )
 from fxflops.capture.result import Capture
 from fxflops.capture.source import model_line
-from fxflops.capture.symint.node import SizeEnv
+from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
-from fxflops.errors import CaptureError
+from fxflops.errors import CaptureError, SpecError
 from fxflops.spec import InputSpec
 
-Mode: TypeAlias = Literal["eager", "compiled", "exported"]
+Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
+Attributes: TypeAlias = list[tuple[dict[Any, Any], dict[Any, tuple[Tensor, int]]]]
 
 
 def capture(
@@ -65,9 +70,10 @@ def capture(
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
     ``hints`` are the sizes at which the model's own decisions are taken and recorded. Without
-    ``with_meta_kernels`` every result is that of PyTorch's own kernel.
-    The model runs as it is called, or with ``mode`` as `torch.compile` or `torch.export` would have
-    it run: many then leave out what looks at values, of which there are none here.
+    ``with_meta_kernels`` every result is that of PyTorch's own kernel. The model runs as it is
+    called; or so, but that ``int(size)`` stays symbolic (``mode="cast"``); or as `torch.compile` or
+    `torch.export` would have it run: many then leave out what looks at values, of which there are
+    none here.
 
     Raises CaptureError when the model does not run, and SpecializationError, with the source line,
     when it fixes an axis that the spec leaves free.
@@ -87,24 +93,35 @@ def recorded(
         guards.append(Guard(value, sign, model_line()))
 
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
-    space = SizeEnv(values, record_guard)
-    sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
+    texts = Texts()
+    env = SizeEnv(values, record_guard, texts.of)
+    sizes = {name: env.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
     try:
-        with capture_lock, torch.device("meta"), recorder.modes(is_symbolic=bool(symbols)):
+        with (
+            capture_lock,
+            restored_module_state(model, *recorder.called),
+            torch.device("meta"),
+            recorder.modes(is_symbolic=bool(symbols)),
+        ):
             tensors = example_inputs(inputs, sizes, floating_dtype(model))
             for tensor, described in zip(tensors, inputs.tensors, strict=True):
                 recorder.add_input(described.name, tensor)
             with (
                 _module_paths(model, recorder.paths),
                 flex_attention_as_one_node(),
-                compiling_flags(recorder.mode),
-                restored_module_state(model),
+                compiling_flags("eager" if recorder.mode == "cast" else recorder.mode),
                 symbolic_casts(packages if recorder.mode != "eager" else ()),
+                sizes_are_numbers(packages if symbols else ()),
                 value_asserts_skipped(),
                 recorder,
             ):
-                result = recorder.run(model, tensors)
+                before = _attributes(model)
+                # What the model sets of the context it runs in is set in a copy of it.
+                result = copy_context().run(recorder.run, model, tensors)
+                recorder.mark_replaced(before)
+    except SpecError:
+        raise
     except Exception as error:
         raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
     recorder.add_output(result)
@@ -115,23 +132,18 @@ def recorded(
         guards=tuple(dict.fromkeys(guards)),
         module_types=module_types(model),
         frontend="trace",
+        notes=texts.notes,
     )
 
 
 @contextmanager
 def compiling_flags(mode: Mode) -> Iterator[None]:
-    """Has `torch.compiler` say that the model is compiled or exported, to whoever asks.
-
-    Private: the two flags, which only PyTorch itself is to set.
-    """
-    flags = torch.compiler
-    before = flags._is_compiling_flag, flags._is_exporting_flag
-    flags._is_compiling_flag = before[0] or mode != "eager"
-    flags._is_exporting_flag = before[1] or mode == "exported"
-    try:
+    """Has `torch.compiler` say how the model runs, to whoever asks in this thread."""
+    with (
+        replaced_here(torch.compiler.is_compiling, lambda: mode != "eager"),
+        replaced_here(torch.compiler.is_exporting, lambda: mode == "exported"),
+    ):
         yield
-    finally:
-        flags._is_compiling_flag, flags._is_exporting_flag = before
 
 
 @contextmanager
@@ -140,51 +152,16 @@ def value_asserts_skipped() -> Iterator[None]:
 
     Private: what ``torch._check_tensor_all`` calls.
     """
-    before = torch._check_tensor_all_with
-    torch._check_tensor_all_with = lambda *_: None
-    try:
+    with replaced_here(torch._check_tensor_all_with, lambda *_: None):
         yield
-    finally:
-        torch._check_tensor_all_with = before
-
-
-class SymbolicFactories(TorchFunctionMode):
-    """Lets ``torch.tensor([height, width])`` of symbolic sizes make a tensor of that shape.
-
-    ``torch.linspace`` of so many steps is made as ``torch.arange``, which may have symbolic length.
-    The values are lost, which on the meta device all values are.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func in (torch.tensor, torch.as_tensor) and any(
-            map(_is_symbolic, tree_leaves(args[:1]))
-        ):
-            leaf, shape = args[0], []
-            while isinstance(leaf, (list, tuple)):
-                shape.append(len(leaf))
-                leaf = leaf[0]
-            usual = torch.int64 if isinstance(leaf, (int, torch.SymInt)) else None
-            return torch.empty(shape, dtype=kwargs.get("dtype") or usual, device="meta")
-        if func is torch.linspace and any(map(_is_symbolic, (*args, *kwargs.values()))):
-            return _linspace(*args, **kwargs)
-        return func(*args, **kwargs)
-
-
-def _linspace(
-    start: Any, end: Any, steps: Any, *, dtype: torch.dtype | None = None, **_: object
-) -> Tensor:
-    return torch.arange(steps, dtype=dtype or torch.get_default_dtype(), device="meta")
-
-
-def _is_symbolic(value: object) -> bool:
-    return isinstance(value, (torch.SymInt, torch.SymFloat))
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes every operator call into ``graph``; ``paths`` is the stack of modules running."""
 
     supports_higher_order_operators = True
+    called: tuple[object, ...] = ()
+    """What else it calls than the model."""
 
     def __init__(self, *, with_meta_kernels: bool, mode: Mode = "eager") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -192,6 +169,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.mode = mode
         self.graph = torch.fx.Graph()
         self.paths = [""]
+        self._indices = Indices()
         self._nodes: dict[int, torch.fx.Node] = {}
         self._alive: list[Tensor] = []  # an id stays taken only as long as its tensor lives
 
@@ -200,9 +178,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """What PyTorch is set to while the model runs; with symbols, to use kernels in Python."""
         with torch.inference_mode():
             if not is_symbolic:
-                yield
+                with AsOnCpu(self.add_call):
+                    yield
                 return
-            with enable_python_dispatcher(), SymbolicFactories():
+            with enable_python_dispatcher(), AsOnCpu(self.add_call):
                 yield
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:
@@ -219,14 +198,27 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._higher_order(func, *args)
         if func is torch.ops.aten.size.default:  # torch 2.9, for plain integers
             return args[0].shape
+        self._indices.require(func, args)
         result = self._meta_kernel(func, args, kwargs or {}) if self._with_meta_kernels else None
         if result is None:
             result = _result(func, args, kwargs or {})
+        self._indices.follow(func, args, kwargs or {}, result)
+        return self.add_call(func, args, result, kwargs)
+
+    def add_call(
+        self, func: Any, args: tuple[Any, ...], result: Any, kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Write down that ``func`` of these arguments gave ``result``."""
         node = self.graph.call_function(func, self._argument(args), self._argument(kwargs or {}))
         return self._record(node, result)
 
     def _record(self, node: torch.fx.Node, result: Any) -> Any:
         """Make ``node`` what computes ``result``, a tensor or several."""
+        if any(isinstance(leaf, Tensor) and leaf.is_nested for leaf in tree_leaves(result)):
+            raise CaptureError(
+                "The model makes a nested tensor, whose sizes differ from row to row: count it "
+                "with rows padded to one size"
+            )
         self._describe(node, result)
         if isinstance(result, Tensor):
             self._own(result, node)
@@ -260,6 +252,19 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """End the graph with what the model returned."""
         self._describe(self.graph.output(self._argument(result)), result, "output")
 
+    def mark_replaced(self, before: Attributes) -> None:
+        """Have the nodes that read what the model has replaced since know it: it is state."""
+        replaced = {
+            storage
+            for container, entries in before
+            for name, (tensor, storage) in entries.items()
+            if container.get(name) is not tensor or _storage(tensor) != storage
+        }
+        for node in self.graph.nodes if replaced else ():
+            value = node.meta["val"]
+            if isinstance(value, Tensor) and _storage(value) in replaced:
+                node.meta["replaced"] = True
+
     def _describe(
         self, node: torch.fx.Node, result: object, kind: str = "operator"
     ) -> torch.fx.Node:
@@ -270,7 +275,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _argument(self, value: Any) -> Any:
         """``value`` with the node that computes it for each tensor and symbolic size in it."""
-        if isinstance(value, torch.SymInt):
+        if isinstance(value, SYMBOLIC):
             return self._size(value)
         if isinstance(value, (list, tuple)):
             return type(value)(map(self._argument, value))
@@ -282,9 +287,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self.graph.inserting_before(None):
                 node = self.graph.placeholder("parameter")
             self._own(value, self._describe(node, value, "parameter"))
+            node.meta["is_weight"] = isinstance(value, nn.Parameter)
         return self._nodes[id(value)]
 
-    def _size(self, value: torch.SymInt) -> torch.fx.Node:
+    def _size(self, value: torch.SymInt | torch.SymFloat | torch.SymBool) -> torch.fx.Node:
         """One node for each size that is an argument somewhere."""
         node = self._nodes.get(id(value.node))
         if node is None:
@@ -296,6 +302,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _own(self, tensor: Tensor, node: torch.fx.Node) -> None:
         self._nodes[id(tensor)] = node
         self._alive.append(tensor)
+
+
+def _attributes(model: nn.Module) -> Attributes:
+    """The tensors among the attributes of the model's modules, with their storages."""
+    containers: list[dict[Any, Any]] = []
+    for module in model.modules():
+        containers += [vars(module), module._parameters, module._buffers]
+    return [
+        (container, {n: (t, _storage(t)) for n, t in container.items() if isinstance(t, Tensor)})
+        for container in containers
+    ]
+
+
+def _storage(tensor: Tensor) -> int:
+    identity: int = tensor.untyped_storage()._cdata  # private: one on meta has no address
+    return identity
 
 
 def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:

@@ -11,12 +11,11 @@ from fxflops.cli.options import (
     add_output,
     complain,
     deliver,
-    natural,
     progress,
     require_tensor_sizes,
     sizes,
 )
-from fxflops.errors import SpecError
+from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.passes import PASSES, require_passes
 from fxflops.reports.files import require_writable
 
@@ -79,7 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let a saved program, model.pt2, execute what is in its file",
     )
-    parser.add_argument("--strict", action="store_true", help="exit 1 if an operator is uncounted")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit 1 if an operator is uncounted, or if --convention is not proven for one",
+    )
     add_output(parser)
 
 
@@ -89,13 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
     train: bool | str = arguments.train is not None and (arguments.train or True)
     depth = _depth(arguments)
     require_writable(arguments.output)
-    deploy = _deploy(arguments)
     if arguments.convention is not None:
-        if train:
-            raise SpecError("--convention is of a call of the model: leave out --train.")
         from fxflops.cli.quoted import quoted
 
         return quoted(arguments, at)
+    deploy = _deploy(arguments)
 
     from fxflops import cache
     from fxflops.models import is_file, is_installed
@@ -147,8 +148,6 @@ def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:
         return ()
     names = [name.strip() for name in (arguments.deploy or ",".join(PASSES)).split(",")]
     require_passes(names)
-    if arguments.convention is not None:
-        raise SpecError("--convention counts the graph that the tool sees: leave out --deploy.")
     return tuple(name for name in PASSES if name in names)
 
 
@@ -156,5 +155,9 @@ def _depth(arguments: argparse.Namespace) -> int | None:
     if arguments.depth is None:
         return USUAL_DEPTH if arguments.format in READ_BY_PEOPLE else None
     if not (arguments.depth.isascii() and arguments.depth.isdecimal()):
-        raise SpecError(f"--depth must be 0 or more, not {arguments.depth!r}.")
-    return natural(arguments.depth, "--depth")
+        raise SpecError(f"--depth must be 0 or more, not '{shown(arguments.depth)}'.")
+    if len(arguments.depth) > DIGITS:
+        raise SpecError(
+            f"--depth has {len(arguments.depth):,} digits, at most {DIGITS:,} are read."
+        )
+    return int(arguments.depth)

@@ -49,13 +49,13 @@ def run(arguments: argparse.Namespace) -> int:
     require_writable(arguments.output)
     require_writable(arguments.picture)
     if arguments.picture is not None:
-        from fxflops.crosscheck.waterfall_picture import require_drawable
+        from fxflops.peers.waterfall_picture import require_drawable
 
         require_drawable(arguments.picture)
 
     with progress(f"Capturing {arguments.model}, running {', '.join(against)} …"):
-        from fxflops.crosscheck.explain import explain
-        from fxflops.crosscheck.explained import document
+        from fxflops.peers.explained import document
+        from fxflops.peers.explanation import explain
 
         outcome = explain(
             arguments.model,
@@ -67,9 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     deliver(document(outcome), arguments)
     if arguments.picture is not None:
-        from fxflops.crosscheck.waterfall_picture import draw
+        from fxflops.peers.waterfall_picture import draw
 
         draw(outcome, arguments.picture)
+    for tool in outcome.missing:
+        complain(tool.why)
     for failure in outcome.failures:
         complain(failure)
     return UNEXPLAINED if outcome.failures else 0

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from fxflops.errors import SpecError
+from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.reports import FORMATS, render
 from fxflops.reports.document import Document
 from fxflops.reports.files import write
@@ -17,7 +17,6 @@ from fxflops.reports.wording import printable
 DTYPES = ("float32", "float16", "bfloat16")
 NEED_NO_SIZES = ("json", "csv", "latex")
 LARGEST_AXIS = 2**63 - 1
-LONGEST = 40  # characters of an argument that a message repeats
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +51,9 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
     if arguments.size is not None:
         height, cross, width = arguments.size.lower().partition("x")
         if not cross:
-            raise SpecError(f"--size {arguments.size} is not of the form HxW, e.g. 800x1216.")
+            raise SpecError(
+                f"--size {shown(arguments.size)} is not of the form HxW, e.g. 800x1216."
+            )
         given += [("H", height, "--size"), ("W", width, "--size")]
     if arguments.batch is not None:
         given.append(("N", arguments.batch, "--batch"))
@@ -60,7 +61,9 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
         if part.strip():
             name, equals, size = part.partition("=")
             if not equals:
-                raise SpecError(f"--at {part!r} is not of the form NAME=SIZE, e.g. N=2,H=800.")
+                raise SpecError(
+                    f"--at '{shown(part)}' is not of the form NAME=SIZE, e.g. N=2,H=800."
+                )
             given.append((name.strip(), size, "--at"))
     chosen: dict[str, int] = {}
     for name, written, option in given:
@@ -75,7 +78,7 @@ def require_tensor_sizes(sizes: Mapping[str, int], what: str) -> None:
     for name, size in sizes.items():
         if size > LARGEST_AXIS:
             raise SpecError(
-                f"{name} is {_short(str(size))}, and {what} needs tensors of that size: no axis is "
+                f"{name} is {shown(str(size))}, and {what} needs tensors of that size: no axis is "
                 f"longer than {LARGEST_AXIS}."
             )
 
@@ -83,24 +86,10 @@ def require_tensor_sizes(sizes: Mapping[str, int], what: str) -> None:
 def positive(text: str, what: str) -> int:
     """The positive integer that ``text`` writes. Raises SpecError that names ``what``."""
     if not (text.isascii() and text.isdecimal()) or not text.strip("0"):
-        raise SpecError(f"{what} is {_short(text)!r}, which is no positive integer.")
-    return natural(text, what)
-
-
-def natural(text: str, what: str) -> int:
-    """The integer that ``text`` writes in digits alone. Raises SpecError for too many of them."""
-    longest = sys.get_int_max_str_digits()
-    digits = text.lstrip("0") or "0"
-    if longest and len(digits) > longest:
-        raise SpecError(
-            f"{what} has {len(digits):,} digits, of which at most {longest:,} are read: "
-            f"give a smaller number."
-        )
-    return int(digits)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+        raise SpecError(f"{shown(what)} is '{shown(text)}', which is no positive integer.")
+    if len(text) > DIGITS:
+        raise SpecError(f"{shown(what)} has {len(text):,} digits: a size has at most {DIGITS:,}.")
+    return int(text)
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,8 @@ def _of_whole_sequences(model: Any) -> Any:
     """
     from transformers import PreTrainedModel, masking_utils
 
+    from fxflops.capture.patches.threads import replaced_here
+
     answers: tuple[tuple[Any, str, Any], ...] = (
         (masking_utils, "find_packed_sequence_indices", lambda position_ids: None),
         (masking_utils, "fast_all", lambda padding_mask: True),
@@ -126,25 +128,11 @@ def _of_whole_sequences(model: Any) -> Any:
     def forward(original: Callable[..., Any], itself: Any, *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as stack:
             for owner, name, answer in answers:
-                stack.enter_context(_replaced(owner, name, answer))
+                if name in vars(owner):  # it is not in every version
+                    stack.enter_context(replaced_here(vars(owner)[name], answer))
             return original(*args, **kwargs)
 
     return with_forward(model, forward)
-
-
-@contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """``owner`` with another value of an attribute that it may have."""
-    missing = object()
-    usual = vars(owner).get(name, missing)
-    if usual is missing:  # in another version
-        yield
-        return
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, usual)
 
 
 Proposal = tuple[InputSpec, dict[str, int], tuple[InputSpec, ...]]
@@ -239,7 +227,10 @@ def _features(config: Any, defaults: dict[str, int]) -> tuple[str, ...]:
 
 
 def _length(config: Any) -> int:
-    text = config.get_text_config()
+    try:
+        text = config.get_text_config()
+    except ValueError:  # it has one for an encoder and one for a decoder
+        text = config.get_text_config(decoder=True)
     most = getattr(text, "max_position_embeddings", None) or LENGTH
     return min(LENGTH, most)
 

@@ -59,7 +59,7 @@ class Rewriter:
             node = self.graph.call_function(op, args)
         with torch.inference_mode():
             value = op(*torch.fx.node.map_arg(args, lambda source: source.meta["val"]))
-        node.meta = {**_from(at), "val": value, "binding_time": "model"}
+        node.meta = {**_from(at), "val": value, "binding_time": "model", "is_weight": True}
         return node
 
     def convolution(

@@ -43,7 +43,7 @@ def recorded(model: nn.Module, *inputs: torch.Tensor) -> Capture:
         graph=recorder.graph,
         read=read_symint,
         domain=Domain((), ()),
-        assumed=(),
+        guards=(),
         module_types={},
         frontend="trace",
     )

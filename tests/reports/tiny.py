@@ -10,12 +10,12 @@ from fxflops.conventions.quoted import document as quoted
 from fxflops.cost import Applied, Cost, Optimizer, Training
 from fxflops.crosscheck.checked import document as checked
 from fxflops.crosscheck.convention import Flops
-from fxflops.crosscheck.explain import Explanation, Explanations, LeftOut, Part
-from fxflops.crosscheck.explained import document as explained
-from fxflops.crosscheck.peers import Measured
 from fxflops.crosscheck.reconcile import Check, CheckedCall, Group, Run, Total, Unmeasured
 from fxflops.crosscheck.verdict import Kind, Verdict
 from fxflops.domain import Domain, Guard
+from fxflops.peers.explained import document as explained
+from fxflops.peers.explanation import Explanation, Explanations, LeftOut, Part
+from fxflops.peers.process import Measured
 from fxflops.report import Listed, Report, Row
 from fxflops.reports.count import document
 

@@ -432,14 +432,14 @@ def _recurrent(
 
 
 def _is_one(size: int | torch.SymInt) -> bool:
-    return isinstance(size, int) and size == 1
+    return type(size) is int and size == 1
 
 
 def _is_same(left: int | torch.SymInt, right: int | torch.SymInt) -> bool:
     """Whether two sizes are equal as they stand; a capture has one node for each symbolic size."""
-    if isinstance(left, int) or isinstance(right, int):
-        return isinstance(left, int) and isinstance(right, int) and left == right
-    return left.node is right.node
+    if type(left) is int or type(right) is int:
+        return type(left) is type(right) and bool(left == right)
+    return left.node is right.node  # type: ignore[union-attr]
 
 
 def _is_same_shape(left: Sequence[int | torch.SymInt], right: Sequence[int | torch.SymInt]) -> bool:

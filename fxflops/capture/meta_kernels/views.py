@@ -85,7 +85,7 @@ def axis_of(dim: int, rank: int) -> int:
 
 
 def _is_one(size: Size) -> bool:
-    return isinstance(size, int) and size == 1
+    return type(size) is int and size == 1
 
 
 def _unsqueezed(input: Tensor, dim: int) -> Tensor:

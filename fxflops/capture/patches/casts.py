@@ -28,13 +28,19 @@ class _IntOfSizes(type):
         return int(*values, **base)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, int)
+        return isinstance(instance, (int, torch.SymInt))
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         return issubclass(subclass, int)
 
     def __getattr__(cls, name: str) -> Any:
         return getattr(int, name)
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is int
+
+    def __hash__(cls) -> int:
+        return hash(int)
 
 
 class IntOfSizes(metaclass=_IntOfSizes):

@@ -1,8 +1,9 @@
-"""What a model remembers of earlier calls: in its modules, and in caches of its packages.
+"""A model run as if it had not run since it was made, and left as it was.
 
 A remembered tensor is work that the next call does not show, and it is on another device, or of
-symbolic sizes. So a run leaves nothing behind: attributes of modules are what they were before, and
-`functools.lru_cache` of functions of the model's packages holds no tensor, neither when the model
+symbolic sizes. So a run leaves nothing behind: the state of the model and of its code is what it
+was before (`patches.state`), as are PyTorch's settings (`patches.process`), and
+`functools.lru_cache` of functions of the model's code holds no tensor, neither when the model
 starts to run nor afterwards. What else such a cache holds stays: packages keep there what must be
 there once, such as their registered operators.
 """
@@ -10,78 +11,86 @@ there once, such as their registered operators.
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from types import CellType, FunctionType, ModuleType
-from typing import Any, TypeAlias
+from types import FunctionType, ModuleType
+from typing import Any
 
 from torch import Tensor, nn
 
-from fxflops.capture.prepare import packages_of
+from fxflops.capture.patches.process import restored_process
+from fxflops.capture.patches.state import Remembering, Snapshot, results
+from fxflops.capture.prepare import capture_lock
 
-Container: TypeAlias = dict[Any, Any] | list[Any] | set[Any]
-Remembering = type(lru_cache(lambda: None))
-PLAIN = (bool, int, float, str, Tensor)
-"""What keeps nothing else."""
-
-CONTAINERS = {"dict", "list", "tuple", "_lru_list_elem"}
+CONTAINERS = {"dict", "list", "tuple", "set", "_lru_list_elem"}
 """What holds results; the last one is a cache's own, in which it keeps their order."""
+
+CODE = (type, FunctionType, ModuleType, Remembering)
 
 
 @contextmanager
-def restored_module_state(model: nn.Module) -> Iterator[None]:
-    """Has ``model`` run as if it had not run since it was made, here and afterwards."""
-    packages = set(packages_of(model))
-    caches = _caches_of(tuple(_loaded(packages)))
-    _forget_tensors(caches)
-    kept = [(container, _entries(container)) for container in _containers(model, packages)]
+def restored_module_state(model: nn.Module, *others: object) -> Iterator[None]:
+    """Has ``model`` run as if it had not run since it was made, here and afterwards.
+
+    ``others`` are called with it.
+    """
+    with restored_process(), _restored(_snapshot(model, *others)):
+        yield
+
+
+@contextmanager
+def restored_without_calls(model: nn.Module) -> Iterator[None]:
+    """`restored_module_state` without operator calls, which a counter that listens would hear."""
+    with _restored(_snapshot(model, with_tensors=False)):
+        yield
+
+
+@contextmanager
+def unchanged(*given: Any) -> Iterator[None]:
+    """Leaves what a user gave, a model among it, as it was.
+
+    The data of its own tensors are not kept: only copies of it are to run in here. Other threads
+    wait: what they would take for the state before could be that of a run.
+    """
+    with capture_lock, restored_process():
+        snapshot = Snapshot(given, with_data=False)
+        _of_this_analysis.append({})
+        try:
+            yield
+        finally:
+            _of_this_analysis.pop()
+            snapshot.restore()
+
+
+_of_this_analysis: list[dict[tuple[object, ...], Snapshot]] = []
+"""Snapshots by what they are of, taken inside each `unchanged` that is entered."""
+
+
+def _snapshot(*roots: object, with_tensors: bool = True) -> Snapshot:
+    """A snapshot of them, or that of their last run: what it kept has been restored since."""
+    if not _of_this_analysis:
+        return Snapshot(roots, with_tensors=with_tensors)
+    known = _of_this_analysis[-1]
+    key = (*map(id, roots), with_tensors)
+    if key not in known:
+        known[key] = Snapshot(roots, with_tensors=with_tensors)
+    return known[key]
+
+
+@contextmanager
+def _restored(snapshot: Snapshot) -> Iterator[None]:
+    _forget_tensors(snapshot.caches)
+    empty = [cache for cache in snapshot.caches if not cache.cache_info().currsize]
     try:
         yield
     finally:
-        for container, entries in kept:
-            _restore(container, entries)
-        _forget_tensors(caches)
-
-
-def _containers(model: nn.Module, packages: Collection[str]) -> Iterator[Container]:
-    """The attributes of the model's modules and objects, and the containers in them."""
-    waiting: list[Any] = [model]
-    seen = set()
-    while waiting:
-        value = waiting.pop()
-        if id(value) in seen or value is None or isinstance(value, PLAIN):
-            continue
-        seen.add(id(value))
-        if isinstance(value, nn.Module):
-            yield vars(value)
-            waiting += vars(value).values()
-        elif isinstance(value, dict):
-            yield value
-            if value:
-                waiting += value.values()
-        elif isinstance(value, (list, set)):
-            yield value
-            waiting += value
-        elif isinstance(value, tuple):
-            waiting += value
-        elif type(value).__module__.partition(".")[0] in packages:
-            waiting.append(getattr(value, "__dict__", None))
-
-
-def _entries(container: Container) -> tuple[Any, ...]:
-    return tuple(container.items() if isinstance(container, dict) else container)
-
-
-def _restore(container: Container, entries: tuple[Any, ...]) -> None:
-    if not container and not entries:
-        return
-    container.clear()
-    if isinstance(container, list):
-        container.extend(entries)
-    else:
-        container.update(entries)
+        try:
+            snapshot.restore()
+        finally:
+            _forget_tensors(snapshot.caches)
+            for cache in empty:
+                if any(isinstance(result, (dict, list, set)) for result in results(cache)):
+                    cache.cache_clear()  # a result that may have changed since it was made
 
 
 def _forget_tensors(caches: Collection[Any]) -> None:
@@ -91,55 +100,18 @@ def _forget_tensors(caches: Collection[Any]) -> None:
 
 
 def _holds_tensors(cache: object) -> bool:
-    """Whether a tensor is among what the cache refers to, or in containers there."""
+    """Whether a tensor is among what the cache refers to, in containers and objects there."""
     waiting, seen = gc.get_referents(cache), set()
     while waiting:
         value = waiting.pop()
         if isinstance(value, Tensor):
             return True
-        if id(value) not in seen and type(value).__name__ in CONTAINERS:
-            seen.add(id(value))
+        kind = type(value)
+        if id(value) in seen or isinstance(value, CODE):
+            continue
+        seen.add(id(value))
+        if kind.__name__ in CONTAINERS:
             waiting += gc.get_referents(value)
+        elif type(getattr(value, "__dict__", None)) is dict:
+            waiting.append(value.__dict__)
     return False
-
-
-def _loaded(packages: Collection[str]) -> Iterator[ModuleType]:
-    for path, module in list(sys.modules.items()):
-        if module is not None and path.partition(".")[0] in packages:
-            yield module
-
-
-@lru_cache(maxsize=8)
-def _caches_of(loaded: tuple[ModuleType, ...]) -> tuple[Any, ...]:
-    """What the functions of these modules, and the methods of their classes, remember."""
-    return tuple(cache for module in loaded for cache in _of_module(module))
-
-
-def _of_module(module: ModuleType) -> Iterator[Any]:
-    for value in list(vars(module).values()):
-        if isinstance(value, type) and value.__module__ == module.__name__:
-            for attribute in list(vars(value).values()):
-                yield from _of_function(attribute)
-        else:
-            yield from _of_function(value)
-
-
-def _of_function(value: object) -> Iterator[Any]:
-    """The cache that a function is, or that it calls, as a decorator's wrapper does."""
-    if isinstance(value, (staticmethod, classmethod)):
-        value = value.__func__
-    if isinstance(value, Remembering):
-        yield value
-    elif isinstance(value, FunctionType):
-        yield from filter(_remembers, map(_content, value.__closure__ or ()))
-
-
-def _content(cell: CellType) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:  # it is empty: the function has not been defined to its end
-        return None
-
-
-def _remembers(value: object) -> bool:
-    return isinstance(value, Remembering)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from fxflops.crosscheck.explain import Explanation, Explanations, LeftOut, Part
+from fxflops.peers.explanation import Explanation, Explanations, LeftOut, Part
 from fxflops.reports.document import Document, Table
 from fxflops.reports.wording import exact, scaled
 
@@ -20,6 +20,7 @@ def document(explanations: Explanations) -> Document:
     return Document(
         title=title(explanations),
         tables=[table for tool in explanations.tools for table in _tables(tool)],
+        notes=absences(explanations),
         data=lambda: as_object(explanations),
     )
 
@@ -33,6 +34,7 @@ def as_object(explanations: Explanations) -> dict[str, Any]:
         "dtype": explanations.dtype,
         "explained": not explanations.failures,
         "tools": [_tool(tool) for tool in explanations.tools],
+        "missing": [asdict(tool) for tool in explanations.missing],
     }
 
 
@@ -55,6 +57,7 @@ def _tool(tool: Explanation) -> dict[str, Any]:
         ],
         "fxflops": tool.ours,
         "left_out": [asdict(row) for row in tool.left_out],
+        "unproven": list(tool.unproven),
     }
 
 
@@ -75,10 +78,17 @@ def headline(tool: Explanation) -> str:
 def conventions(tool: Explanation) -> str:
     """What the tool counts and misses; its error where it failed."""
     sentence = f"It counts {tool.counts}; it misses {tool.misses}."
+    if tool.unproven:
+        sentence += f" Its convention is NOT PROVEN for {'; '.join(tool.unproven)}."
     if tool.measured.total is not None:
         return sentence
     why = tool.measured.why or "The cause is not known."
     return f"Its error: {tool.measured.error}. Cause: {why}. {sentence}"
+
+
+def absences(explanations: Explanations) -> list[str]:
+    """The tools that are not installed, and how to get each."""
+    return [f"NOT RUN: {tool.why}" for tool in explanations.missing]
 
 
 def steps(tool: Explanation) -> list[tuple[str, str, str]]:

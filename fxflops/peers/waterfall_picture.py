@@ -10,7 +10,7 @@ from fxflops.errors import SpecError
 from fxflops.reports.files import write
 
 if TYPE_CHECKING:
-    from fxflops.crosscheck.explain import Explanation, Explanations
+    from fxflops.peers.explanation import Explanation, Explanations
 
 SUFFIXES = (".png", ".svg")
 INSTALL = "pip install 'fxflops[picture]'"
