@@ -120,18 +120,19 @@ def deliver(document: Document, arguments: argparse.Namespace) -> None:
 
 
 def say(text: str) -> None:
-    """To stdout; a character that its encoding lacks is written as its escape.
-
-    Raises SpecError for what cannot be written.
-    """
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    """To stdout. Raises SpecError for what cannot be written."""
     try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
         raise SpecError(f"Cannot write to the standard output: {error.strerror}.") from error
+    except UnicodeEncodeError as error:
+        raise SpecError(
+            f"The standard output, of encoding {error.encoding}, cannot take "
+            f"{text[error.start]!a}: set PYTHONIOENCODING=utf-8, or write to a file with -o."
+        ) from error
 
 
 def complain(message: str) -> None:

@@ -19,7 +19,7 @@ from fxflops.crosscheck.reconcile import Check, reconcile
 from fxflops.errors import CheckError, FxflopsError, SpecError
 from fxflops.models.named import build, called, with_forward
 from fxflops.pipeline import analyze
-from fxflops.registry import family
+from fxflops.registry import kind_of
 from fxflops.spec import InputSpec
 
 KERNELS: tuple[Kernels, ...] = ("math", "default")
@@ -86,7 +86,7 @@ def _checked(
         module = module.to(getattr(torch, dtype))
     module = with_forward(module, _anew)
     graph = counted_calls(on_meta(module), analysis.inputs, at)
-    recurrent = any(family(call.named.call.op) == "recurrent" for call in graph)
+    recurrent = any(kind_of(call.named.call.op) == "recurrent" for call in graph)
     tensors = random_inputs(analysis.inputs, at, floating_dtype(module), device)
     nodes = [call.named for call in graph]
     try:

@@ -151,10 +151,3 @@ def test_the_command_line_speaks_of_options_and_python_of_arguments(capsys):
     analysis = fxflops.analyze("torch.nn:ReLU", "x: N 7")
     with pytest.raises(fxflops.SpecError, match=r"give N=…\.$"):
         analysis.at()
-
-
-def test_a_stdout_that_lacks_a_character_gets_its_escape():
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    command = [sys.executable, "-m", "fxflops", *RELU, "--at", "N=3"]
-    run = subprocess.run(command, capture_output=True, env=environment, check=True)
-    assert rb"calls of exp, log, sqrt, sin, \u2026" in run.stdout
