@@ -78,6 +78,7 @@ def analyze(
 
     Raises ModelError, SpecError, CaptureError.
     """
+    _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
     with alone(), unchanged(model, args, kwargs, loss):
         named = _named(model, trust)
         if args is not None or kwargs is not None:
@@ -92,6 +93,67 @@ def analyze(
             )
         front = _training(train, loss, frontend, deploy)
         return _analyze(named, inputs, defaults or {}, dtype, [front], (), train)
+
+
+def _require_types(
+    inputs: object,
+    args: object,
+    kwargs: object,
+    defaults: object,
+    frontend: object,
+    deploy: object,
+    train: object,
+    loss: object,
+) -> None:
+    """Raises SpecError that says which argument of `analyze` is of no kind that it takes."""
+
+    def is_sequence(value: object) -> bool:
+        return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+    if frontend not in tuple(frontends.FRONTS):
+        known = ", ".join(frontends.FRONTS)
+        raise SpecError(f"There is no front end {frontend!r}. Known: {known}.")
+    required = (
+        (
+            inputs is None or isinstance(inputs, str | InputSpec | Tensor) or is_sequence(inputs),
+            f"inputs must be a spec like {EXAMPLE}, a tensor or a list of them",
+            inputs,
+        ),
+        (
+            args is None or is_sequence(args),
+            "args must be a tuple of a call's arguments, (x,) for one",
+            args,
+        ),
+        (
+            kwargs is None
+            or (isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs)),
+            "kwargs must be a dict of a call's arguments by name",
+            kwargs,
+        ),
+        (
+            defaults is None or isinstance(defaults, Mapping),
+            'defaults must be a dict of sizes by name, such as {"N": 1}',
+            defaults,
+        ),
+        (
+            is_sequence(deploy),
+            "deploy must be a tuple of passes, all of them with deploy=fxflops.PASSES",
+            deploy,
+        ),
+        (
+            isinstance(train, bool | str),
+            f"train must be True, or an optimizer ({', '.join(OPTIMIZERS)})",
+            train,
+        ),
+        (loss is None or callable(loss), "loss must be a function of the model's result", loss),
+    )
+    for is_met, what, given in required:
+        if not is_met:
+            kind = type(given).__name__
+            shown = (
+                repr(given) if isinstance(given, bool | int | float | str) else f"of type {kind}"
+            )
+            raise SpecError(f"{what}, not {shown}.")
 
 
 def _training(
@@ -238,7 +300,7 @@ def _named(model: str | nn.Module, trust: bool) -> NamedModel:
         return models.find(model, trust=trust)
     if not isinstance(model, nn.Module):
         raise ModelError(
-            f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."
+            f"The model must be a name or a torch.nn.Module, not of type {type(model).__name__}."
         )
     return NamedModel(name=type(model).__name__, build=lambda: model)
 
