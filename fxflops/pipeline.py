@@ -373,7 +373,8 @@ def _first(
             continue
         outside = _outside(deployed.domain, captured.sizes)
         lacking = outside or _unsized(deployed)
-        so_far = captured, deployed, failures[0] if failures else None
+        is_narrower = captured.spec != proposed[0][0]
+        so_far = captured, deployed, failures[0] if failures and is_narrower else None
         if lacking is None:
             return so_far
         if found is None or (outside is None and not holds):
