@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fxflops.errors import (
     CaptureError,
     CheckError,
+    ConventionError,
     DomainError,
     FormulaError,
     FxflopsError,
@@ -26,7 +27,9 @@ from fxflops.errors import (
 if TYPE_CHECKING:
     from fxflops.analysis.records import Analysis, NodeCost
     from fxflops.cost import Cost
+    from fxflops.crosscheck.run import check
     from fxflops.passes import PASSES
+    from fxflops.peers.explanation import explain
     from fxflops.pipeline import analyze
     from fxflops.registry import formula, free
 
@@ -38,6 +41,8 @@ _HOME = {
     "NodeCost": "analysis.records",
     "PASSES": "passes",
     "analyze": "pipeline",
+    "check": "crosscheck.run",
+    "explain": "peers.explanation",
     "formula": "registry",
     "free": "registry",
 }
@@ -47,6 +52,7 @@ __all__ = [
     "Analysis",
     "CaptureError",
     "CheckError",
+    "ConventionError",
     "Cost",
     "DomainError",
     "FormulaError",
@@ -57,6 +63,8 @@ __all__ = [
     "SpecializationError",
     "UnsizedError",
     "analyze",
+    "check",
+    "explain",
     "formula",
     "free",
 ]

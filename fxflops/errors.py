@@ -15,6 +15,17 @@ A message says what happened, where, and what to do next, in one line. Mistakes 
 ``assert``ions and never appear here.
 """
 
+DIGITS = 1000
+"""Of a size that a user gives: Python's own limit, 4300, then holds for what is made of four."""
+
+SHOWN = 60
+
+
+def shown(text: str) -> str:
+    """What a user has written, on one line and not longer than a line."""
+    short = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short)
+
 
 class FxflopsError(Exception):
     """Base of every error that the user can put right."""

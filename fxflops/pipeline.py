@@ -38,6 +38,7 @@ from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
 from fxflops.models.named import NamedModel, build_empty, called
 from fxflops.passes import require_passes
+from fxflops.passes.weights import weights
 from fxflops.spec import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 
 Inputs = str | InputSpec | Tensor | Sequence[Tensor]
@@ -148,7 +149,11 @@ def _analyze(
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
         frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
-        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        parameters=(
+            weights(deployed.capture.graph)
+            if deploy
+            else sum(parameter.numel() for parameter in module.parameters())
+        ),
         defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),

@@ -1,6 +1,6 @@
 """Which operator costs what: the table of formulas and the table of free operators.
 
-    @formula(aten.relu.default, aten.relu6.default, counter="comparison")
+    @formula(aten.relu.default, aten.relu6.default, counter="comparison", kind="activation")
     def relu(*, out: Shape) -> Dim: ...
 
 A formula is a pure function of shapes. Its parameters are named as in the operator's schema: a
@@ -9,6 +9,8 @@ the graph; the keyword ``out`` is the shape of the result (a tuple of shapes whe
 several). It returns the count of its ``counter``, or a whole `Cost` where it names none; or None
 where this call's cost depends on data. It raises `UnsizedError` where it has no closed form in the
 symbols. Then the call is uncounted, for that reason.
+
+``kind`` is what the operator does, one of `KINDS`: what reports, checks and notes ask for.
 
 An operator may have one formula per counter, and others for calls with complex numbers, which
 ``numbers="complex"`` registers. Work on integers is free, but for operators that are registered
@@ -27,13 +29,50 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import torch
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
-from fxflops.cost import COUNTERS, Cost, total
-from fxflops.errors import FormulaError
+from fxflops.algebra import is_negative
+from fxflops.algebra.polynomial import is_dim
+from fxflops.cost import COUNTERS, QUANTITIES, Cost, total
+from fxflops.errors import FormulaError, FxflopsError
 
 Operator: TypeAlias = Any
 """An ``OpOverload``, or another callable that a graph node may call."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+KINDS = (
+    "activation",
+    "attention",
+    "complex numbers",
+    "convolution",
+    "deformable convolution",
+    "einsum",
+    "fourier transform",
+    "fused layer",
+    "loss",
+    "matmul",
+    "normalization",
+    "pointwise",
+    "pooling",
+    "quantization",
+    "quantized layer",
+    "recurrent",
+    "reduction",
+    "region of interest",
+    "resizing",
+    "sampling",
+    "scatter",
+    "softmax",
+    "sorting",
+    "activation backward",
+    "attention backward",
+    "convolution backward",
+    "loss backward",
+    "normalization backward",
+    "sampling backward",
+    "other",
+)
+"""What the operator of a formula does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +82,18 @@ class Formula:
     function: Callable[..., Any]
     counter: str | None
     asks_for: tuple[str, ...]
+    kind: str = "other"
 
-    def __call__(self, arguments: Mapping[str, Any], out: Any) -> Cost | None:
-        """The cost of one call with these arguments, named as in the operator's schema."""
+    def __call__(
+        self, arguments: Mapping[str, Any], out: Any, operator: object = "the operator"
+    ) -> Cost | None:
+        """The cost of one call with these arguments, named as in the operator's schema.
+
+        Raises FormulaError where the function fails, or returns what is no count.
+        """
         known = {**arguments, "out": out}
-        result = self.function(**{name: known[name] for name in self.asks_for})
-        if result is None:
-            return None
-        if self.counter is None:
-            assert isinstance(result, Cost), f"{self.function.__name__} must return a Cost"
-            return result
-        return Cost(**{self.counter: result})
+        given = {name: known[name] for name in self.asks_for}
+        return _checked(lambda: self.function(**given), self.counter, self.function, operator)
 
 
 FORMULAS: dict[OpOverload, tuple[Formula, ...]] = {}
@@ -85,26 +125,34 @@ def formula(
     *operators: OpOverload,
     counter: str | None = None,
     numbers: Literal["real", "complex", "quantized"] = "real",
+    kind: str = "other",
     worst_case: str | None = None,
 ) -> Callable[[F], F]:
     """Register the decorated function as the cost of ``operators``.
 
-    With quantized numbers a call counts also where every tensor is of integers. ``worst_case`` says
-    of a cost that depends on data what is taken to happen; reports repeat it.
+    With quantized numbers a call counts also where every tensor is of integers. ``kind`` is what
+    the operators do. ``worst_case`` says of a cost that depends on data what is taken to happen;
+    reports repeat it.
+
     Raises FormulaError when it asks for an argument that a schema does not have, when the counter
-    is unknown, and when the operator has a cost for that counter already.
+    or the kind is unknown, and when the operator has a cost for that counter already.
     """
     if counter is not None and counter not in COUNTERS:
         raise FormulaError(f"There is no counter {counter!r}. Known: {', '.join(COUNTERS)}.")
+    if kind not in KINDS:
+        raise FormulaError(f"There is no kind {kind!r} of operator. Known: {', '.join(KINDS)}.")
 
     table = COMPLEX if numbers == "complex" else FORMULAS
 
     def register(function: F) -> F:
         asks_for = tuple(inspect.signature(function).parameters)
         for operator in operators:
+            _require_overload(operator, function.__name__)
             _require_schema(operator, function, asks_for)
             _require_new(operator, counter, table)
-            new = Formula(function, counter, asks_for)
+        for operator in operators:
+            _require_new(operator, counter, table)  # again: it may be twice among them
+            new = Formula(function, counter, asks_for, kind)
             if numbers == "quantized":
                 QUANTIZED.add(operator)
             if worst_case is not None:
@@ -118,10 +166,18 @@ def formula(
 def free(reason: str, *operators: OpOverload) -> None:
     """Register ``operators`` as costing no FLOP, with the reason that reports will give.
 
-    Raises FormulaError for an operator that has a place already.
+    Raises FormulaError for a reason that is no text, for what is no operator overload, and for an
+    operator that has a place already.
     """
+    if not isinstance(reason, str) or not reason.strip():
+        raise FormulaError(
+            f"free() takes the reason first, a text such as 'a view', and was given {reason!r}."
+        )
     for operator in operators:
+        _require_overload(operator, "free()")
         _require_new(operator, None, FORMULAS)
+    for operator in operators:
+        _require_new(operator, None, FORMULAS)  # again: it may be twice among them
         FREE[operator] = reason
 
 
@@ -130,7 +186,7 @@ def cost_of(
 ) -> Cost | None:
     """The counters of one call by the registered formulas; None where they do not know it."""
     table = COMPLEX if is_complex else FORMULAS
-    costs = [f(arguments, out) for f in table.get(functional(operator), ())]
+    costs = [f(arguments, out, operator) for f in table.get(functional(operator), ())]
     known = [cost for cost in costs if cost is not None]
     return total(known) if known and len(known) == len(costs) else None
 
@@ -154,13 +210,15 @@ def torch_cost_of(operator: OpOverload, arguments: Mapping[str, Any], out: Any) 
         return None
     positional = [arguments[a.name] for a in operator._schema.arguments if not a.kwarg_only]
     keyword = {a.name: arguments[a.name] for a in operator._schema.arguments if a.kwarg_only}
-    return Cost(contraction=known(*positional, **keyword, out_val=out))
+    return _checked(
+        lambda: known(*positional, **keyword, out_val=out), "contraction", known, operator
+    )
 
 
-def family(operator: Operator) -> str | None:
-    """The file that has the operator's formula, such as ``conv`` or ``attention``, if any."""
+def kind_of(operator: Operator) -> str | None:
+    """What the operator does, such as ``convolution``, if it has a formula."""
     formulas = FORMULAS.get(functional(operator)) if isinstance(operator, OpOverload) else None
-    return formulas[0].function.__module__.rpartition(".")[2] if formulas else None
+    return formulas[0].kind if formulas else None
 
 
 def reason_free(operator: OpOverload, *, is_complex: bool = False) -> str | None:
@@ -205,14 +263,57 @@ def _asked(operator: OpOverload, absent: tuple[str, ...]) -> list[tuple[str, str
     return [(a.name, str(a.type)) for a in arguments if not a.is_out and a.name not in absent]
 
 
+def _checked(
+    count: Callable[[], Any],
+    counter: str | None,
+    function: Callable[..., Any],
+    operator: object,
+) -> Cost | None:
+    """What ``count`` returns, as a cost; ``function`` is what a message names.
+
+    Raises FormulaError where it fails, or returns what is no count.
+    """
+    of = f"The formula {getattr(function, '__name__', function)} of {operator}"
+    try:
+        result = count()
+    except FxflopsError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())
+        message = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        raise FormulaError(f"{of} failed: {message}. Repair the formula.") from error
+    if result is None:
+        return None
+    if counter is None and not isinstance(result, Cost):
+        raise FormulaError(
+            f"{of} returned {result!r}: without a counter=… it must return a fxflops.Cost."
+        )
+    counts = {q: getattr(result, q) for q in QUANTITIES} if counter is None else {counter: result}
+    for quantity, value in counts.items():
+        if not is_dim(value):
+            raise FormulaError(
+                f"{of} returned {value!r} for {quantity}: it must return an integer, "
+                "made of sizes by + - * //."
+            )
+        if is_negative(value):
+            raise FormulaError(
+                f"{of} returned {value} for {quantity}: a count is never negative. "
+                "For reductions take fxflops.formulas.shapes.reduction(elements, results)."
+            )
+    return result if counter is None else Cost(**counts)
+
+
+def _require_overload(operator: object, by: str) -> None:
+    if not isinstance(operator, OpOverload):
+        raise FormulaError(
+            f"{by} is registered for {operator!r}, which is no operator overload: "
+            "write torch.ops.aten.relu.default, not torch.ops.aten.relu or a name."
+        )
+
+
 def _require_schema(
     operator: OpOverload, function: Callable[..., Any], asks_for: tuple[str, ...]
 ) -> None:
-    if not isinstance(operator, OpOverload):
-        raise FormulaError(
-            f"{function.__name__} is registered for {operator!r}, which is no operator overload: "
-            "write torch.ops.aten.relu.default, not torch.ops.aten.relu or a name."
-        )
     known = [argument.name for argument in operator._schema.arguments]
     for name in asks_for:
         if name != "out" and name not in known:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from math import lcm
 from typing import Literal
 
-from fxflops.errors import SpecError
+from fxflops.errors import SpecError, shown
 
 Frontend = Literal["auto", "trace", "export"]
 """What captures the graph; ``auto`` is ``trace``, and ``export`` where that fails."""
@@ -117,11 +117,11 @@ def _tensor(text: str, index: int) -> TensorInput:
     name, colon, body = text.rpartition(":")
     name = name.strip() if colon else f"input{index}"
     if not re.fullmatch(_NAME, name):
-        raise SpecError(f"{name!r} in the input spec is no name. Write it like {EXAMPLE}.")
+        raise SpecError(f"'{shown(name)}' in the input spec is no name. Write it like {EXAMPLE}.")
     tokens = body.split()
     dtype = tokens.pop() if tokens and tokens[-1] in DTYPES else None
     if not tokens and dtype is None:
-        raise SpecError(f"{text!r} in the input spec has no axes. Write it like {EXAMPLE}.")
+        raise SpecError(f"'{shown(text)}' in the input spec has no axes. Write it like {EXAMPLE}.")
     return TensorInput(name=name, axes=tuple(_axis(token, text) for token in tokens), dtype=dtype)
 
 
@@ -133,7 +133,8 @@ def _axis(token: str, tensor: str) -> int | Axis:
     match = _AXIS.fullmatch(token)
     if match is None or match["name"] in DTYPES:
         raise SpecError(
-            f"Cannot read the axis {token!r} in {tensor!r}: an axis is an integer (fixed) or a "
+            f"Cannot read the axis '{shown(token)}' in '{shown(tensor)}': an axis is an integer "
+            f"of at most 18 digits (fixed) or a "
             f"symbol like H, H%32 or H%32>=128, and a dtype comes last ({', '.join(DTYPES)})."
         )
     if keyword.iskeyword(match["name"]) or match["name"] in ("Max", "Min"):

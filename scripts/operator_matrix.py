@@ -26,7 +26,7 @@ import generate
 from operator_matrix_cases import CASES, Case
 
 from fxflops import conventions
-from fxflops.crosscheck.explain import TOOLS
+from fxflops.peers.explanation import TOOLS
 from fxflops.reports.markdown import markdown_table
 
 ROOT = Path(__file__).parents[1]

@@ -23,7 +23,7 @@ from operator_matrix_cases import CASES, Case
 
 import fxflops
 from fxflops.cost import COUNTERS
-from fxflops.crosscheck.tools.__main__ import PACKAGE, said, tensors
+from fxflops.peers.tools.__main__ import PACKAGE, said, tensors
 from fxflops.spec import parse
 
 

@@ -1,11 +1,12 @@
 """Exact integer arithmetic on sizes that are not known yet; knows nothing of PyTorch."""
 
-from fxflops.algebra.bounds import lower_bound
+from fxflops.algebra.bounds import is_negative, lower_bound
 from fxflops.algebra.evaluate import (
     beyond,
     beyond_one,
     evaluate,
     magnitude,
+    settled,
     substitute,
     symbols_of,
 )
@@ -23,11 +24,13 @@ __all__ = [
     "beyond_one",
     "evaluate",
     "floor_divide",
+    "is_negative",
     "is_one",
     "lower_bound",
     "magnitude",
     "maximum",
     "minimum",
+    "settled",
     "substitute",
     "symbols_of",
 ]

@@ -40,6 +40,16 @@ def lower_bound(value: Dim) -> int | None:
     return None if bound is None else -(-bound // scale)
 
 
+def is_negative(value: Dim) -> bool:
+    """Whether ``value`` is known to be below 0, whatever the sizes are."""
+    if isinstance(value, int):
+        return value < 0
+    if any(coefficient > 0 for coefficient in value.terms.values()):
+        return False  # nothing is cheaper to know of most counts
+    least = lower_bound(-value)
+    return least is not None and least > 0
+
+
 def _shifted_constant(value: Polynomial) -> int | None:
     atoms = {atom for monomial in value.terms for atom, _ in monomial}
     if any(atom.lower is None for atom in atoms):

@@ -76,6 +76,32 @@ def beyond(value: Dim, least: Mapping[Symbol, int]) -> Dim:
     return substitute(value, {s: from_atom(s) + more for s, more in added.items()})
 
 
+def settled(value: Dim, least: Mapping[Symbol, int]) -> Dim:
+    """``value`` with fewer extrema where that symbols are at least ``least`` settles some of them.
+
+    The same number for all such sizes.
+    """
+    if not _extrema(value):
+        return value
+    above = beyond(value, least)
+    added = {s: least[s] - s.minimum for s in symbols_of(value) if least.get(s, 0) > s.minimum}
+    plainer = substitute(above, {s: from_atom(s) - more for s, more in added.items()})
+    return plainer if _extrema(plainer) < _extrema(value) else value
+
+
+def _extrema(value: Dim) -> int:
+    """How often a maximum or minimum occurs in ``value``."""
+    if isinstance(value, int):
+        return 0
+    found = 0
+    for atom in [atom for monomial in value.terms for atom, _ in monomial]:
+        if isinstance(atom, FloorDiv):
+            found += _extrema(atom.numerator) + _extrema(atom.denominator)
+        elif isinstance(atom, MinMax):
+            found += 1 + _extrema(atom.left) + _extrema(atom.right)
+    return found
+
+
 def beyond_one(value: Dim) -> Dim:
     """``value`` where every symbol is at least 2, as `beyond` gives it."""
     return beyond(value, dict.fromkeys(symbols_of(value), 2))

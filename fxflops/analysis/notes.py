@@ -11,7 +11,7 @@ from fxflops.analysis.count import TORCH
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture
 from fxflops.capture.calls import bind
-from fxflops.registry import WORST_CASE, family, functional
+from fxflops.registry import WORST_CASE, functional, kind_of
 
 MASKED = (
     "Causal and masked attention is charged in full, as PyTorch charges it: {calls} of the "
@@ -36,7 +36,7 @@ def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
     masked = sum(
         _is_masked(bind(node.target, node.args, node.kwargs))
         for node in capture.graph.nodes
-        if isinstance(node.target, OpOverload) and family(node.target) == "attention"
+        if isinstance(node.target, OpOverload) and kind_of(node.target) == "attention"
     )
     guessed = {
         f"{node.op} ({WORST_CASE[functional(node.op)]})": None

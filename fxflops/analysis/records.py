@@ -63,9 +63,10 @@ class Analysis:
 
     ``annotated`` makes `graph`.
     ``domain`` says at which sizes the formulas hold; ``defaults`` are the sizes that stand in for
-    those not given; ``parameters`` is the number of parameters of the model, ``packages`` are those
-    that the classes of its modules come from. ``applied`` are the passes that made the graph out
-    of the one captured, ``once`` the calls that these took out of ``nodes``: made once per size
+    those not given; ``parameters`` is the number of parameters of the model, or of what passes
+    have left of its graph, ``packages`` are those that the
+    classes of its modules come from. ``applied`` are the passes that made the graph out of the one
+    captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
     parameters that get a gradient, and ``optimizer`` is apart from the total.
     """

@@ -16,12 +16,20 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from fxflops.algebra import Dim, Symbol, beyond_one, is_one, substitute, symbols_of
+from fxflops.algebra import (
+    Dim,
+    Symbol,
+    beyond_one,
+    is_one,
+    settled,
+    substitute,
+    symbols_of,
+)
 from fxflops.algebra.polynomial import from_atom
 from fxflops.analysis.count import count
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture
-from fxflops.capture.guards.to_domain import all_implied
+from fxflops.capture.guards.to_domain import all_implied, least_values
 from fxflops.capture.result import Recapture
 from fxflops.cost import BindingTime, Cost, Phase, total
 from fxflops.domain import Domain, Guard
@@ -76,8 +84,8 @@ def undo_zero_one_specialization(
     apart = [_at_most(len(group) - 1, group) for group in excluded]
     if waiting:
         apart.append(_at_most(min(map(len, waiting)) - 1, frozenset().union(*waiting)))
-    guards = (*domain.guards, *apart)
-    return extension.current.nodes, domain._replace(least=extension.least, guards=guards)
+    extended = domain._replace(least=extension.least, guards=(*domain.guards, *apart))
+    return _settled(extension.current.nodes, extended), extended
 
 
 Group: TypeAlias = frozenset[Symbol]
@@ -173,6 +181,20 @@ def _to_compare(extension: _Extension, group: Group, is_base: bool) -> list[Grou
     if group <= extension.corrected:
         return [group | {symbol} for symbol in extension.ran - group]
     return [] if is_base else [group | {symbol} for symbol in extension.corrected - group]
+
+
+def _settled(nodes: Nodes, domain: Domain) -> Nodes:
+    """The nodes with costs in which no maximum is left that the least sizes settle."""
+    least = least_values(domain)
+    if not least:
+        return nodes
+    costs = {node.cost: node.cost.map(partial(settled, least=least)) for node in nodes if node.cost}
+    return tuple(
+        replace(node, cost=costs[node.cost])
+        if node.cost and costs[node.cost] != node.cost
+        else node
+        for node in nodes
+    )
 
 
 def _counted(captured: Capture, binding_time: BindingTime) -> Counted:

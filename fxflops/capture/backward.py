@@ -75,7 +75,11 @@ def sum_of_outputs(result: object) -> Tensor:
     """
     outputs = [t for t in tree_leaves(result) if isinstance(t, Tensor) and t.requires_grad]
     if not outputs:
-        raise CaptureError("No output of the model depends on a parameter that is trained.")
+        raise CaptureError(
+            "No output of the model has a gradient: no parameter that is trained is in it, or the "
+            "model computes it inside torch.inference_mode or torch.no_grad, which training must "
+            "leave out"
+        )
     first, *others = (output.sum() for output in outputs)
     return sum(others, start=first)
 

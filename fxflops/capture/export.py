@@ -88,6 +88,8 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     values = {symbol: hints[symbol.name] // symbol.multiple for symbol in symbols.values()}
     guards = list(_guards(recorded, known, values))
     _annotate(graph, {node.name for node in arguments})
+    for node in graph.nodes:
+        node.meta["is_weight"] = node.name in exported.graph_signature.inputs_to_parameters
     read = shape_env_reader(known)
     _require_sizes(graph, read)
     return Capture(
@@ -132,6 +134,7 @@ def _erase_write_backs(graph: torch.fx.Graph) -> None:
     """
     *_, output = graph.nodes
     while (last := output.prev).name.startswith("copy__default"):
+        last.args[0].meta["replaced"] = True
         graph.erase_node(last)
 
 

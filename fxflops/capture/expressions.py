@@ -11,7 +11,7 @@ import torch
 
 from fxflops.algebra import Dim, maximum, minimum
 from fxflops.capture.result import SizeReader
-from fxflops.capture.symint.node import is_binary
+from fxflops.capture.symint.float_node import is_binary
 from fxflops.errors import CaptureError
 
 if TYPE_CHECKING:

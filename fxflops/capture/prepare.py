@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +16,20 @@ from torch.nn.parameter import is_lazy
 from fxflops.algebra import Symbol
 from fxflops.capture import arguments
 from fxflops.capture.source import raised_at
-from fxflops.errors import CaptureError, ModelError
+from fxflops.errors import CaptureError, ModelError, SpecError, shown
 from fxflops.spec import Axis, InputSpec
+
+VALUES = re.compile(r"\btensor\([^()]*(?:\([^()]*\)[^()]*)*\)")
+"""A tensor as text: on the meta device its values are what happens to be in memory."""
+
+INSIDE = re.compile(
+    r"( INTERNAL ASSERT FAILED)?( at| \(Triggered internally at)? \"?[^\s\"]+\.(cpp|cu|h)\"?:\d+\)?"
+    r"(, please report a bug to PyTorch)?\.?"
+)
+"""A line of PyTorch's own code in C++."""
+
+LONGEST = 400
+"""Characters of what an error says."""
 
 capture_lock = threading.RLock()
 """Held by a capture: what it replaces while the model runs, and puts back, all threads share."""
@@ -41,8 +54,9 @@ def on_meta(model: nn.Module, dtype: str | None = None) -> nn.Module:
     Raises CaptureError for a model that Python cannot copy.
     """
     memo: dict[int, object] = {}
-    for module in model.modules():
+    for path, module in model.named_modules():
         for tensor in _tensors(vars(module)):
+            _require_dense(tensor, path)
             memo[id(tensor)] = arguments.on_meta(tensor)
     twin = copied(model, lambda: arguments.copied_on_meta(model, memo))
     try:
@@ -81,9 +95,16 @@ def prepared(model: nn.Module, dtype: str | None = None) -> nn.Module:
 def require_shapes(model: nn.Module, name: str) -> None:
     """Refuse a model with a parameter whose shape only its first call fixes: `torch.nn.LazyLinear`.
 
+    And one that TorchScript has compiled: its operators are not called from Python.
+
     Raises ModelError that names the module.
     """
     for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ModelError(
+                f"{name} is compiled by TorchScript (torch.jit), in {path or 'itself'}: "
+                "count the torch.nn.Module that it was made of."
+            )
         if any(map(is_lazy, (*module.parameters(recurse=False), *module.buffers(recurse=False)))):
             raise ModelError(
                 f"{name} has parameters of no shape yet, in {path or 'itself'}: "
@@ -103,6 +124,16 @@ def _tensors(value: object) -> Iterator[Tensor]:
             yield from _tensors(item)
 
 
+def _require_dense(tensor: Tensor, path: str) -> None:
+    """Raises CaptureError for a tensor whose sizes are not all that its memory depends on."""
+    layout = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+    if layout not in ("strided", "sparse_coo", "_mkldnn"):
+        raise CaptureError(
+            f"The model holds a {layout} tensor, in {path or 'itself'}: how much work it is, its "
+            "values decide. Count the model with a dense tensor in its place (to_dense())."
+        )
+
+
 def example_inputs(
     inputs: InputSpec, sizes: Mapping[str, int | torch.SymInt], dtype: torch.dtype
 ) -> tuple[Tensor, ...]:
@@ -111,14 +142,30 @@ def example_inputs(
     def size(axis: int | Axis) -> int | torch.SymInt:
         return sizes[axis.name] if isinstance(axis, Axis) else axis
 
-    return tuple(
-        torch.empty(
-            tuple(map(size, tensor.axes)),
-            dtype=getattr(torch, tensor.dtype) if tensor.dtype else dtype,
-            device="meta",
-        )
-        for tensor in inputs.tensors
-    )
+    made = []
+    for tensor in inputs.tensors:
+        shape = tuple(map(size, tensor.axes))
+        kind = getattr(torch, tensor.dtype) if tensor.dtype else dtype
+        try:
+            made.append(torch.empty(shape, dtype=kind, device="meta"))
+        except RuntimeError as error:
+            raise SpecError(
+                f"{tensor.name} of the input has more bytes than a tensor can have, 2**63: "
+                f"{shown(str(tensor))}. Leave an axis free, and give its size with --at."
+            ) from error
+    return tuple(made)
+
+
+def random_inputs(
+    inputs: InputSpec, sizes: Mapping[str, int], dtype: torch.dtype, device: str = "cpu"
+) -> tuple[Tensor, ...]:
+    """Tensors to run a model with: normal numbers, and zeros where the spec asks for integers."""
+
+    def filled(empty: Tensor) -> Tensor:
+        fill = torch.randn if empty.is_floating_point() else torch.zeros
+        return fill(empty.shape, dtype=empty.dtype, device=device)
+
+    return tuple(map(filled, example_inputs(inputs, sizes, dtype)))
 
 
 def floating_dtype(model: nn.Module) -> torch.dtype:
@@ -174,6 +221,13 @@ def packages_of(model: nn.Module) -> tuple[str, ...]:
 def failure(error: BaseException) -> str:
     """What an error of the model says, in one line, and the line of the model that raised it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[0].startswith("Traceback (most recent"):
+        lines = lines[-1:]  # the error of another error's message
     message = lines[0].rstrip(".") if lines else type(error).__name__
+    message = VALUES.sub("a tensor whose values are not known", INSIDE.sub("", message))
+    message = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
     where = raised_at(error)
-    return f"{message} ({where})." if where else f"{message}."
+    said = f"{message} ({where})." if where else f"{message}."
+    if "meta tensor" in message or "values are not known" in message:
+        said += " Only a run has the values of tensors: use a number or a size in their place."
+    return said

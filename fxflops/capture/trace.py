@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
+from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
 from fxflops.algebra import Dim
 from fxflops.capture.data import data_dependent_size
@@ -48,13 +49,14 @@ from fxflops.capture.prepare import (
 )
 from fxflops.capture.result import Capture
 from fxflops.capture.source import model_line
-from fxflops.capture.symint.node import SizeEnv
+from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
-from fxflops.errors import CaptureError
+from fxflops.errors import CaptureError, SpecError
 from fxflops.spec import InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
+Attributes: TypeAlias = list[tuple[dict[Any, Any], dict[Any, tuple[Tensor, int]]]]
 
 
 def capture(
@@ -92,8 +94,8 @@ def recorded(
 
     values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
     texts = Texts()
-    space = SizeEnv(values, record_guard, texts.of)
-    sizes = {name: space.size(symbol.size) for name, symbol in symbols.items()}
+    env = SizeEnv(values, record_guard, texts.of)
+    sizes = {name: env.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
     try:
         with (
@@ -114,8 +116,12 @@ def recorded(
                 value_asserts_skipped(),
                 recorder,
             ):
+                before = _attributes(model)
                 # What the model sets of the context it runs in is set in a copy of it.
                 result = copy_context().run(recorder.run, model, tensors)
+                recorder.mark_replaced(before)
+    except SpecError:
+        raise
     except Exception as error:
         raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
     recorder.add_output(result)
@@ -208,6 +214,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _record(self, node: torch.fx.Node, result: Any) -> Any:
         """Make ``node`` what computes ``result``, a tensor or several."""
+        if any(isinstance(leaf, Tensor) and leaf.is_nested for leaf in tree_leaves(result)):
+            raise CaptureError(
+                "The model makes a nested tensor, whose sizes differ from row to row: count it "
+                "with rows padded to one size"
+            )
         self._describe(node, result)
         if isinstance(result, Tensor):
             self._own(result, node)
@@ -241,6 +252,19 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """End the graph with what the model returned."""
         self._describe(self.graph.output(self._argument(result)), result, "output")
 
+    def mark_replaced(self, before: Attributes) -> None:
+        """Have the nodes that read what the model has replaced since know it: it is state."""
+        replaced = {
+            storage
+            for container, entries in before
+            for name, (tensor, storage) in entries.items()
+            if container.get(name) is not tensor or _storage(tensor) != storage
+        }
+        for node in self.graph.nodes if replaced else ():
+            value = node.meta["val"]
+            if isinstance(value, Tensor) and _storage(value) in replaced:
+                node.meta["replaced"] = True
+
     def _describe(
         self, node: torch.fx.Node, result: object, kind: str = "operator"
     ) -> torch.fx.Node:
@@ -263,6 +287,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self.graph.inserting_before(None):
                 node = self.graph.placeholder("parameter")
             self._own(value, self._describe(node, value, "parameter"))
+            node.meta["is_weight"] = isinstance(value, nn.Parameter)
         return self._nodes[id(value)]
 
     def _size(self, value: torch.SymInt | torch.SymFloat | torch.SymBool) -> torch.fx.Node:
@@ -277,6 +302,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _own(self, tensor: Tensor, node: torch.fx.Node) -> None:
         self._nodes[id(tensor)] = node
         self._alive.append(tensor)
+
+
+def _attributes(model: nn.Module) -> Attributes:
+    """The tensors among the attributes of the model's modules, with their storages."""
+    containers: list[dict[Any, Any]] = []
+    for module in model.modules():
+        containers += [vars(module), module._parameters, module._buffers]
+    return [
+        (container, {n: (t, _storage(t)) for n, t in container.items() if isinstance(t, Tensor)})
+        for container in containers
+    ]
+
+
+def _storage(tensor: Tensor) -> int:
+    identity: int = tensor.untyped_storage()._cdata  # private: one on meta has no address
+    return identity
 
 
 def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:

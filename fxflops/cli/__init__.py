@@ -64,6 +64,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of stdout has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:
+        raise
+    except BaseException as error:  # of the model: it passes through what takes any Exception
+        from fxflops.capture.source import raised_at
+
+        said = " ".join(str(error).split())
+        what = type(error).__name__ + (f": {said}" if said else "")
+        where = f" ({place})" if (place := raised_at(error)) else ""
+        print(f"fxflops: The model raises {what}{where}. Run it without that.", file=sys.stderr)
+        return INPUT_AT_FAULT
     return status
 
 

@@ -15,6 +15,7 @@ from fxflops.cli.options import (
     require_writable,
     sizes,
 )
+from fxflops.errors import SpecError
 
 HELP = "Run a model under PyTorch's own counters and hold them against the formula, node by node."
 FORMATS = ("table", "markdown", "json")
@@ -37,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     at = sizes(arguments)
     repetitions = positive(arguments.repetitions, "--repetitions")
     require_writable(arguments.output)
+    if arguments.nodes and arguments.format == "json":
+        raise SpecError("--format json has every node in any case: leave out --nodes.")
     for variable, value in QUIET_PROFILER.items():
         os.environ.setdefault(variable, value)
 

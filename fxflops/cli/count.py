@@ -14,7 +14,7 @@ from fxflops.cli.options import (
     require_writable,
     sizes,
 )
-from fxflops.errors import SpecError
+from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.passes import PASSES, require_passes
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
@@ -78,7 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let a saved program, model.pt2, execute what is in its file",
     )
-    parser.add_argument("--strict", action="store_true", help="exit 1 if an operator is uncounted")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit 1 if an operator is uncounted, or if --convention is not proven for one",
+    )
     add_output(parser, FORMATS)
 
 
@@ -88,13 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
     train: bool | str = arguments.train is not None and (arguments.train or True)
     depth = _depth(arguments)
     require_writable(arguments.output)
-    deploy = _deploy(arguments)
     if arguments.convention is not None:
-        if train:
-            raise SpecError("--convention is of a call of the model: leave out --train.")
         from fxflops.cli.quoted import quoted
 
         return quoted(arguments, at)
+    deploy = _deploy(arguments)
 
     from fxflops import cache
     from fxflops.models import is_file, is_installed
@@ -152,14 +154,12 @@ def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:
         return ()
     names = [name.strip() for name in (arguments.deploy or ",".join(PASSES)).split(",")]
     require_passes(names)
-    if arguments.convention is not None:
-        raise SpecError("--convention counts the graph that the tool sees: leave out --deploy.")
     return tuple(name for name in PASSES if name in names)
 
 
 def _depth(arguments: argparse.Namespace) -> int | None:
     if arguments.depth is None:
         return USUAL_DEPTH if arguments.format in READ_BY_PEOPLE else None
-    if not arguments.depth.isdecimal():
-        raise SpecError(f"--depth {arguments.depth} is no number of levels: give 0, 1, 2, …")
+    if not arguments.depth.isdecimal() or len(arguments.depth) > DIGITS:
+        raise SpecError(f"--depth {shown(arguments.depth)} is no number of levels: give 0, 1, 2, …")
     return int(arguments.depth)

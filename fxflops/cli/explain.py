@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_drawable(arguments.picture)
 
     with progress(f"Capturing {arguments.model}, running {', '.join(against)} …"):
-        from fxflops.crosscheck.explain import explain
+        from fxflops.peers.explanation import explain
         from fxflops.reports import explained
 
         outcome = explain(
@@ -69,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         from fxflops.reports.waterfall_picture import draw
 
         draw(outcome, arguments.picture)
+    for tool in outcome.missing:
+        print(f"fxflops: {tool.why}", file=sys.stderr)
     for failure in outcome.failures:
         print(f"fxflops: {failure}", file=sys.stderr)
     return UNEXPLAINED if outcome.failures else 0

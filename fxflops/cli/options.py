@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fxflops.errors import SpecError
+from fxflops.errors import DIGITS, SpecError, shown
 
 DTYPES = ("float32", "float16", "bfloat16")
 
@@ -45,7 +45,9 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
     if arguments.size is not None:
         height, cross, width = arguments.size.lower().partition("x")
         if not cross:
-            raise SpecError(f"--size {arguments.size} is not of the form HxW, e.g. 800x1216.")
+            raise SpecError(
+                f"--size {shown(arguments.size)} is not of the form HxW, e.g. 800x1216."
+            )
         given += [("H", height, "--size"), ("W", width, "--size")]
     if arguments.batch is not None:
         given.append(("N", arguments.batch, "--batch"))
@@ -53,7 +55,9 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
         if part.strip():
             name, equals, size = part.partition("=")
             if not equals:
-                raise SpecError(f"--at {part!r} is not of the form NAME=SIZE, e.g. N=2,H=800.")
+                raise SpecError(
+                    f"--at '{shown(part)}' is not of the form NAME=SIZE, e.g. N=2,H=800."
+                )
             given.append((name.strip(), size, "--at"))
     chosen: dict[str, int] = {}
     for name, written, option in given:
@@ -65,8 +69,10 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
 
 def positive(text: str, what: str) -> int:
     """The positive integer that ``text`` writes. Raises SpecError that names ``what``."""
-    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
-        raise SpecError(f"{what} is {text!r}, which is no positive integer.")
+    if not (text.isascii() and text.isdecimal()) or not text.strip("0"):
+        raise SpecError(f"{shown(what)} is '{shown(text)}', which is no positive integer.")
+    if len(text) > DIGITS:
+        raise SpecError(f"{shown(what)} has {len(text):,} digits: a size has at most {DIGITS:,}.")
     return int(text)
 
 
@@ -95,6 +101,12 @@ def deliver(text: str, output: str | None) -> None:
             raise
         except OSError as error:
             raise SpecError(f"Cannot write to the standard output: {error.strerror}.") from error
+        except UnicodeEncodeError as error:
+            raise SpecError(
+                f"The standard output, of encoding {error.encoding}, cannot take "
+                f"{text[error.start]!a}: set PYTHONIOENCODING=utf-8, or write to a file "
+                "with -o."
+            ) from error
         return
     import tempfile
     from pathlib import Path

@@ -3,7 +3,7 @@
 ``record`` captures a model with its calls, a convention turns the record into charges
 (`fxflops.conventions.charges`), and ``waterfall`` leads from their sum to ours, cause by cause.
 Each convention is a file in `fxflops.conventions.known`, found by its presence there: ``find``
-gives it by its name. A tool is not run here; `fxflops.crosscheck.peers` does that, and holds its
+gives it by its name. A tool is not run here; `fxflops.peers.process` does that, and holds its
 number against the convention's.
 """
 

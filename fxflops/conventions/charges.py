@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from torch import nn
@@ -46,6 +46,8 @@ class Convention:
 
     ``version`` is the one whose source was read. ``counts`` and ``misses`` say in words what the
     charges do. ``correction`` is what the tool's total has besides its charges, with its reason.
+    ``unproven`` are kinds of calls (`fxflops.conventions.kinds`) whose charges may not be the
+    tool's, each with why.
     """
 
     title: str
@@ -56,6 +58,7 @@ class Convention:
     charges: Callable[[Record], Iterable[Charge]]
     correction: Callable[[Record, tuple[Charge, ...]], Dim] | None = None
     corrects: str = ""
+    unproven: Mapping[str, str] = field(default_factory=dict)
 
 
 def by_operator(record: Record, rules: Mapping[Any, Rule]) -> Iterator[Charge]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import nn
 
 from fxflops.conventions.record import Call, Record
@@ -31,8 +33,12 @@ def on_the_fast_path(record: Record) -> frozenset[str]:
     2.14, torch/nn/modules/activation.py, ``MultiheadAttention.forward``. On the meta device it
     never does, so our graph has the operators themselves.
     """
+    return frozenset(node.name for call in fast_path_calls(record) for node in call.nodes)
+
+
+def fast_path_calls(record: Record) -> Iterator[Call]:
+    """The calls of ``nn.MultiheadAttention`` that take its fast path."""
     operators = {call.nodes[0].name: call for call in record.operators}
-    inside: set[str] = set()
     for call in record.modules:
         module = call.target
         if type(module) is not nn.MultiheadAttention or len(call.argument(0, "query")) != 3:
@@ -51,8 +57,33 @@ def on_the_fast_path(record: Record) -> frozenset[str]:
             and module.num_heads % 2 == 0
             and not _has_numbers_for_a_mask(call)
         ):
-            inside |= {node.name for node in call.nodes}
-    return frozenset(inside)
+            yield call
+
+
+def encoder_layers(record: Record) -> Iterator[Call]:
+    """The calls that run as one ``aten._transformer_encoder_layer_fwd``.
+
+    ``nn.TransformerEncoderLayer`` calls it in inference, unless somebody has hooked it. Source:
+    torch 2.14, torch/nn/modules/transformer.py, ``TransformerEncoderLayer.forward``.
+    """
+    for call in record.modules:
+        layer = call.target
+        if (
+            type(layer) is nn.TransformerEncoderLayer
+            and len(call.argument(0, "src")) == 3
+            and layer.self_attn.batch_first
+            and layer.self_attn.in_proj_bias is not None
+            and layer.activation_relu_or_gelu
+            and layer.norm1.eps == layer.norm2.eps
+            and layer.self_attn.num_heads % 2 == 0
+        ):
+            yield call
+
+
+def in_fused_layers(record: Record) -> frozenset[str]:
+    """The names of the operators inside fused layers: of attention, and of whole encoder layers."""
+    encoders = {node.name for call in encoder_layers(record) for node in call.nodes}
+    return on_the_fast_path(record) | encoders
 
 
 def _has_numbers_for_a_mask(call: Call) -> bool:

@@ -22,6 +22,23 @@ def matmul(call: Call) -> Dim:
     return numel(call.out) * left[-1]
 
 
+def of_matrices(call: Call) -> Dim:
+    """prod(out) * the length that is summed over, of an ``aten.matmul`` that runs as mm or bmm.
+
+    With a vector on the right, and with one on the left of a stack, it runs as ``aten.mv``.
+    """
+    left, right = call.kwargs["self"], call.kwargs["other"]
+    vectors = len(right) == 1 or (len(left) == 1 and len(right) > 2)
+    return 0 if vectors else matmul(call)
+
+
+def contraction(call: Call) -> Dim:
+    """The multiply-adds of our own formula, for what PyTorch computes by matrix products."""
+    (node,) = call.nodes
+    assert node.cost is not None
+    return node.cost.macs
+
+
 def bmm(call: Call) -> Dim:
     """prod(out) * the length that is summed over, by the operators that add to an input, too."""
     left: Shape = call.kwargs["batch1" if "batch1" in call.kwargs else "self"]
@@ -31,6 +48,12 @@ def bmm(call: Call) -> Dim:
 def conv(call: Call) -> Dim:
     """prod(out) * C_in/groups * prod(kernel)."""
     return numel(call.out) * numel(call.kwargs["weight"][1:])
+
+
+def padded_by_name(call: Call) -> bool:
+    """Whether a convolution's padding is ``"same"`` or ``"valid"``, which is another overload."""
+    overload: str = call.target._overloadname
+    return overload == "padding"
 
 
 def conv_transpose(call: Call) -> Dim:
@@ -62,15 +85,35 @@ def einsum(call: Call) -> Dim:
 
 
 def all_sizes(equation: str, operands: Sequence[Shape]) -> Dim:
-    """The product of the sizes of an einsum's letters."""
-    sizes: dict[str, Dim] = {}
-    for subscripts, shape in zip(equation.partition("->")[0].split(","), operands, strict=True):
-        sizes |= zip(subscripts.replace(" ", ""), shape, strict=True)
+    """The product of the sizes of an einsum's letters, and of the axes of an ellipsis."""
+    sizes: dict[str | int, Dim] = {}
+    for letters in lettered(equation, operands):
+        sizes |= letters
     return numel(sizes.values())
+
+
+def lettered(equation: str, operands: Sequence[Shape]) -> list[dict[str | int, Dim]]:
+    """The sizes of each operand by letter; axes of an ellipsis by their number from the last."""
+    found: list[dict[str | int, Dim]] = []
+    given = equation.replace(" ", "").partition("->")[0].split(",")
+    for subscripts, shape in zip(given, operands, strict=True):
+        before, dots, after = subscripts.partition("...")
+        rest = len(shape) - len(before) - len(after) if dots else 0
+        keys = [*before, *range(rest, 0, -1), *after]
+        found.append(dict(zip(keys, shape, strict=True)))
+    return found
+
+
+def result_of(equation: str) -> str:
+    """The letters of an einsum's result, an ellipsis included."""
+    operands, arrow, result = equation.replace(" ", "").partition("->")
+    if arrow:
+        return result
+    dots = "..." if "..." in operands else ""
+    return dots + "".join(c for c in operands if c.isalpha() and operands.count(c) == 1)
 
 
 def sums(equation: str) -> bool:
     """Whether an einsum adds anything up: a letter that the result does not have."""
-    operands, arrow, result = equation.replace(" ", "").partition("->")
-    letters = operands.replace(",", "")
-    return bool(set(letters) - set(result)) if arrow else len(set(letters)) < len(letters)
+    letters = {c for c in equation.partition("->")[0] if c.isalpha()}
+    return bool(letters - set(result_of(equation)))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import nn
+
 from fxflops import models
 from fxflops.algebra import Dim, evaluate
 from fxflops.algebra.closed_form import text
 from fxflops.analysis.records import Analysis
 from fxflops.capture.prepare import hints, on_meta
 from fxflops.conventions.charges import Convention, sum_of
+from fxflops.conventions.kinds import unproven
 from fxflops.conventions.record import Record, record
 from fxflops.errors import ConventionError
 from fxflops.models.named import build_empty, called
@@ -21,7 +24,8 @@ class Quote:
     """The total of one model by one convention, ``value`` where the sizes are known.
 
     ``unit`` is that of the total, FLOP or MAC; ``counts`` and ``misses`` are what it is made of,
-    ``domain`` where the formula holds.
+    ``domain`` where the formula holds. ``unproven`` are the kinds of calls in the model for which
+    the convention is not proven against the tool.
     """
 
     model: str
@@ -36,6 +40,7 @@ class Quote:
     at: Mapping[str, int]
     formula: str
     value: int | None
+    unproven: tuple[str, ...] = ()
 
 
 def quote(
@@ -46,26 +51,31 @@ def quote(
     at: Mapping[str, int] | None,
     *,
     dtype: str | None = None,
+    trust: bool = False,
 ) -> Quote:
     """The number of ``analysis``, which is of the model ``model``, by ``convention``.
 
     At the sizes ``at``, with the model's defaults, or as a formula alone for None.
 
-    Raises ConventionError for a model with uncounted operators, and at a size of 1 at which the
-    formula does not hold; SpecError and DomainError for sizes at which there is none.
+    A formula assumes sizes of at least 2; where one at a size of 1 differs, the quote is of it.
+
+    Raises ConventionError for a model with uncounted operators; SpecError and DomainError for sizes
+    at which there is none.
     """
-    general = convention_total(convention, record_of(model, analysis, dtype))
-    value, sizes = None, dict[str, int]()
+    recorded = record_of(model, analysis, dtype, trust=trust)
+    total = convention_total(convention, recorded)
+    value, sizes, domain = None, dict[str, int](), analysis.domain.texts()
     if at is not None:
         values = analysis.values(at)
         sizes = {symbol.name: number * symbol.multiple for symbol, number in values.items()}
-        value = evaluate(general, values)
-        there = convention_total(convention, record_of(model, analysis, dtype, at=sizes))
-        if evaluate(there, values) != value:
-            raise ConventionError(
-                f"The formula of {convention.title} for {analysis.model} does not hold at "
-                f"{', '.join(f'{n}={s}' for n, s in sizes.items())}: take sizes above 1."
-            )
+        value = evaluate(total, values)
+        if smallest := at_their_least(analysis, sizes):
+            there = record_of(model, analysis, dtype, at=smallest, trust=trust)
+            total_there = convention_total(convention, there)
+            if evaluate(total_there, values) != value:
+                recorded, total = there, total_there
+                value = evaluate(total, values)
+                domain += tuple(f"{name} = {size}" for name, size in smallest.items())
     return Quote(
         model=analysis.model,
         convention=name,
@@ -75,11 +85,18 @@ def quote(
         counts=convention.counts,
         misses=convention.misses,
         symbols=analysis.domain.names,
-        domain=analysis.domain.texts(),
+        domain=domain,
         at=sizes,
-        formula=text(general, analysis.domain.names),
+        formula=text(total, analysis.domain.names),
         value=value,
+        unproven=unproven(recorded, convention),
     )
+
+
+def at_their_least(analysis: Analysis, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Those of the sizes at which a capture with symbols may not hold: 1, or one multiple."""
+    least = {axis.name: axis.multiple for axis in analysis.inputs.axes}
+    return {name: size for name, size in sizes.items() if size == least.get(name)}
 
 
 def convention_total(convention: Convention, recorded: Record) -> Dim:
@@ -92,13 +109,14 @@ def convention_total(convention: Convention, recorded: Record) -> Dim:
 
 
 def record_of(
-    model: str,
+    model: str | nn.Module,
     analysis: Analysis,
     dtype: str | None = None,
     *,
     at: Mapping[str, int] | None = None,
+    trust: bool = False,
 ) -> Record:
-    """The graph of ``analysis``, which is of the model ``model``, with its calls.
+    """The graph of ``analysis``, which is of ``model``, with its calls.
 
     A capture assumes sizes of at least 2; an axis that is at its least in ``at`` is fixed there.
 
@@ -107,9 +125,11 @@ def record_of(
     if analysis.uncounted:
         ops = ", ".join(sorted({f"{node.op} ({node.unknown})" for node in analysis.uncounted}))
         raise ConventionError(f"{analysis.model} has uncounted operators: {ops}.")
-    least = {axis.name: axis.multiple for axis in analysis.inputs.axes}
     known = at or {}
-    spec = analysis.inputs.fixed({n: s for n, s in known.items() if s == least[n]})
-    named = models.find(model)
-    module = called(named, on_meta(build_empty(named), dtype), spec)
+    spec = analysis.inputs.fixed(at_their_least(analysis, known))
+    if isinstance(model, str):
+        named = models.find(model, trust=trust)
+        module = called(named, on_meta(build_empty(named), dtype), spec)
+    else:
+        module = on_meta(model, dtype)
     return record(module, spec, hints(spec, {**analysis.defaults, **known}))

@@ -63,7 +63,7 @@ class Call:
     ``OpOverload``; ``path`` the module called, or the one that calls. In ``args``, ``kwargs`` and
     ``out`` a tensor is its shape; an operator has its arguments by name, in ``kwargs``, and
     ``strided`` names those that do not lie in memory as their shape says, ``spread`` those of
-    which not even a row does.
+    which not even a row does, and ``is_used`` says whether the model's result depends on it.
     """
 
     target: Any
@@ -74,6 +74,7 @@ class Call:
     nodes: tuple[NodeCost, ...]
     strided: frozenset[str] = frozenset()
     spread: frozenset[str] = frozenset()
+    is_used: bool = True
 
     @property
     def name(self) -> str:
@@ -142,8 +143,9 @@ def record(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Rec
         stack.enter_context(watch.replaced_functions())
         captured = trace.capture(model, inputs, hints)
     costs = {cost.name: cost for cost in count(captured)}
+    used = _used(captured.graph)
     operators = tuple(
-        _operator_call(node, costs[node.name])
+        _operator_call(node, costs[node.name], is_used=node in used)
         for node in captured.graph.nodes
         if node.name in costs
     )
@@ -159,7 +161,18 @@ def record(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Rec
     )
 
 
-def _operator_call(node: torch.fx.Node, cost: NodeCost) -> Call:
+def _used(graph: torch.fx.Graph) -> set[torch.fx.Node]:
+    """The nodes that the result depends on, and those that write into their arguments."""
+    used: set[torch.fx.Node] = set()
+    for node in reversed(graph.nodes):
+        schema = getattr(node.target, "_schema", None)
+        writes = schema is not None and schema.is_mutable
+        if node.op == "output" or writes or any(user in used for user in node.users):
+            used.add(node)
+    return used
+
+
+def _operator_call(node: torch.fx.Node, cost: NodeCost, *, is_used: bool) -> Call:
     op: Operator = node.target
     positional, named = torch.fx.node.map_arg(
         (node.args, node.kwargs), lambda source: source.meta["val"]
@@ -175,6 +188,7 @@ def _operator_call(node: torch.fx.Node, cost: NodeCost) -> Call:
         nodes=(cost,),
         strided=frozenset(name for name, t in tensors.items() if not t.is_contiguous()),
         spread=frozenset(name for name, t in tensors.items() if t.dim() and t.stride(-1) != 1),
+        is_used=is_used,
     )
 
 

@@ -10,35 +10,35 @@ from fxflops.analysis.records import NodeCost
 from fxflops.conventions.charges import Charge, Convention, sum_of
 from fxflops.conventions.record import Record
 from fxflops.cost import total
-from fxflops.registry import family
+from fxflops.registry import kind_of
 
 UNIT = "unit: a multiply-add is 2 FLOP, not 1"
 AGAIN = "counted again: a layer, and the function that it calls"
 NO_FLOP = "charged, though no FLOP: comparisons, exponentials, moves"
 NOT_COUNTED = {
     "attention": "products of attention not counted",
-    "conv": "convolutions not counted",
+    "convolution": "convolutions not counted",
     "matmul": "functional matrix products not counted",
     "einsum": "functional matrix products not counted",
-    "vision": "deformable convolution not counted",
+    "deformable convolution": "deformable convolution not counted",
 }
 PRODUCTS_NOT_COUNTED = "other products not counted"
 ELEMENTWISE_NOT_COUNTED = {
     "attention": "scale and softmax of attention not counted",
-    "conv": "biases not counted",
+    "convolution": "biases not counted",
     "matmul": "biases not counted",
-    "norm": "normalization not counted",
+    "normalization": "normalization not counted",
     "sampling": "deformable sampling and interpolation not counted",
 }
 OTHER_NOT_COUNTED = "elementwise work not counted"
-FAMILIES = {
+NAMES = {
     "activation": "activations and arithmetic",
     "attention": "attention",
-    "conv": "convolutions",
+    "convolution": "convolutions",
     "matmul": "matrix products",
-    "norm": "normalization",
+    "normalization": "normalization",
     "pointwise": "activations and arithmetic",
-    "pool": "pooling",
+    "pooling": "pooling",
     "sampling": "sampling",
 }
 
@@ -109,34 +109,34 @@ def _compare(charge: Charge, fresh: list[NodeCost], steps: _Steps, *, doubles: b
     if products == 0:
         steps.add(_not_counted(fresh), path, ours.contraction)
     else:
-        cause = charge.slip or f"{_kind(fresh)} counted by another formula"
+        cause = charge.slip or f"{_name(fresh)} counted by another formula"
         steps.add(cause, path, ours.contraction - products)
     if other == 0:
         steps.add(_other_not_counted(fresh), path, ours.elementwise)
     elif ours.elementwise == 0:
         steps.add(NO_FLOP, path, -other)
     else:
-        kind = "biases" if _family(fresh) in ("conv", "matmul") else _kind(fresh)
-        steps.add(f"{kind} counted by another formula", path, ours.elementwise - other)
-
-
-def _family(nodes: Iterable[NodeCost]) -> str:
-    """The family of the operator that does most: the first with products, or else with any."""
-    costly = [node for node in nodes if node.cost and node.cost.flops != 0]
-    costly.sort(key=lambda node: node.cost is None or node.cost.contraction == 0)
-    return (family(costly[0].op) or "") if costly else ""
+        name = "biases" if _kind(fresh) in ("convolution", "matmul") else _name(fresh)
+        steps.add(f"{name} counted by another formula", path, ours.elementwise - other)
 
 
 def _kind(nodes: Iterable[NodeCost]) -> str:
-    return FAMILIES.get(_family(nodes), "other operators")
+    """The kind of the operator that does most: the first with products, or else with any."""
+    costly = [node for node in nodes if node.cost and node.cost.flops != 0]
+    costly.sort(key=lambda node: node.cost is None or node.cost.contraction == 0)
+    return (kind_of(costly[0].op) or "") if costly else ""
+
+
+def _name(nodes: Iterable[NodeCost]) -> str:
+    return NAMES.get(_kind(nodes), "other operators")
 
 
 def _not_counted(nodes: Iterable[NodeCost]) -> str:
-    return NOT_COUNTED.get(_family(nodes), PRODUCTS_NOT_COUNTED)
+    return NOT_COUNTED.get(_kind(nodes), PRODUCTS_NOT_COUNTED)
 
 
 def _other_not_counted(nodes: Iterable[NodeCost]) -> str:
-    return ELEMENTWISE_NOT_COUNTED.get(_family(nodes), OTHER_NOT_COUNTED)
+    return ELEMENTWISE_NOT_COUNTED.get(_kind(nodes), OTHER_NOT_COUNTED)
 
 
 class _Steps:

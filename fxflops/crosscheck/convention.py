@@ -22,7 +22,7 @@ from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.de
 from torch.utils.flop_counter import flop_registry
 
 from fxflops.cost import Cost
-from fxflops.registry import Operator, family
+from fxflops.registry import Operator, kind_of
 
 Shapes = Sequence[Sequence[int]]
 Values = Sequence[Any]
@@ -73,7 +73,7 @@ POINTWISE = ("aten::add", "aten::mul")
 """The events whose FLOPs are elementwise in our terms; those of the others are contraction."""
 
 MADE_OF_PRODUCTS = ("attention", "einsum", "matmul", "recurrent")
-"""The families whose operators PyTorch computes by mm, addmm, bmm and baddbmm, fused or not."""
+"""The kinds of operators that PyTorch computes by mm, addmm, bmm and baddbmm, fused or not."""
 
 ATTENTION, RECURRENT = "fused attention", "recurrent layer in one kernel"
 UNSEEN = {
@@ -121,7 +121,7 @@ def in_convention(op: Operator, arguments: Mapping[str, Any], cost: Cost) -> Flo
     if name == "aten::conv2d":
         has_rule = len(arguments["input"]) == 4 and not isinstance(arguments["padding"], str)
     else:
-        has_rule = family(op) in MADE_OF_PRODUCTS
+        has_rule = kind_of(op) in MADE_OF_PRODUCTS
     return Flops(contraction=contraction if has_rule else 0)
 
 

@@ -70,7 +70,12 @@ def flops_of(events: Iterable[Event]) -> dict[str, int]:
     flops = Counter[str]()
     for event in events:
         flops[event.name] += event.flops or 0
-    return dict(+flops)
+    return _nonzero(flops)
+
+
+def _nonzero(flops: Mapping[str, int]) -> dict[str, int]:
+    """All but zeros; a negative count stays, to be found."""
+    return {name: count for name, count in flops.items() if count}
 
 
 def _marked(event: Event) -> str | None:
@@ -93,7 +98,7 @@ def _profiled(events: Sequence[Event], seconds: float) -> Profiled:
         ruled[event.name] += RULES[event.name](event.input_shapes, event.concrete_inputs)
     return Profiled(
         flops=flops_of(events),
-        ruled=dict(+ruled),
+        ruled=_nonzero(ruled),
         events=dict(Counter(event.name for event in events if event.flops)),
         names=frozenset(event.name for event in events),
         seconds=seconds,

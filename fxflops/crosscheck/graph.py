@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch.fx
-from torch import nn
+from torch import Tensor, nn
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
+from torch.utils._pytree import tree_leaves  # private: the nesting of a call's results
 
 from fxflops.analysis.count import count
 from fxflops.analysis.records import NodeCost
@@ -28,7 +29,7 @@ class CountedCall:
 
     ``cost`` is what we count of it, in integers; ``own`` the part of it which the profiler is known
     to see; ``has_alpha`` whether a sum has another factor than 1; ``is_broadcast`` whether the
-    result is larger than the first operand.
+    result is larger than the first operand; ``is_complex`` whether it has complex numbers.
     """
 
     named: Named
@@ -37,6 +38,7 @@ class CountedCall:
     own: Flops
     has_alpha: bool
     is_broadcast: bool
+    is_complex: bool
 
 
 def counted_calls(
@@ -79,4 +81,7 @@ def _call(node: torch.fx.Node, counted: NodeCost) -> CountedCall:
         own=in_convention(node.target, arguments, counted.cost),
         has_alpha=arguments.get("alpha", 1) != 1,
         is_broadcast=arguments.get("self") != shapes[0] if shapes else False,
+        is_complex=any(
+            leaf.is_complex() for leaf in tree_leaves(node.meta["val"]) if isinstance(leaf, Tensor)
+        ),
     )

@@ -157,6 +157,9 @@ def reconcile(
     """
     runs = tuple(_run(graph, measurement) for measurement in measurements)
     counted = total(call.cost for call in graph)
+    totals = tuple(
+        row for run, m in zip(runs, measurements, strict=True) for row in _totals(run, m, counted)
+    )
     default = runs[-1]
     in_run = {call.name for call in default.calls}
     return Check(
@@ -167,18 +170,16 @@ def reconcile(
         dtype=dtype,
         at=dict(at),
         graph_only=sum(call.named.name not in in_run for call in graph),
-        totals=tuple(
-            row
-            for run, m in zip(runs, measurements, strict=True)
-            for row in _totals(run, m, counted)
-        ),
+        totals=totals,
         groups=tuple(group for run in runs for group in _groups(run)),
         unmeasured=_unmeasured(default),
         slowest=tuple(sorted(default.calls, key=lambda c: c.seconds, reverse=True)[:SLOWEST]),
         runs=runs,
         failures=(
             *_formula_failures(formula, counted),
+            *_negative_failures(graph),
             *(f for run in runs for f in _failures(run)),
+            *_total_failures(totals),
         ),
     )
 
@@ -328,6 +329,29 @@ def _formula_failures(formula: Cost, counted: Cost) -> Iterable[str]:
         by_formula, by_count = getattr(formula, name), getattr(counted, name)
         if by_formula != by_count:
             yield f"{name}: the formula gives {by_formula}, a count at this size {by_count}"
+
+
+def _negative_failures(graph: Iterable[CountedCall]) -> Iterable[str]:
+    """Calls of which less than nothing is counted, one line for each and counter."""
+    for call in graph:
+        for name in COUNTERS:
+            count = getattr(call.cost, name)
+            if isinstance(count, int) and count < 0:
+                where = call.named.where or "no known line"
+                yield (
+                    f"{call.named.name} ({call.named.call.op} at {where}): {name} is {count}, "
+                    "less than nothing"
+                )
+
+
+def _total_failures(totals: Iterable[Total]) -> Iterable[str]:
+    """Where a counter's total is not ours by its rules."""
+    for row in totals:
+        if not row.agrees:
+            yield (
+                f"{row.counter}, {row.work}, {row.kernels} kernels: measured {row.measured} in "
+                f"all, by the same rules {row.ours}"
+            )
 
 
 def _integer(count: object) -> int:

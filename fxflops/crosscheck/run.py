@@ -12,52 +12,63 @@ from torch import Tensor, nn
 
 from fxflops import models
 from fxflops.capture.patches.module_state import restored_without_calls, unchanged
-from fxflops.capture.prepare import copied, failure, floating_dtype, on_meta
+from fxflops.capture.prepare import copied, failure, floating_dtype, on_meta, random_inputs
 from fxflops.crosscheck.graph import counted_calls
 from fxflops.crosscheck.measure import Kernels, measure
 from fxflops.crosscheck.reconcile import Check, reconcile
-from fxflops.errors import CheckError, FxflopsError
+from fxflops.errors import CheckError, FxflopsError, SpecError
 from fxflops.models.named import build, called, with_forward
 from fxflops.pipeline import analyze
-from fxflops.registry import family
-from fxflops.spec import Axis, InputSpec
+from fxflops.registry import kind_of
+from fxflops.spec import InputSpec
 
 KERNELS: tuple[Kernels, ...] = ("math", "default")
+DEVICES = ("cpu", "cuda")
 SEED = 0
 
 
 def check(
     model: str | nn.Module,
-    inputs: str | None = None,
+    inputs: str | InputSpec | None = None,
     *,
-    sizes: Mapping[str, int],
+    sizes: Mapping[str, int] | None = None,
     device: str = "cpu",
     dtype: str | None = None,
     repetitions: int = 3,
+    progress: Callable[[str], None] | None = None,
 ) -> Check:
     """Hold the formula of a model against what PyTorch's counters measure at ``sizes``.
 
     The model, a name or a module, which is not changed, runs in eval mode with its own weights on
-    random finite input.
+    random finite input. ``inputs`` is an input spec; a named model brings its own, and its own
+    sizes for those not in ``sizes``. ``device`` is ``"cpu"`` or ``"cuda"``. Each call is timed
+    ``repetitions`` times. ``progress`` is called with what is done next.
 
     Raises CheckError when the device is missing or the measurement fails, and what `analyze`
     raises.
     """
+    if device not in DEVICES:
+        raise SpecError(f"There is no device {device!r}. Known: {', '.join(DEVICES)}.")
+    if repetitions < 1:
+        raise SpecError(f"repetitions is {repetitions}: it must be 1 or more.")
     if device == "cuda" and not torch.cuda.is_available():
-        raise CheckError("There is no CUDA device here: use --device cpu.")
+        raise CheckError("There is no CUDA device here: check on the device cpu.")
     with unchanged(model):
         # What the model sets of the context it runs in is set in a copy of it.
-        return copy_context().run(_checked, model, inputs, sizes, device, dtype, repetitions)
+        say = progress or (lambda _: None)
+        return copy_context().run(_checked, model, inputs, sizes, device, dtype, repetitions, say)
 
 
 def _checked(
     model: str | nn.Module,
-    inputs: str | None,
-    sizes: Mapping[str, int],
+    inputs: str | InputSpec | None,
+    sizes: Mapping[str, int] | None,
     device: str,
     dtype: str | None,
     repetitions: int,
+    say: Callable[[str], None],
 ) -> Check:
+    say("capturing the model")
     analysis = analyze(model, inputs, defaults=sizes, dtype=dtype)
     values = analysis.values()
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
@@ -72,21 +83,23 @@ def _checked(
         module = module.to(getattr(torch, dtype))
     module = with_forward(module, _anew)
     graph = counted_calls(on_meta(module), analysis.inputs, at)
-    recurrent = any(family(call.named.call.op) == "recurrent" for call in graph)
+    recurrent = any(kind_of(call.named.call.op) == "recurrent" for call in graph)
     tensors = random_inputs(analysis.inputs, at, floating_dtype(module), device)
     nodes = [call.named for call in graph]
     try:
-        measurements = [
-            measure(
-                module,
-                tensors,
-                nodes,
-                kernels=kernels,
-                recurrent=recurrent,
-                repetitions=repetitions,
+        measurements = []
+        for kernels in KERNELS:
+            say(f"measuring with {kernels} kernels")
+            measurements.append(
+                measure(
+                    module,
+                    tensors,
+                    nodes,
+                    kernels=kernels,
+                    recurrent=recurrent,
+                    repetitions=repetitions,
+                )
             )
-            for kernels in KERNELS
-        ]
     except FxflopsError:
         raise
     except Exception as error:
@@ -107,20 +120,3 @@ def _anew(original: Callable[..., Any], module: nn.Module, *tensors: Tensor) -> 
     """A call that does all of its work, whatever an earlier one has left."""
     with restored_without_calls(module):
         return original(*tensors)
-
-
-def random_inputs(
-    inputs: InputSpec, sizes: Mapping[str, int], dtype: torch.dtype, device: str
-) -> tuple[Tensor, ...]:
-    """Finite inputs: normal numbers, and zeros where the spec asks for integers."""
-
-    def tensor(axes: tuple[int | Axis, ...], kind: torch.dtype) -> Tensor:
-        shape = tuple(sizes[axis.name] if isinstance(axis, Axis) else axis for axis in axes)
-        if kind.is_floating_point:
-            return torch.randn(shape, dtype=kind, device=device)
-        return torch.zeros(shape, dtype=kind, device=device)
-
-    return tuple(
-        tensor(described.axes, getattr(torch, described.dtype) if described.dtype else dtype)
-        for described in inputs.tensors
-    )

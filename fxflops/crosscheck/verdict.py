@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import prod
 
 from fxflops.cost import COUNTERS, Cost
 from fxflops.crosscheck.convention import (
@@ -80,6 +81,11 @@ def of_profiler(counted: CountedCall, seen: MeasuredCall, kernels: Kernels) -> V
         kind, reasons = Kind.UNEXPLAINED, [f"{BY_RULE} {ruled.total}"]
     elif measured != ours:
         kind, reasons = Kind.UNEXPLAINED, [f"{BY_FORMULA} {ours.total}"]
+    elif is_pointwise and (full := _in_full(counted)) not in (None, cost.elementwise):
+        kind, reasons = (
+            Kind.UNEXPLAINED,
+            [f"{BY_FORMULA} {cost.elementwise}, its result has {full}"],
+        )
     elif not measured.total:
         kind, reasons = _unmeasured(cost, reasons or [NO_RULE])
     elif reasons:
@@ -143,6 +149,14 @@ def _hidden(counted: CountedCall, seen: MeasuredCall, kernels: Kernels) -> str |
     if kernels == "math" and kind in (ATTENTION, RECURRENT):
         return kind if unseen([event_name(counted.named.call.op)]) else None
     return kind
+
+
+def _in_full(counted: CountedCall) -> int | None:
+    """What a sum or product of real numbers costs by its result; None of any other numbers."""
+    call = counted.named.call
+    if call.is_free or counted.is_complex or len(call.shapes) != 1:
+        return None
+    return prod(call.shapes[0]) * (2 if counted.has_alpha else 1)
 
 
 def _arithmetic(counted: CountedCall) -> str:

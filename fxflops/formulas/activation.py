@@ -50,16 +50,16 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
 )
 
 for _cost, _operators in PER_ELEMENT:
-    formula(*_operators)(per_element(_cost))
+    formula(*_operators, kind="activation")(per_element(_cost))
 
 
-@formula(aten.rrelu_with_noise_functional.default)
+@formula(aten.rrelu_with_noise_functional.default, kind="activation")
 def rrelu_with_noise(*, out: tuple[Shape, ...]) -> Cost:
     """``rrelu``, with the slopes as a second result."""
     return (FLOP + COMPARISON) * numel(out[0])
 
 
-@formula(aten.gelu.default)
+@formula(aten.gelu.default, kind="activation")
 def gelu(approximate: str, *, out: Shape) -> Cost:
     """x/2 * (1 + erf(x / sqrt(2))): 4n, or by tanh: 8n  [FLOP]; n transcendental calls.
 
@@ -69,32 +69,32 @@ def gelu(approximate: str, *, out: Shape) -> Cost:
     return (FLOP * flops + CALL) * numel(out)
 
 
-@formula(aten.elu.default)
+@formula(aten.elu.default, kind="activation")
 def elu(alpha: float, scale: float, input_scale: float, *, out: Shape) -> Cost:
     """Linear where x > 0, else alpha * (exp(x) - 1); every factor other than 1 is a product."""
     products = (alpha != 1) + (scale != 1) + (input_scale != 1)
     return (FLOP * (1 + products) + CALL + COMPARISON) * numel(out)
 
 
-@formula(aten.celu.default)
+@formula(aten.celu.default, kind="activation")
 def celu(alpha: float, *, out: Shape) -> Cost:
     """Linear where x > 0, else alpha * (exp(x / alpha) - 1); 3n but for an alpha of 1  [FLOP]."""
     return (FLOP * (1 if alpha == 1 else 3) + CALL + COMPARISON) * numel(out)
 
 
-@formula(aten.softplus.default)
+@formula(aten.softplus.default, kind="activation")
 def softplus(beta: float, *, out: Shape) -> Cost:
     """log(1 + exp(beta x)) / beta: the product and the quotient only for a beta other than 1."""
     return (SOFTPLUS if beta == 1 else SOFTPLUS + FLOP * 2) * numel(out)
 
 
-@formula(aten.log_sigmoid_forward.default)
+@formula(aten.log_sigmoid_forward.default, kind="activation")
 def log_sigmoid_forward(*, out: tuple[Shape, ...]) -> Cost:
     """-log(1 + exp(-x))."""
     return SOFTPLUS * numel(out[0])
 
 
-@formula(aten.logit.default, aten.special_logit.default)
+@formula(aten.logit.default, aten.special_logit.default, kind="activation")
 def logit(eps: float | None, *, out: Shape) -> Cost:
     """log(x / (1 - x)), x clamped to [eps, 1 - eps] where eps is given."""
     guard = Cost.zero() if eps is None else COMPARISON * 2
@@ -107,19 +107,20 @@ def logit(eps: float | None, *, out: Shape) -> Cost:
     aten.feature_dropout.default,
     aten.feature_dropout_.default,
     counter="elementwise",
+    kind="activation",
 )
 def dropout(p: float, train: bool, *, out: Shape) -> Dim:
     """The scale 1 / (1 - p) in training: n; the mask is a selection  [FLOP]. Nothing in eval."""
     return numel(out) if train and p > 0 else 0
 
 
-@formula(aten.native_dropout.default, counter="elementwise")
+@formula(aten.native_dropout.default, counter="elementwise", kind="activation")
 def native_dropout(p: float, train: bool | None, *, out: tuple[Shape, ...]) -> Dim:
     """`dropout`, with the mask as a second result; trains unless told otherwise."""
     return dropout(p, train is not False, out=out[0])
 
 
-@formula(aten._fused_dropout.default, counter="elementwise")
+@formula(aten._fused_dropout.default, counter="elementwise", kind="activation")
 def fused_dropout(p: float, *, out: tuple[Shape, ...]) -> Dim:
     """`dropout` in training; ``p`` is the share that is kept."""
     return dropout(1 - p, True, out=out[0])
@@ -131,6 +132,7 @@ def fused_dropout(p: float, *, out: tuple[Shape, ...]) -> Dim:
     aten.feature_alpha_dropout.default,
     aten.feature_alpha_dropout_.default,
     counter="elementwise",
+    kind="activation",
 )
 def alpha_dropout(p: float, train: bool, *, out: Shape) -> Dim:
     """2n in training: a * (x where kept, else a constant) + b  [FLOP]. arXiv:1706.02515, sec. 2."""

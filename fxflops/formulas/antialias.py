@@ -147,5 +147,5 @@ for _name, _filter in (
     ("_upsample_bicubic2d_aa", CUBIC),
     ("_upsample_lanczos2d_aa", LANCZOS),
 ):
-    formula(*existing(f"aten.{_name}.default"))(by_sizes(_filter))
-    formula(*existing(f"aten.{_name}.vec"))(by_factors(_filter))
+    formula(*existing(f"aten.{_name}.default"), kind="resizing")(by_sizes(_filter))
+    formula(*existing(f"aten.{_name}.vec"), kind="resizing")(by_factors(_filter))

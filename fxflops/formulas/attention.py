@@ -41,7 +41,7 @@ def flex_attention(query: Shape, value: Shape, per_score: Cost) -> Cost:
     return attention(rows, keys, query[-1] + width, None) + per_score * (rows * keys)
 
 
-@formula(aten.scaled_dot_product_attention.default)
+@formula(aten.scaled_dot_product_attention.default, kind="attention")
 def scaled_dot_product_attention(
     query: Shape,
     value: Shape,
@@ -59,6 +59,7 @@ def scaled_dot_product_attention(
     aten._scaled_dot_product_attention_math.default,
     aten._scaled_dot_product_attention_math_for_mps.default,
     aten._scaled_dot_product_flash_attention_for_cpu.default,
+    kind="attention",
 )
 def attention_with_mask(
     query: Shape,
@@ -76,6 +77,7 @@ def attention_with_mask(
     aten._scaled_dot_product_efficient_attention.default,
     aten._scaled_dot_product_cudnn_attention.default,
     aten._scaled_dot_product_fused_attention_overrideable.default,
+    kind="attention",
 )
 def attention_with_bias(
     query: Shape,
@@ -89,7 +91,7 @@ def attention_with_bias(
     return scaled_dot_product_attention(query, value, attn_bias, dropout_p, out=out[0])
 
 
-@formula(aten._scaled_dot_product_flash_attention.default)
+@formula(aten._scaled_dot_product_flash_attention.default, kind="attention")
 def flash_attention(
     query: Shape, value: Shape, dropout_p: float, *, out: tuple[Shape, ...]
 ) -> Cost:
@@ -97,7 +99,7 @@ def flash_attention(
     return scaled_dot_product_attention(query, value, None, dropout_p, out=out[0])
 
 
-@formula(*existing("aten._scaled_dot_product_flash_attention.quantized"))
+@formula(*existing("aten._scaled_dot_product_flash_attention.quantized"), kind="attention")
 def quantised_flash_attention(
     query: Shape,
     value: Shape,
@@ -133,6 +135,7 @@ def descaled(
 @formula(
     aten._flash_attention_forward.default,
     *existing("aten._flash_attention_forward_no_dropout_inplace.default"),
+    kind="attention",
 )
 def flash_attention_forward(
     query: Shape, key: Shape, value: Shape, cum_seq_q: Shape | None, dropout_p: float
@@ -146,7 +149,7 @@ def flash_attention_forward(
     return attention(numel(query[:-1]), key[1], query[-1] + value[-1], None, dropout_p)
 
 
-@formula(*existing("aten._flash_attention_forward.quantized"))
+@formula(*existing("aten._flash_attention_forward.quantized"), kind="attention")
 def quantised_flash_attention_forward(
     query: Shape,
     key: Shape,
@@ -164,7 +167,7 @@ def quantised_flash_attention_forward(
     return None if cost is None else cost + scales
 
 
-@formula(aten._cudnn_attention_forward.default)
+@formula(aten._cudnn_attention_forward.default, kind="attention")
 def cudnn_attention_forward(
     query: Shape,
     value: Shape,
@@ -180,13 +183,13 @@ def cudnn_attention_forward(
     return scaled_dot_product_attention(query, value, attn_bias, dropout_p, out=out[0])
 
 
-@formula(aten._triton_scaled_dot_attention.default)
+@formula(aten._triton_scaled_dot_attention.default, kind="attention")
 def triton_attention(q: Shape, v: Shape, dropout_p: float, *, out: Shape) -> Cost:
     """`scaled_dot_product_attention` without a mask."""
     return scaled_dot_product_attention(q, v, None, dropout_p, out=out)
 
 
-@formula(aten._efficient_attention_forward.default)
+@formula(aten._efficient_attention_forward.default, kind="attention")
 def efficient_attention_forward(
     query: Shape,
     key: Shape,
@@ -214,7 +217,7 @@ def multi_head_attention(query: Shape, keys: Dim, heads: int, mask: Shape | None
     )
 
 
-@formula(aten._native_multi_head_attention.default)
+@formula(aten._native_multi_head_attention.default, kind="attention")
 def native_multi_head_attention(
     query: Shape,
     key: Shape,
@@ -231,7 +234,7 @@ def native_multi_head_attention(
     return multi_head_attention(query, keys, num_head, mask) + Cost(elementwise=scores)
 
 
-@formula(aten._triton_multi_head_attention.default)
+@formula(aten._triton_multi_head_attention.default, kind="attention")
 def triton_multi_head_attention(
     query: Shape, key: Shape, num_head: int, mask: Shape | None
 ) -> Cost:
@@ -239,7 +242,7 @@ def triton_multi_head_attention(
     return multi_head_attention(query, key[1], num_head, mask)
 
 
-@formula(aten._transformer_encoder_layer_fwd.default)
+@formula(aten._transformer_encoder_layer_fwd.default, kind="attention")
 def transformer_encoder_layer(
     src: Shape,
     num_heads: int,
@@ -271,7 +274,7 @@ def transformer_encoder_layer(
     return attended + feed_forward + activation + norms + residuals
 
 
-@formula(aten._transform_bias_rescale_qkv.default, counter="elementwise")
+@formula(aten._transform_bias_rescale_qkv.default, counter="elementwise", kind="attention")
 def transform_bias_rescale_qkv(*, out: tuple[Shape, ...]) -> Dim:
     """4n for n elements of the queries: a bias for all three, the scale of the queries  [FLOP]."""
     return 4 * numel(out[0])

@@ -14,7 +14,7 @@ from fxflops.algebra import Dim
 from fxflops.cost import Cost
 from fxflops.formulas.activation import SIGMOID, SOFTPLUS
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP, per_element
-from fxflops.formulas.shapes import Shape, lines, numel
+from fxflops.formulas.shapes import Shape, lines, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -47,10 +47,10 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
 )
 
 for _cost, _operators in PER_ELEMENT:
-    formula(*_operators)(per_element(_cost))
+    formula(*_operators, kind="activation backward")(per_element(_cost))
 
 
-@formula(aten.gelu_backward.default)
+@formula(aten.gelu_backward.default, kind="activation backward")
 def gelu_backward(approximate: str, *, out: Shape) -> Cost:
     """The product dy * (P + x p) with P = (1 + erf(x / sqrt(2))) / 2 and p = c exp(-x^2 / 2): 9n.
 
@@ -62,13 +62,13 @@ def gelu_backward(approximate: str, *, out: Shape) -> Cost:
     return cost * numel(out)
 
 
-@formula(aten.glu_backward.default)
+@formula(aten.glu_backward.default, kind="activation backward")
 def glu_backward(grad_output: Shape) -> Cost:
     """The halves: da = dy * s and db = da * a * (1 - s), s = sigmoid(b): 6n  [FLOP]."""
     return (SIGMOID + FLOP * 4) * numel(grad_output)
 
 
-@formula(aten.elu_backward.default)
+@formula(aten.elu_backward.default, kind="activation backward")
 def elu_backward(
     alpha: float, scale: float, input_scale: float, is_result: bool, *, out: Shape
 ) -> Cost:
@@ -82,28 +82,29 @@ def elu_backward(
     return (FLOP * (1 + products + (alpha != 1)) + CALL + COMPARISON) * numel(out)
 
 
-@formula(aten.softplus_backward.default)
+@formula(aten.softplus_backward.default, kind="activation backward")
 def softplus_backward(beta: float, *, out: Shape) -> Cost:
     """With z = exp(beta x), dy * z / (1 + z): 3n, and n for a beta other than 1  [FLOP]."""
     return (FLOP * (3 if beta == 1 else 4) + CALL) * numel(out)
 
 
-@formula(aten._prelu_kernel_backward.default)
+@formula(aten._prelu_kernel_backward.default, kind="activation backward")
 def prelu_backward(self: Shape) -> Cost:
     """Where x <= 0, dx = w * dy and dw = x * dy: 2n  [FLOP]; dw is summed by another operator."""
     return (FLOP * 2 + COMPARISON) * numel(self)
 
 
-@formula(aten._softmax_backward_data.default, counter="elementwise")
+@formula(aten._softmax_backward_data.default, counter="elementwise", kind="activation backward")
 def softmax_backward(output: Shape, dim: int) -> Dim:
     """The input's is y * (dy - sum(dy * y)), of M lines of S: 4MS - M  [FLOP]."""
     count, length = lines(output, dim)
-    return 4 * count * length - count
+    return count * (3 * length + reduction(length, 1))
 
 
-@formula(aten._log_softmax_backward_data.default)
+@formula(aten._log_softmax_backward_data.default, kind="activation backward")
 def log_softmax_backward(output: Shape, dim: int) -> Cost:
     """The input's is dy - exp(y) * sum(dy), of M lines of S: 3MS - M  [FLOP], MS calls of exp."""
     count, length = lines(output, dim)
     elements = count * length
-    return Cost(elementwise=3 * elements - count, transcendental=elements)
+    summed = count * reduction(length, 1)
+    return Cost(elementwise=2 * elements + summed, transcendental=elements)

@@ -15,7 +15,7 @@ import torch
 
 from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.formulas.shapes import Shape, numel
+from fxflops.formulas.shapes import Shape, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -24,14 +24,16 @@ aten = torch.ops.aten
 def attention_backward(rows: Dim, keys: Dim, widths: Dim, dropout_p: float) -> Cost:
     """``rows`` queries of all heads against ``keys``; ``widths`` is E + Ev."""
     scores = rows * keys
-    passes = 6 if dropout_p > 0 else 5
-    return Cost(contraction=4 * scores * widths, elementwise=passes * scores - rows)
+    passes = 5 if dropout_p > 0 else 4
+    summed = rows * reduction(keys, 1)
+    return Cost(contraction=4 * scores * widths, elementwise=passes * scores + summed)
 
 
 @formula(
     aten._scaled_dot_product_flash_attention_backward.default,
     aten._scaled_dot_product_flash_attention_for_cpu_backward.default,
     aten._scaled_dot_product_cudnn_attention_backward.default,
+    kind="attention backward",
 )
 def scaled_dot_product_attention_backward(query: Shape, value: Shape, dropout_p: float) -> Cost:
     """`attention_backward`; the heads of keys and values may be fewer."""
@@ -42,6 +44,7 @@ def scaled_dot_product_attention_backward(query: Shape, value: Shape, dropout_p:
 @formula(
     aten._scaled_dot_product_efficient_attention_backward.default,
     aten._scaled_dot_product_fused_attention_overrideable_backward.default,
+    kind="attention backward",
 )
 def attention_with_bias_backward(
     query: Shape,
@@ -55,10 +58,10 @@ def attention_with_bias_backward(
     if attn_bias is None or not grad_input_mask[3]:
         return cost
     scores = numel(query[:-1]) * value[-2]
-    return cost + Cost(elementwise=scores - numel(attn_bias))
+    return cost + Cost(elementwise=reduction(scores, numel(attn_bias)))
 
 
-@formula(aten._flash_attention_backward.default)
+@formula(aten._flash_attention_backward.default, kind="attention backward")
 def flash_attention_backward(
     query: Shape, key: Shape, value: Shape, cum_seq_q: Shape | None, dropout_p: float
 ) -> Cost | None:
@@ -71,7 +74,7 @@ def flash_attention_backward(
     return attention_backward(numel(query[:-1]), key[1], query[-1] + value[-1], dropout_p)
 
 
-@formula(aten._efficient_attention_backward.default)
+@formula(aten._efficient_attention_backward.default, kind="attention backward")
 def efficient_attention_backward(
     query: Shape,
     key: Shape,
@@ -87,4 +90,4 @@ def efficient_attention_backward(
     cost = attention_backward(numel(query[:-1]), key[1], query[-1] + value[-1], dropout_p)
     if bias is None or not bias_requires_grad:
         return cost
-    return cost + Cost(elementwise=numel(query[:-1]) * key[1] - numel(bias))
+    return cost + Cost(elementwise=reduction(numel(query[:-1]) * key[1], numel(bias)))

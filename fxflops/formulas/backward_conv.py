@@ -6,7 +6,7 @@ import torch
 
 from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.formulas.shapes import Shape, numel
+from fxflops.formulas.shapes import Shape, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -24,11 +24,15 @@ def of_products(products: Dim, grad_output: Shape, channels: Dim, output_mask: M
     of_input, of_weight, of_bias = output_mask
     return Cost(
         contraction=2 * products * (of_input + of_weight),
-        elementwise=numel(grad_output) - channels if of_bias else 0,
+        elementwise=reduction(numel(grad_output), channels) if of_bias else 0,
     )
 
 
-@formula(aten.convolution_backward.default, aten.convolution_backward_overrideable.default)
+@formula(
+    aten.convolution_backward.default,
+    aten.convolution_backward_overrideable.default,
+    kind="convolution backward",
+)
 def convolution_backward(
     grad_output: Shape, input: Shape, weight: Shape, transposed: bool, output_mask: Mask
 ) -> Cost:
@@ -43,7 +47,9 @@ def convolution_backward(
     return of_products(products, grad_output, grad_output[1], output_mask)
 
 
-@formula(aten.linear_backward.default, aten.mkldnn_linear_backward.default)
+@formula(
+    aten.linear_backward.default, aten.mkldnn_linear_backward.default, kind="convolution backward"
+)
 def linear_backward(grad_output: Shape, weight: Shape, output_mask: Mask) -> Cost:
     """2 * prod(out) * K for each of input and weight  [FLOP]."""
     products = numel(grad_output) * weight[-1]

@@ -12,7 +12,7 @@ import torch
 
 from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.formulas.shapes import Shape, numel
+from fxflops.formulas.shapes import Shape, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -33,14 +33,15 @@ def by_rows(elements: Dim, channels: Dim, weight: Shape | None, output_mask: Mas
         count += 2 * elements
     if of_input:
         count += (7 if weight is None else 8) * elements
+    summed = reduction(elements, channels)
     if of_scale:
-        count += 2 * elements - channels
+        count += elements + summed
     if of_shift:
-        count += elements - channels
+        count += summed
     return Cost(elementwise=count)
 
 
-@formula(aten.native_layer_norm_backward.default)
+@formula(aten.native_layer_norm_backward.default, kind="normalization backward")
 def layer_norm_backward(
     input: Shape, normalized_shape: Shape, weight: Shape | None, output_mask: Mask
 ) -> Cost:
@@ -48,13 +49,13 @@ def layer_norm_backward(
     return by_rows(numel(input), numel(normalized_shape), weight, output_mask)
 
 
-@formula(aten.native_group_norm_backward.default)
+@formula(aten.native_group_norm_backward.default, kind="normalization backward")
 def group_norm_backward(input: Shape, weight: Shape | None, C: Dim, output_mask: Mask) -> Cost:
     """Each group of an image is a row: with both parameters 13n - 2C  [FLOP]. arXiv:1803.08494."""
     return by_rows(numel(input), C, weight, output_mask)
 
 
-@formula(aten._fused_rms_norm_backward.default)
+@formula(aten._fused_rms_norm_backward.default, kind="normalization backward")
 def rms_norm_backward(
     input: Shape, normalized_shape: Shape, weight: Shape | None, output_mask: Mask
 ) -> Cost:
@@ -70,7 +71,7 @@ def rms_norm_backward(
     if of_input:
         count += (5 if weight is None else 6) * elements
     if of_scale:
-        count += 2 * elements - numel(normalized_shape)
+        count += elements + reduction(elements, numel(normalized_shape))
     return Cost(elementwise=count)
 
 
@@ -82,11 +83,12 @@ def by_channels(elements: Dim, channels: Dim, weight: Shape | None, output_mask:
     a = weight * r (C where there is a weight), sum(dy) / m C and k = d / m * r * r 3C.
     """
     of_input, of_scale, of_shift = output_mask
+    summed = reduction(elements, channels)
     count: Dim = 0
     if of_input or of_shift:
-        count += elements - channels
+        count += summed
     if of_input or of_scale:
-        count += 3 * elements - channels
+        count += 2 * elements + summed
     if of_input:
         count += 4 * elements + (4 if weight is None else 5) * channels
     if of_scale:
@@ -106,21 +108,22 @@ def by_constants(elements: Dim, channels: Dim, weight: Shape | None, output_mask
         count += channels
     if of_input:
         count += elements + (0 if weight is None else channels)
+    summed = reduction(elements, channels)
     if of_scale:
-        count += 3 * elements
+        count += 2 * elements + summed + channels
     if of_shift:
-        count += elements - channels
+        count += summed
     return Cost(elementwise=count, transcendental=channels if of_input or of_scale else 0)
 
 
-@formula(aten.native_batch_norm_backward.default)
+@formula(aten.native_batch_norm_backward.default, kind="normalization backward")
 def batch_norm_backward(input: Shape, weight: Shape | None, train: bool, output_mask: Mask) -> Cost:
     """`by_channels` in training, else `by_constants`. Source: arXiv:1502.03167, sec. 3."""
     count = by_channels if train else by_constants
     return count(numel(input), input[1], weight, output_mask)
 
 
-@formula(aten.batch_norm_backward.default)
+@formula(aten.batch_norm_backward.default, kind="normalization backward")
 def batch_norm_with_update_backward(
     input: Shape, weight: Shape, update: bool, output_mask: Mask
 ) -> Cost:
@@ -128,7 +131,11 @@ def batch_norm_with_update_backward(
     return batch_norm_backward(input, weight, update, output_mask)
 
 
-@formula(aten.cudnn_batch_norm_backward.default, aten.miopen_batch_norm_backward.default)
+@formula(
+    aten.cudnn_batch_norm_backward.default,
+    aten.miopen_batch_norm_backward.default,
+    kind="normalization backward",
+)
 def vendor_batch_norm_backward(input: Shape, weight: Shape) -> Cost:
     """`by_channels`, with all three results: 8n + 4C  [FLOP]."""
     return by_channels(numel(input), input[1], weight, (True, True, True))

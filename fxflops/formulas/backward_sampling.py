@@ -23,7 +23,7 @@ from fxflops.formulas.sampling import (
     ZEROS,
     linear_weights,
 )
-from fxflops.formulas.shapes import Shape, numel
+from fxflops.formulas.shapes import Shape, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -50,13 +50,14 @@ aten = torch.ops.aten
     aten.replication_pad3d_backward.default,
     aten.embedding_dense_backward.default,
     counter="elementwise",
+    kind="sampling backward",
 )
 def added(grad_output: Shape) -> Dim:
     """Each element of the gradient is added where its value was read: n  [FLOP]."""
     return numel(grad_output)
 
 
-@formula(aten.unfold_backward.default, counter="elementwise")
+@formula(aten.unfold_backward.default, counter="elementwise", kind="sampling backward")
 def unfold_backward(grad_in: Shape) -> Dim:
     """`added`: windows may overlap."""
     return numel(grad_in)
@@ -75,13 +76,14 @@ for _operator, _rank in (
     (aten.avg_pool2d_backward.default, 2),
     (aten.avg_pool3d_backward.default, 3),
 ):
-    formula(_operator, counter="elementwise")(avg_pool_backward(_rank))
+    formula(_operator, counter="elementwise", kind="sampling backward")(avg_pool_backward(_rank))
 
 
 @formula(
     aten._adaptive_avg_pool2d_backward.default,
     aten._adaptive_avg_pool3d_backward.default,
     counter="elementwise",
+    kind="sampling backward",
 )
 def adaptive_avg_pool_backward(grad_output: Shape, self: Shape) -> Dim:
     """One division for each window, one addition for each of its elements  [FLOP].
@@ -114,10 +116,14 @@ for _operator, _count in (
     (aten.upsample_trilinear3d_backward.default, resize_backward(3, 8, 4)),
     (aten.upsample_bicubic2d_backward.default, resize_backward(2, 16, 4 + CUBIC_WEIGHTS)),
 ):
-    formula(_operator, counter="elementwise")(_count)
+    formula(_operator, counter="elementwise", kind="sampling backward")(_count)
 
 
-@formula(aten.grid_sampler_2d_backward.default, aten.grid_sampler_3d_backward.default)
+@formula(
+    aten.grid_sampler_2d_backward.default,
+    aten.grid_sampler_3d_backward.default,
+    kind="sampling backward",
+)
 def grid_sampler_backward(
     input: Shape,
     grid: Shape,
@@ -138,14 +144,15 @@ def grid_sampler_backward(
         return None
     rank = len(input) - 2
     points, channels, neighbors = numel(grid[:-1]), input[1], 2**rank
-    of_point, of_channel = 4 * rank, 0
+    of_point: Dim = 4 * rank
+    of_channel = 0
     of_image, of_grid = output_mask
     if interpolation_mode == BILINEAR:
         of_point += linear_weights(rank)
         of_channel += 2 * neighbors if of_image else 0
         if of_grid:
-            of_channel += rank * (3 * neighbors // 2 + 1)
-            of_point += rank * (rank - 2) * neighbors // 2
+            of_channel += rank * (3 * neighbors // 2)
+            of_point += rank * ((rank - 2) * neighbors // 2 + reduction(channels, 1) + 1)
     elif of_image:
         of_channel = 1
     if padding_mode == REFLECTION:

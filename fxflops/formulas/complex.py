@@ -17,7 +17,7 @@ from fxflops.formulas import einsum as sums_of_products
 from fxflops.formulas import matmul as products
 from fxflops.formulas.pointwise import CALL, COMPARISON, FLOP, per_element
 from fxflops.formulas.reduce import p_norm
-from fxflops.formulas.shapes import Shape, lines, numel
+from fxflops.formulas.shapes import Shape, lines, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -48,7 +48,7 @@ PER_ELEMENT: tuple[tuple[Cost, tuple[Any, ...]], ...] = (
 )
 
 for _cost, _operators in PER_ELEMENT:
-    formula(*_operators, numbers="complex")(per_element(_cost))
+    formula(*_operators, numbers="complex", kind="complex numbers")(per_element(_cost))
 
 
 def _is_real_number(value: Any) -> bool:
@@ -64,6 +64,7 @@ def _is_real_number(value: Any) -> bool:
     aten.rsub.Scalar,
     counter="elementwise",
     numbers="complex",
+    kind="complex numbers",
 )
 def add(alpha: Any, *, out: Shape) -> Dim:
     """2n; a real ``alpha`` other than 1 scales both parts, a complex one is a product  [FLOP]."""
@@ -72,61 +73,92 @@ def add(alpha: Any, *, out: Shape) -> Dim:
     return (4 if _is_real_number(alpha) else 8) * numel(out)
 
 
-@formula(aten.mul.Tensor, aten.mul.Scalar, counter="elementwise", numbers="complex")
+@formula(
+    aten.mul.Tensor,
+    aten.mul.Scalar,
+    counter="elementwise",
+    numbers="complex",
+    kind="complex numbers",
+)
 def multiply(other: Any, *, out: Shape) -> Dim:
     """6n: (a + b i)(c + d i), four products and two sums; 2n by a real number  [FLOP]."""
     return (2 if _is_real_number(other) else 6) * numel(out)
 
 
-@formula(aten.div.Tensor, aten.div.Scalar, counter="elementwise", numbers="complex")
+@formula(
+    aten.div.Tensor,
+    aten.div.Scalar,
+    counter="elementwise",
+    numbers="complex",
+    kind="complex numbers",
+)
 def divide(other: Any, *, out: Shape) -> Dim:
     """11n: a product by the conjugate 6, |z|^2 3, two quotients; 2n by a real number  [FLOP]."""
     return (2 if _is_real_number(other) else 11) * numel(out)
 
 
-@formula(aten.sum.default, aten.sum.dim_IntList, counter="elementwise", numbers="complex")
+@formula(
+    aten.sum.default,
+    aten.sum.dim_IntList,
+    counter="elementwise",
+    numbers="complex",
+    kind="complex numbers",
+)
 def sum_(self: Shape, *, out: Shape) -> Dim:
     """2(in - out)  [FLOP]."""
-    return 2 * (numel(self) - numel(out))
+    return 2 * reduction(numel(self), numel(out))
 
 
-@formula(aten.mean.default, aten.mean.dim, counter="elementwise", numbers="complex")
+@formula(
+    aten.mean.default,
+    aten.mean.dim,
+    counter="elementwise",
+    numbers="complex",
+    kind="complex numbers",
+)
 def mean(self: Shape) -> Dim:
     """2 in  [FLOP]."""
     return 2 * numel(self)
 
 
-@formula(aten.pow.Tensor_Scalar, counter="elementwise", numbers="complex")
+@formula(aten.pow.Tensor_Scalar, counter="elementwise", numbers="complex", kind="complex numbers")
 def power(exponent: Any, *, out: Shape) -> Dim | None:
     """A square is 5n, a cube 6n more  [FLOP]; other powers are not known."""
     return {2: 5, 3: 11}[exponent] * numel(out) if exponent in (2, 3) else None
 
 
-@formula(aten.prod.default, aten.prod.dim_int, counter="elementwise", numbers="complex")
+@formula(
+    aten.prod.default,
+    aten.prod.dim_int,
+    counter="elementwise",
+    numbers="complex",
+    kind="complex numbers",
+)
 def prod(self: Shape, *, out: Shape) -> Dim:
     """6(in - out)  [FLOP]."""
-    return 6 * (numel(self) - numel(out))
+    return 6 * reduction(numel(self), numel(out))
 
 
-@formula(aten.cumsum.default, counter="elementwise", numbers="complex")
+@formula(aten.cumsum.default, counter="elementwise", numbers="complex", kind="complex numbers")
 def cumsum(self: Shape, dim: int) -> Dim:
     """2M(S - 1) for M lines of S  [FLOP]."""
     count, length = lines(self, dim)
-    return 2 * count * (length - 1)
+    return 2 * count * reduction(length, 1)
 
 
-@formula(aten.cumprod.default, counter="elementwise", numbers="complex")
+@formula(aten.cumprod.default, counter="elementwise", numbers="complex", kind="complex numbers")
 def cumprod(self: Shape, dim: int) -> Dim:
     """6M(S - 1) for M lines of S  [FLOP]."""
     return 3 * cumsum(self, dim)
 
 
-@formula(aten.linalg_vector_norm.default, numbers="complex")
+@formula(aten.linalg_vector_norm.default, numbers="complex", kind="complex numbers")
 def vector_norm(self: Shape, ord: float, *, out: Shape) -> Cost:
     """For p = 2 the squares of both parts and their sum, 3 in; else of the absolute values."""
     elements, count = numel(self), numel(out)
     if ord == 2:
-        return Cost(elementwise=3 * elements + elements - count, transcendental=count)
+        summed = reduction(elements, count)
+        return Cost(elementwise=3 * elements + summed, transcendental=count)
     return (FLOP * 3 + CALL) * elements + p_norm(elements, count, ord)
 
 
@@ -140,13 +172,14 @@ def vector_norm(self: Shape, ord: float, *, out: Shape) -> Cost:
     aten.linalg_matmul.default,
     counter="contraction",
     numbers="complex",
+    kind="complex numbers",
 )
 def matmul(self: Shape, *, out: Shape) -> Dim:
     """2 * prod(out) * K  [FLOP]."""
     return products.matmul(self, out=out)
 
 
-@formula(aten.linear.default, numbers="complex")
+@formula(aten.linear.default, numbers="complex", kind="complex numbers")
 def linear(weight: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """2 * prod(out) * K, and 2 per result for a bias  [FLOP]."""
     added = 0 if bias is None else 2 * numel(out)
@@ -159,13 +192,14 @@ def linear(weight: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     aten.kron.default,
     counter="elementwise",
     numbers="complex",
+    kind="complex numbers",
 )
 def outer(*, out: Shape) -> Dim:
     """6 per result  [FLOP]."""
     return 6 * numel(out)
 
 
-@formula(aten.einsum.default, numbers="complex")
+@formula(aten.einsum.default, numbers="complex", kind="complex numbers")
 def einsum(equation: str, tensors: tuple[Shape, ...], path: tuple[int, ...] | None) -> Cost:
     """As of real numbers, a sum beforehand being 2 and a product element by element 6  [FLOP]."""
     labelled, result = sums_of_products.parse(equation, tensors)

@@ -35,14 +35,15 @@ formula(
         "dequantize_per_channel.default",
         "dequantize_per_token.default",
         "dequantize_per_channel_group.default",
-    )
+    ),
+    kind="quantization",
 )(per_element(FLOP))
-formula(*named("fake_quant_per_channel.default"))(per_element(FLOP * 2))
+formula(*named("fake_quant_per_channel.default"), kind="quantization")(per_element(FLOP * 2))
 
 free("cast", *named("convert_element_type.no_fuse"))
 
 
-@formula(*named("choose_qparams.tensor", "choose_qparams_symmetric.tensor"))
+@formula(*named("choose_qparams.tensor", "choose_qparams_symmetric.tensor"), kind="quantization")
 def choose_qparams(input: Shape) -> Cost:
     """`range_of` all elements."""
     return range_of(numel(input))
@@ -53,7 +54,8 @@ def choose_qparams(input: Shape) -> Cost:
         "choose_qparams_per_token.default",
         "choose_qparams_per_token_asymmetric.default",
         "_choose_qparams_per_token_asymmetric_impl.default",
-    )
+    ),
+    kind="quantization",
 )
 def choose_qparams_per_token(input: Shape) -> Cost:
     """`range_of` each line."""

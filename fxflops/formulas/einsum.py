@@ -15,7 +15,7 @@ import torch
 
 from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.formulas.shapes import Shape, numel
+from fxflops.formulas.shapes import Shape, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -44,7 +44,7 @@ def parse(equation: str, shapes: tuple[Shape, ...]) -> tuple[list[Operand], set[
 def summed(operand: Operand, needed: Collection[str]) -> tuple[Operand, Dim]:
     """The operand without the labels that nobody needs, and the additions to sum them."""
     kept = {label: size for label, size in operand.items() if label in needed}
-    return kept, numel(operand.values()) - numel(kept.values())
+    return kept, reduction(numel(operand.values()), numel(kept.values()))
 
 
 def product(a: Operand, b: Operand, needed: Collection[str]) -> tuple[Operand, Cost]:
@@ -56,7 +56,7 @@ def product(a: Operand, b: Operand, needed: Collection[str]) -> tuple[Operand, C
     return kept, Cost(contraction=2 * numel(both.values()))
 
 
-@formula(aten.einsum.default)
+@formula(aten.einsum.default, kind="einsum")
 def einsum(equation: str, tensors: tuple[Shape, ...], path: tuple[int, ...] | None) -> Cost:
     """2 * prod(labels of both) for each pair of operands that has labels to contract  [FLOP].
 
@@ -93,7 +93,7 @@ def contracted(
     return cost
 
 
-@formula(aten._trilinear.default)
+@formula(aten._trilinear.default, kind="einsum")
 def trilinear(
     i1: Shape,
     i2: Shape,

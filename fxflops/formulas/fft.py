@@ -50,6 +50,7 @@ def axes(dim: tuple[int, ...] | None, s: Shape | None, rank: int) -> tuple[int, 
     aten.fft_ifft.default,
     counter="elementwise",
     numbers="complex",
+    kind="fourier transform",
 )
 def fft(dim: int, *, out: Shape) -> Dim:
     """5 N log2 N per line of N  [FLOP]."""
@@ -63,13 +64,14 @@ def fft(dim: int, *, out: Shape) -> Dim:
     aten.fft_ifftn.default,
     counter="elementwise",
     numbers="complex",
+    kind="fourier transform",
 )
 def fftn(s: Shape | None, dim: tuple[int, ...] | None, *, out: Shape) -> Dim:
     """5 N log2 N per line of N, along one axis after the other  [FLOP]."""
     return transforms(numel(out), tuple(out[d] for d in axes(dim, s, len(out))))
 
 
-@formula(aten._fft_c2c.default, counter="elementwise", numbers="complex")
+@formula(aten._fft_c2c.default, counter="elementwise", numbers="complex", kind="fourier transform")
 def fft_c2c(dim: tuple[int, ...], *, out: Shape) -> Dim:
     """`fftn`."""
     return fftn(None, dim, out=out)
@@ -80,6 +82,7 @@ def fft_c2c(dim: tuple[int, ...], *, out: Shape) -> Dim:
     aten.fft_ihfft.default,
     counter="elementwise",
     numbers="complex",
+    kind="fourier transform",
 )
 def rfft(self: Shape, n: Dim | None, dim: int, *, out: Shape) -> Dim:
     """2.5 N log2 N per line of N real numbers  [FLOP]."""
@@ -92,13 +95,14 @@ def rfft(self: Shape, n: Dim | None, dim: int, *, out: Shape) -> Dim:
     aten.fft_hfft.default,
     counter="elementwise",
     numbers="complex",
+    kind="fourier transform",
 )
 def irfft(dim: int, *, out: Shape) -> Dim:
     """2.5 N log2 N per line of N real results  [FLOP]."""
     return real_transform(numel(out), out[dim])
 
 
-@formula(aten._fft_r2c.default, counter="elementwise", numbers="complex")
+@formula(aten._fft_r2c.default, counter="elementwise", numbers="complex", kind="fourier transform")
 def fft_r2c(self: Shape, dim: tuple[int, ...], onesided: bool, *, out: Shape) -> Dim:
     """2.5 N log2 N along the last axis, 5 N log2 N of the half spectrum along the others [FLOP]."""
     half = list(out)
@@ -114,6 +118,7 @@ def fft_r2c(self: Shape, dim: tuple[int, ...], onesided: bool, *, out: Shape) ->
     aten.fft_ihfftn.default,
     counter="elementwise",
     numbers="complex",
+    kind="fourier transform",
 )
 def rfftn(self: Shape, s: Shape | None, dim: tuple[int, ...] | None, *, out: Shape) -> Dim:
     """2.5 N log2 N along the last axis, 5 N log2 N of the half spectrum along the others [FLOP]."""
@@ -131,6 +136,7 @@ def rfftn(self: Shape, s: Shape | None, dim: tuple[int, ...] | None, *, out: Sha
     aten.fft_hfftn.default,
     counter="elementwise",
     numbers="complex",
+    kind="fourier transform",
 )
 def irfftn(s: Shape | None, dim: tuple[int, ...] | None, *, out: Shape) -> Dim:
     """`rfftn`, backwards."""
@@ -140,13 +146,19 @@ def irfftn(s: Shape | None, dim: tuple[int, ...] | None, *, out: Shape) -> Dim:
     return with_real_side(out, tuple(spectrum), dims)
 
 
-@formula(aten._fft_c2r.default, counter="elementwise", numbers="complex")
+@formula(aten._fft_c2r.default, counter="elementwise", numbers="complex", kind="fourier transform")
 def fft_c2r(dim: tuple[int, ...], *, out: Shape) -> Dim:
     """`irfftn`."""
     return irfftn(None, dim, out=out)
 
 
-@formula(aten.stft.default, aten.stft.center, counter="elementwise", numbers="complex")
+@formula(
+    aten.stft.default,
+    aten.stft.center,
+    counter="elementwise",
+    numbers="complex",
+    kind="fourier transform",
+)
 def stft(n_fft: int, window: Shape | None, *, out: Shape) -> Dim:
     """2.5 N log2 N per frame of N real samples, N products with the window  [FLOP]."""
     *_, _, frames = out
@@ -155,7 +167,7 @@ def stft(n_fft: int, window: Shape | None, *, out: Shape) -> Dim:
     return windowed + real_transform(signals * frames * n_fft, n_fft)
 
 
-@formula(aten.istft.default, counter="elementwise", numbers="complex")
+@formula(aten.istft.default, counter="elementwise", numbers="complex", kind="fourier transform")
 def istft(self: Shape, n_fft: int, window: Shape | None, *, out: Shape) -> Dim:
     """2.5 N log2 N per frame of N real samples, which add up where frames overlap: N  [FLOP].
 

@@ -448,3 +448,11 @@ free(
     aten.sym_storage_offset.default,
     aten.sym_stride.int,
 )
+
+profiler = torch.ops.profiler
+
+free(
+    "a mark for the profiler",
+    profiler._record_function_enter_new.default,
+    profiler._record_function_exit._RecordFunction,
+)

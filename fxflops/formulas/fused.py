@@ -17,13 +17,13 @@ from fxflops.formulas.shapes import Shape, numel
 from fxflops.registry import existing, formula
 
 
-@formula(*existing("aten.mkldnn_linear.default"))
+@formula(*existing("aten.mkldnn_linear.default"), kind="fused layer")
 def linear(self: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """2 * M * N * K and the bias  [FLOP]."""
     return scaled(matmul(self, out=out), out, bias, 0)
 
 
-@formula(*existing("mkldnn._linear_pointwise.default"))
+@formula(*existing("mkldnn._linear_pointwise.default"), kind="fused layer")
 def linear_pointwise(
     X: Shape, B: Shape | None, attr: str, algorithm: str | None, *, out: Shape
 ) -> Cost:
@@ -31,13 +31,13 @@ def linear_pointwise(
     return linear(X, B, out=out) + activated(attr, out, algorithm)
 
 
-@formula(*existing("mkldnn._linear_pointwise.binary"))
+@formula(*existing("mkldnn._linear_pointwise.binary"), kind="fused layer")
 def linear_binary(X: Shape, B: Shape | None, attr: str, *, out: Shape) -> Cost:
     """`linear`, and a sum or product with another tensor."""
     return linear(X, B, out=out) + activated(attr, out)
 
 
-@formula(*existing("mkldnn._convolution_pointwise.default"))
+@formula(*existing("mkldnn._convolution_pointwise.default"), kind="fused layer")
 def convolution_pointwise(
     W: Shape, B: Shape | None, attr: str, algorithm: str | None, *, out: Shape
 ) -> Cost:
@@ -49,7 +49,8 @@ def convolution_pointwise(
     *existing(
         "mkldnn._convolution_pointwise.binary",
         "mkldnn._convolution_pointwise_.binary",
-    )
+    ),
+    kind="fused layer",
 )
 def convolution_binary(
     W: Shape,
@@ -70,7 +71,7 @@ def convolution_binary(
     return scaled(conv(W, out=out), out, B, 0) + factor + joined
 
 
-@formula(*existing("mkldnn._convolution_transpose_pointwise.default"))
+@formula(*existing("mkldnn._convolution_transpose_pointwise.default"), kind="fused layer")
 def convolution_transpose_pointwise(
     X: Shape, W: Shape, B: Shape | None, attr: str, algorithm: str | None, *, out: Shape
 ) -> Cost:
@@ -78,13 +79,13 @@ def convolution_transpose_pointwise(
     return scaled(conv_transpose(X, W), out, B, 0) + activated(attr, out, algorithm)
 
 
-@formula(*existing("onednn.linear_dynamic_fp16.default"))
+@formula(*existing("onednn.linear_dynamic_fp16.default"), kind="fused layer")
 def linear_of_halves(x: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """`linear`."""
     return linear(x, bias, out=out)
 
 
-@formula(*existing("onednn.linear_relu_dynamic_fp16.default"))
+@formula(*existing("onednn.linear_relu_dynamic_fp16.default"), kind="fused layer")
 def linear_of_halves_relu(x: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """`linear`, and a comparison with 0."""
     return linear(x, bias, out=out) + activated("relu", out)
@@ -121,6 +122,7 @@ def joined(how: str, result: torch.dtype | None, scale: float, out: Shape) -> Co
 @formula(
     *existing("onednn.qlinear_pointwise.default", "onednn.qlinear_pointwise.tensor"),
     numbers="quantized",
+    kind="fused layer",
 )
 def qlinear(
     qx: Shape,
@@ -139,6 +141,7 @@ def qlinear(
 @formula(
     *existing("onednn.qlinear_pointwise.binary", "onednn.qlinear_pointwise.binary_tensor"),
     numbers="quantized",
+    kind="fused layer",
 )
 def qlinear_binary(
     qx: Shape,
@@ -167,6 +170,7 @@ def qlinear_binary(
         "onednn.qconv3d_pointwise.default",
     ),
     numbers="quantized",
+    kind="fused layer",
 )
 def qconv(
     qw: Shape,
@@ -184,6 +188,7 @@ def qconv(
 @formula(
     *existing("onednn.qconv2d_pointwise.binary", "onednn.qconv2d_pointwise.binary_tensor"),
     numbers="quantized",
+    kind="fused layer",
 )
 def qconv_binary(
     qw: Shape,

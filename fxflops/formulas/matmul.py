@@ -19,7 +19,7 @@ from fxflops.registry import formula
 aten = torch.ops.aten
 
 
-@formula(aten.linear.default)
+@formula(aten.linear.default, kind="matmul")
 def linear(weight: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """2 * prod(out) * K, K the input's features, and one addition per result for a bias  [FLOP]."""
     return Cost(
@@ -40,6 +40,7 @@ def linear(weight: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     aten.matmul.default,
     aten.linalg_matmul.default,
     counter="contraction",
+    kind="matmul",
 )
 def matmul(self: Shape, *, out: Shape) -> Dim:
     """2 * prod(out) * K, K the last axis of the left factor; vectors and batches alike  [FLOP]."""
@@ -58,13 +59,13 @@ def accumulated(contraction: Dim, addend: Shape, out: Shape, beta: Any, alpha: A
     return Cost(contraction=contraction, elementwise=scaled + added + weighted)
 
 
-@formula(aten.addmm.default, aten.addmm.dtype)
+@formula(aten.addmm.default, aten.addmm.dtype, kind="matmul")
 def addmm(self: Shape, mat1: Shape, beta: Any, alpha: Any, *, out: Shape) -> Cost:
     """2 * M * N * K, `accumulated`  [FLOP]."""
     return accumulated(2 * numel(out) * mat1[-1], self, out, beta, alpha)
 
 
-@formula(aten._addmm_activation.default)
+@formula(aten._addmm_activation.default, kind="matmul")
 def addmm_activation(
     self: Shape, mat1: Shape, beta: Any, alpha: Any, use_gelu: bool, *, out: Shape
 ) -> Cost:
@@ -73,25 +74,25 @@ def addmm_activation(
     return addmm(self, mat1, beta, alpha, out=out) + activation
 
 
-@formula(aten.addmv.default)
+@formula(aten.addmv.default, kind="matmul")
 def addmv(self: Shape, mat: Shape, beta: Any, alpha: Any, *, out: Shape) -> Cost:
     """2 * M * K, `accumulated`  [FLOP]."""
     return accumulated(2 * numel(mat), self, out, beta, alpha)
 
 
-@formula(aten.baddbmm.default, aten.baddbmm.dtype)
+@formula(aten.baddbmm.default, aten.baddbmm.dtype, kind="matmul")
 def baddbmm(self: Shape, batch1: Shape, beta: Any, alpha: Any, *, out: Shape) -> Cost:
     """2 * B * M * N * K, `accumulated`  [FLOP]."""
     return accumulated(2 * numel(out) * batch1[-1], self, out, beta, alpha)
 
 
-@formula(aten.addbmm.default)
+@formula(aten.addbmm.default, kind="matmul")
 def addbmm(self: Shape, batch1: Shape, beta: Any, alpha: Any, *, out: Shape) -> Cost:
     """2 * B * M * N * K: the batch is summed too, `accumulated`  [FLOP]."""
     return accumulated(2 * numel(out) * batch1[-1] * batch1[0], self, out, beta, alpha)
 
 
-@formula(aten.addr.default)
+@formula(aten.addr.default, kind="matmul")
 def addr(self: Shape, beta: Any, alpha: Any, *, out: Shape) -> Cost:
     """An outer product: n, `accumulated`  [FLOP]; it sums nothing."""
     return Cost(elementwise=numel(out)) + accumulated(0, self, out, beta, alpha)
@@ -102,19 +103,20 @@ def addr(self: Shape, beta: Any, alpha: Any, *, out: Shape) -> Cost:
     aten.ger.default,
     aten.kron.default,
     counter="elementwise",
+    kind="matmul",
 )
 def outer(*, out: Shape) -> Dim:
     """One product per result  [FLOP]: an outer product sums nothing."""
     return numel(out)
 
 
-@formula(aten.linalg_vecdot.default, counter="contraction")
+@formula(aten.linalg_vecdot.default, counter="contraction", kind="matmul")
 def vecdot(x: Shape, dim: int, *, out: Shape) -> Dim:
     """2 * prod(out) * K for vectors of K along ``dim``  [FLOP]."""
     return 2 * numel(out) * x[dim]
 
 
-@formula(aten._grouped_mm.default)
+@formula(aten._grouped_mm.default, kind="matmul")
 def grouped_mm(self: Shape, mat2: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """One product per group; whichever axis the groups divide, they are taken to fill it.
 
@@ -128,13 +130,13 @@ def grouped_mm(self: Shape, mat2: Shape, bias: Shape | None, *, out: Shape) -> C
     )
 
 
-@formula(aten.tensordot.default, counter="contraction")
+@formula(aten.tensordot.default, counter="contraction", kind="matmul")
 def tensordot(self: Shape, dims_self: tuple[int, ...], *, out: Shape) -> Dim:
     """2 * prod(out) * prod(contracted axes)  [FLOP]."""
     return 2 * numel(out) * numel(self[dim] for dim in dims_self)
 
 
-@formula(aten.bilinear.default)
+@formula(aten.bilinear.default, kind="matmul")
 def bilinear(weight: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """Each result is x W y, from the left: 2n(D1 * D2 + D2), and the bias  [FLOP].
 
@@ -168,7 +170,7 @@ def chain(sizes: list[Dim]) -> Dim:
     return best[0, matrices - 1]
 
 
-@formula(aten.linalg_multi_dot.default, counter="contraction")
+@formula(aten.linalg_multi_dot.default, counter="contraction", kind="matmul")
 def multi_dot(tensors: tuple[Shape, ...]) -> Dim:
     """2 multiply-adds along the cheapest order of products; the first and last may be vectors."""
     first, *_, last = tensors
@@ -178,7 +180,7 @@ def multi_dot(tensors: tuple[Shape, ...]) -> Dim:
     return 2 * chain(sizes)
 
 
-@formula(aten.chain_matmul.default, counter="contraction")
+@formula(aten.chain_matmul.default, counter="contraction", kind="matmul")
 def chain_matmul(matrices: tuple[Shape, ...]) -> Dim:
     """`multi_dot` of matrices; one alone is no product."""
     return multi_dot(matrices) if len(matrices) > 1 else 0

@@ -6,7 +6,7 @@ import torch
 
 from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.formulas.shapes import Shape, numel
+from fxflops.formulas.shapes import Shape, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -39,7 +39,7 @@ def update_statistics(channels: Dim) -> Cost:
     return Cost(elementwise=7 * channels)
 
 
-@formula(aten.layer_norm.default, aten.native_layer_norm.default)
+@formula(aten.layer_norm.default, aten.native_layer_norm.default, kind="normalization")
 def layer_norm(
     input: Shape, normalized_shape: Shape, weight: Shape | None, bias: Shape | None
 ) -> Cost:
@@ -48,19 +48,19 @@ def layer_norm(
     return standardise(numel(input), rows, weight, bias)
 
 
-@formula(aten.group_norm.default)
+@formula(aten.group_norm.default, kind="normalization")
 def group_norm(input: Shape, num_groups: int, weight: Shape | None, bias: Shape | None) -> Cost:
     """N * groups rows of the rest: 7n + N * groups  [FLOP]. arXiv:1803.08494, eq. 1-7."""
     return standardise(numel(input), input[0] * num_groups, weight, bias)
 
 
-@formula(aten.native_group_norm.default)
+@formula(aten.native_group_norm.default, kind="normalization")
 def native_group_norm(input: Shape, group: int, weight: Shape | None, bias: Shape | None) -> Cost:
     """`group_norm`."""
     return group_norm(input, group, weight, bias)
 
 
-@formula(aten.instance_norm.default)
+@formula(aten.instance_norm.default, kind="normalization")
 def instance_norm(
     input: Shape,
     weight: Shape | None,
@@ -89,6 +89,7 @@ def instance_norm(
     aten._batch_norm_impl_index.default,
     aten._native_batch_norm_legit.default,
     aten._native_batch_norm_legit_functional.default,
+    kind="normalization",
 )
 def batch_norm(
     input: Shape,
@@ -111,13 +112,14 @@ def batch_norm(
 @formula(
     aten._native_batch_norm_legit_no_training.default,
     aten._batch_norm_no_update.default,
+    kind="normalization",
 )
 def batch_norm_in_eval(input: Shape, weight: Shape | None, bias: Shape | None) -> Cost:
     """2n + 4C  [FLOP], C rsqrt."""
     return apply_statistics(numel(input), input[1], weight, bias)
 
 
-@formula(aten.quantized_batch_norm.default)
+@formula(aten.quantized_batch_norm.default, kind="normalization")
 def quantized_batch_norm(input: Shape, weight: Shape | None, bias: Shape | None) -> Cost:
     """`batch_norm_in_eval`, a times the ratio of the scales, b over the result's: 2C  [FLOP]."""
     return batch_norm_in_eval(input, weight, bias) + Cost(elementwise=2 * input[1])
@@ -126,19 +128,20 @@ def quantized_batch_norm(input: Shape, weight: Shape | None, bias: Shape | None)
 @formula(
     aten._batch_norm_with_update.default,
     aten._batch_norm_with_update_functional.default,
+    kind="normalization",
 )
 def batch_norm_in_training(input: Shape, weight: Shape | None, bias: Shape | None) -> Cost:
     """7n + 8C  [FLOP], C rsqrt."""
     return standardise(numel(input), input[1], weight, bias) + update_statistics(input[1])
 
 
-@formula(aten._native_batch_norm_legit.no_stats)
+@formula(aten._native_batch_norm_legit.no_stats, kind="normalization")
 def batch_norm_without_statistics(input: Shape, weight: Shape | None, bias: Shape | None) -> Cost:
     """7n + C  [FLOP], C rsqrt."""
     return standardise(numel(input), input[1], weight, bias)
 
 
-@formula(aten.rms_norm.default, aten._fused_rms_norm.default)
+@formula(aten.rms_norm.default, aten._fused_rms_norm.default, kind="normalization")
 def rms_norm(input: Shape, normalized_shape: Shape, weight: Shape | None) -> Cost:
     """(x * rsqrt(mean(x^2) + eps) * weight) of M rows of D: 4MD + M  [FLOP], M rsqrt.
 
@@ -149,16 +152,18 @@ def rms_norm(input: Shape, normalized_shape: Shape, weight: Shape | None) -> Cos
     return Cost(elementwise=products * elements + rows, transcendental=rows)
 
 
-@formula(aten.norm_except_dim.default)
+@formula(aten.norm_except_dim.default, kind="normalization")
 def norm_except_dim(v: Shape, *, out: Shape) -> Cost:
     """sqrt(sum(v^2)) per slice: 2n - M  [FLOP], M sqrt."""
-    return Cost(elementwise=2 * numel(v) - numel(out), transcendental=numel(out))
+    elements, norms = numel(v), numel(out)
+    return Cost(elementwise=elements + reduction(elements, norms), transcendental=norms)
 
 
-@formula(aten._weight_norm.default, aten._weight_norm_interface.default)
+@formula(aten._weight_norm.default, aten._weight_norm_interface.default, kind="normalization")
 def weight_norm(v: Shape, g: Shape) -> Cost:
     """(v * (g / |v|)) with M norms: 2n - M for them, M divisions, n products  [FLOP]; M sqrt.
 
     Source: arXiv:1602.07868, eq. 2.
     """
-    return Cost(elementwise=3 * numel(v), transcendental=numel(g))
+    elements, norms = numel(v), numel(g)
+    return Cost(elementwise=2 * elements + reduction(elements, norms) + norms, transcendental=norms)

@@ -7,7 +7,7 @@ import torch
 from fxflops.algebra import Dim
 from fxflops.cost import Cost
 from fxflops.errors import UnsizedError
-from fxflops.formulas.shapes import Shape, lines, numel
+from fxflops.formulas.shapes import Shape, lines, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -31,13 +31,14 @@ def sorting(count: Dim, length: Dim) -> Dim:
     aten.median.dim,
     aten.nanmedian.dim,
     counter="comparison",
+    kind="sorting",
 )
 def select(self: Shape) -> Dim:
     """M * S comparisons for M lines of S: selection is linear (Hoare's FIND, CACM 4(7), 1961)."""
     return numel(self)
 
 
-@formula(aten.median.default, aten.nanmedian.default, counter="comparison")
+@formula(aten.median.default, aten.nanmedian.default, counter="comparison", kind="sorting")
 def median(self: Shape) -> Dim:
     """One comparison per element: selection is linear."""
     return select(self)
@@ -49,37 +50,39 @@ def median(self: Shape) -> Dim:
     aten.argsort.default,
     aten.argsort.stable,
     counter="comparison",
+    kind="sorting",
 )
 def sort(self: Shape, dim: int) -> Dim:
     """M * S * ceil(log2 S) comparisons for M lines of S. Knuth, TAOCP 3, sec. 5.2.4."""
     return sorting(*lines(self, dim))
 
 
-@formula(aten.msort.default, counter="comparison")
+@formula(aten.msort.default, counter="comparison", kind="sorting")
 def msort(self: Shape) -> Dim:
     """`sort` along the first axis."""
     return sort(self, 0)
 
 
-@formula(aten._unique.default, aten._unique2.default, counter="comparison")
+@formula(aten._unique.default, aten._unique2.default, counter="comparison", kind="sorting")
 def unique(self: Shape) -> Dim:
     """Sort all S elements, then compare neighbors: S * ceil(log2 S) + S - 1 comparisons."""
-    return sorting(1, numel(self)) + numel(self) - 1
+    return sorting(1, numel(self)) + reduction(numel(self), 1)
 
 
-@formula(aten.unique_consecutive.default, counter="comparison")
+@formula(aten.unique_consecutive.default, counter="comparison", kind="sorting")
 def unique_consecutive(self: Shape, dim: int | None) -> Dim:
     """Compare neighbors: S - 1 comparisons, or those of the slices along ``dim``."""
     if dim is None:
-        return numel(self) - 1
+        return reduction(numel(self), 1)
     count, length = lines(self, dim)
-    return count * (length - 1)
+    return count * reduction(length, 1)
 
 
 @formula(
     aten.unique_dim.default,
     counter="comparison",
     worst_case="slices differ in their last elements alone",
+    kind="sorting",
 )
 def unique_slices(self: Shape, dim: int) -> Dim:
     """Sort the S slices along ``dim``, then compare neighbors, element by element.
@@ -87,29 +90,29 @@ def unique_slices(self: Shape, dim: int) -> Dim:
     The worst case, in which no two slices differ before their last elements.
     """
     elements, slices = lines(self, dim)
-    return elements * (sorting(1, slices) + slices - 1)
+    return elements * (sorting(1, slices) + reduction(slices, 1))
 
 
-@formula(aten.unique_dim_consecutive.default, counter="comparison")
+@formula(aten.unique_dim_consecutive.default, counter="comparison", kind="sorting")
 def unique_consecutive_slices(self: Shape, dim: int) -> Dim:
     """`unique_consecutive` along ``dim``."""
     return unique_consecutive(self, dim)
 
 
-@formula(aten.mode.default, counter="comparison")
+@formula(aten.mode.default, counter="comparison", kind="sorting")
 def mode(self: Shape, dim: int) -> Dim:
     """Sort each line of S, then compare neighbors: M(S * ceil(log2 S) + S - 1) comparisons."""
     count, length = lines(self, dim)
-    return sorting(count, length) + count * (length - 1)
+    return sorting(count, length) + count * reduction(length, 1)
 
 
-@formula(aten.searchsorted.Tensor, aten.searchsorted.Scalar, counter="comparison")
+@formula(aten.searchsorted.Tensor, aten.searchsorted.Scalar, counter="comparison", kind="sorting")
 def searchsorted(sorted_sequence: Shape, *, out: Shape) -> Dim:
     """ceil(log2(S + 1)) comparisons per value: binary search in S boundaries."""
     return numel(out) * ceil_log2(sorted_sequence[-1] + 1)
 
 
-@formula(aten.bucketize.Tensor, aten.bucketize.Scalar, counter="comparison")
+@formula(aten.bucketize.Tensor, aten.bucketize.Scalar, counter="comparison", kind="sorting")
 def bucketize(boundaries: Shape, *, out: Shape) -> Dim:
     """`searchsorted` in the same boundaries for all values."""
     return searchsorted(boundaries, out=out)
@@ -120,6 +123,7 @@ def bucketize(boundaries: Shape, *, out: Shape) -> Dim:
     aten.quantile.scalar,
     aten.nanquantile.default,
     aten.nanquantile.scalar,
+    kind="sorting",
 )
 def quantile(self: Shape, dim: int | None, *, out: Shape) -> Cost:
     """`sort`, then interpolate between neighbors a + w * (b - a): 3n  [FLOP].
@@ -136,13 +140,14 @@ def quantile(self: Shape, dim: int | None, *, out: Shape) -> Cost:
     aten.nonzero_static.default,
     aten.count_nonzero.default,
     counter="comparison",
+    kind="sorting",
 )
 def nonzero(self: Shape) -> Dim:
     """One test ``x != 0`` per element; counting and listing them is integer work."""
     return numel(self)
 
 
-@formula(aten.count_nonzero.dim_IntList, counter="comparison")
+@formula(aten.count_nonzero.dim_IntList, counter="comparison", kind="sorting")
 def count_nonzero(self: Shape) -> Dim:
     """`nonzero`."""
     return numel(self)

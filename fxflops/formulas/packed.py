@@ -58,22 +58,22 @@ for _name, _count in (
         linear(COMPARISON, before=quotients),
     ),
 ):
-    formula(*existing(f"quantized.{_name}.default"))(_count)
+    formula(*existing(f"quantized.{_name}.default"), kind="quantized layer")(_count)
 
 
-@formula(*existing("quantized.linear_dynamic_fp16_unpacked_weight.default"))
+@formula(*existing("quantized.linear_dynamic_fp16_unpacked_weight.default"), kind="quantized layer")
 def linear_of_halves(X: Shape, bias: Shape | None, *, out: Shape) -> Cost:
     """2 * M * N * K and the bias  [FLOP]."""
     return scaled(matmul(X, out=out), out, bias, 0)
 
 
-@formula(*existing("quantized.matmul.default"))
+@formula(*existing("quantized.matmul.default"), kind="quantized layer")
 def product(qa: Shape, *, out: Shape) -> Cost:
     """2 * prod(out) * K, scaled  [FLOP]."""
     return scaled(matmul(qa, out=out), out, None)
 
 
-@formula(*existing("quantized.int4mm_packed_weight_cpu.default"))
+@formula(*existing("quantized.int4mm_packed_weight_cpu.default"), kind="quantized layer")
 def int4mm(self: Shape, *, out: Shape) -> Cost:
     """`weight_int4pack_mm`."""
     return weight_int4pack_mm(self, out=out)
@@ -118,16 +118,21 @@ for _overloads, _convolution in (
         convolution(NOTHING, transposed=True, dynamic=True),
     ),
 ):
-    formula(*existing(*(f"quantized.{name}" for name in _overloads)))(_convolution)
+    formula(*existing(*(f"quantized.{name}" for name in _overloads)), kind="quantized layer")(
+        _convolution
+    )
 
 
-@formula(*existing("quantized.conv2d.default", "quantized.conv3d.default"))
+@formula(*existing("quantized.conv2d.default", "quantized.conv3d.default"), kind="quantized layer")
 def convolution_by_arguments(qx: Shape, weight: Any, *, out: Shape) -> Cost:
     """`convolved`."""
     return convolved(qx, weight, out)
 
 
-@formula(*existing("quantized.conv2d_relu.default", "quantized.conv3d_relu.default"))
+@formula(
+    *existing("quantized.conv2d_relu.default", "quantized.conv3d_relu.default"),
+    kind="quantized layer",
+)
 def convolution_by_arguments_relu(qx: Shape, weight: Any, *, out: Shape) -> Cost:
     """`convolved`, and a comparison with 0."""
     return convolved(qx, weight, out) + COMPARISON * numel(out)

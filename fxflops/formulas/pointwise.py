@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from fxflops.algebra import Dim
-from fxflops.cost import Cost
-from fxflops.formulas.shapes import Shape, broadcast, lines, numel
+from fxflops.cost import COUNTERS, Cost
+from fxflops.formulas.shapes import Shape, broadcast, lines, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -126,11 +126,22 @@ def per_element(cost: Cost) -> Callable[..., Cost]:
     def of_result(*, out: Shape) -> Cost:
         return cost * numel(out)
 
+    of_result.__doc__ = described(cost)
     return of_result
 
 
+def described(cost: Cost) -> str:
+    """What a formula's docstring says of a ``cost`` per element of the result."""
+    units = {"elementwise": "[FLOP]", "transcendental": "transcendental calls"}
+    counts = [(name, getattr(cost, name)) for name in COUNTERS if getattr(cost, name) != 0]
+    said = [
+        f"{'' if count == 1 else count}n {units.get(name, name + 's')}" for name, count in counts
+    ]
+    return f"{', '.join(said)} for n elements of the result."
+
+
 for _cost, _operators in PER_ELEMENT:
-    formula(*_operators)(per_element(_cost))
+    formula(*_operators, kind="pointwise")(per_element(_cost))
 
 
 @formula(
@@ -143,6 +154,7 @@ for _cost, _operators in PER_ELEMENT:
     aten.rsub.Tensor,
     aten.rsub.Scalar,
     counter="elementwise",
+    kind="pointwise",
 )
 def add(alpha: float, *, out: Shape) -> Dim:
     """n, or 2n where ``alpha`` scales an operand: x + alpha * y  [FLOP]."""
@@ -153,25 +165,26 @@ def add(alpha: float, *, out: Shape) -> Dim:
     aten.addcmul.default,
     aten.addcdiv.default,
     counter="elementwise",
+    kind="pointwise",
 )
 def addcmul(value: float, *, out: Shape) -> Dim:
     """2n, or 3n with a ``value`` other than 1: x + value * y * z, x + value * y / z  [FLOP]."""
     return (2 if value == 1 else 3) * numel(out)
 
 
-@formula(aten.round.decimals, aten.special_round.default, counter="elementwise")
+@formula(aten.round.decimals, aten.special_round.default, counter="elementwise", kind="pointwise")
 def rounded(decimals: int, *, out: Shape) -> Dim:
     """round(x * 10^k) / 10^k: 2n; to a whole number, k = 0, it is a cast  [FLOP]."""
     return 2 * numel(out) if decimals else 0
 
 
-@formula(aten._add_relu.Tensor, aten._add_relu.Scalar)
+@formula(aten._add_relu.Tensor, aten._add_relu.Scalar, kind="pointwise")
 def add_relu(alpha: float, *, out: Shape) -> Cost:
     """`add`, and a comparison with 0."""
     return Cost(elementwise=add(alpha, out=out), comparison=numel(out))
 
 
-@formula(aten.pow.Tensor_Scalar, aten.float_power.Tensor_Scalar)
+@formula(aten.pow.Tensor_Scalar, aten.float_power.Tensor_Scalar, kind="pointwise")
 def power(exponent: float, *, out: Shape) -> Cost:
     """A square is n and a cube 2n  [FLOP]; any other exponent is n transcendental calls."""
     if exponent in (2, 3):
@@ -185,32 +198,36 @@ def power(exponent: float, *, out: Shape) -> Cost:
     aten.clip.default,
     aten.clip.Tensor,
     counter="comparison",
+    kind="pointwise",
 )
 def clamp(min: Any, max: Any, *, out: Shape) -> Dim:
     """One comparison per element and bound that is given."""
     return numel(out) * ((min is not None) + (max is not None))
 
 
-@formula(aten.equal.default, counter="comparison")
+@formula(aten.equal.default, counter="comparison", kind="pointwise")
 def equal(self: Shape) -> Dim:
     """One ``x == y`` per element; the conjunction is boolean work and free."""
     return numel(self)
 
 
-@formula(aten.allclose.default)
+@formula(aten.allclose.default, kind="pointwise")
 def allclose(self: Shape, other: Shape) -> Cost:
     """|a - b| <= atol + rtol * |b| per element; the conjunction is boolean work and free."""
     return (FLOP * 3 + COMPARISON) * numel(broadcast(self, other))
 
 
-@formula(aten.cross.default, aten.linalg_cross.default, counter="elementwise")
+@formula(aten.cross.default, aten.linalg_cross.default, counter="elementwise", kind="pointwise")
 def cross(*, out: Shape) -> Dim:
     """3n: every component is a difference of two products  [FLOP]."""
     return 3 * numel(out)
 
 
-@formula(aten.diff.default, counter="elementwise")
-def diff(n: int, dim: int, *, out: Shape) -> Dim:
+@formula(aten.diff.default, counter="elementwise", kind="pointwise")
+def diff(
+    self: Shape, n: int, dim: int, prepend: Shape | None, append: Shape | None, *, out: Shape
+) -> Dim:
     """The n-th difference takes n rounds of subtractions, each one element shorter  [FLOP]."""
-    count, length = lines(out, dim)
-    return sum((count * (length + rounds) for rounds in range(n)), 0)
+    count, _ = lines(out, dim)
+    length = sum((shape[dim] for shape in (prepend, self, append) if shape is not None), 0)
+    return sum((count * reduction(length, rounds + 1) for rounds in range(n)), 0)

@@ -96,9 +96,11 @@ MAX_POOL_WITH_INDICES = (
 AVG_POOL = (aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
 
 for _rank in (1, 2, 3):
-    formula(*MAX_POOL[_rank - 1], counter="comparison")(max_pool(_rank))
-    formula(*MAX_POOL_WITH_INDICES[_rank - 1], counter="comparison")(max_pool_with_indices(_rank))
-    formula(AVG_POOL[_rank - 1], counter="elementwise")(avg_pool(_rank))
+    formula(*MAX_POOL[_rank - 1], counter="comparison", kind="pooling")(max_pool(_rank))
+    formula(*MAX_POOL_WITH_INDICES[_rank - 1], counter="comparison", kind="pooling")(
+        max_pool_with_indices(_rank)
+    )
+    formula(AVG_POOL[_rank - 1], counter="elementwise", kind="pooling")(avg_pool(_rank))
 
 
 @formula(
@@ -108,6 +110,7 @@ for _rank in (1, 2, 3):
     aten._adaptive_avg_pool2d.default,
     aten._adaptive_avg_pool3d.default,
     aten.mkldnn_adaptive_avg_pool2d.default,
+    kind="pooling",
 )
 def adaptive_avg_pool(self: Shape, output_size: Shape) -> Cost:
     """Per window of k elements k - 1 additions and one division  [FLOP]."""
@@ -119,6 +122,7 @@ def adaptive_avg_pool(self: Shape, output_size: Shape) -> Cost:
     aten.adaptive_max_pool1d.default,
     aten.adaptive_max_pool2d.default,
     aten.adaptive_max_pool3d.default,
+    kind="pooling",
 )
 def adaptive_max_pool(self: Shape, output_size: Shape) -> Cost:
     """Per window of k elements k - 1 comparisons."""

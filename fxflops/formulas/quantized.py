@@ -29,20 +29,20 @@ def scaled(contraction: Dim, out: Shape, bias: Any, scales: int = 1) -> Cost:
     return Cost(contraction=contraction, elementwise=passes * numel(out))
 
 
-@formula(aten._int_mm.default, counter="contraction", numbers="quantized")
+@formula(aten._int_mm.default, counter="contraction", numbers="quantized", kind="quantization")
 def int_mm(self: Shape, *, out: Shape) -> Dim:
     """2 * M * N * K  [FLOP], without any scale."""
     return matmul(self, out=out)
 
 
-@formula(aten._scaled_mm.default)
+@formula(aten._scaled_mm.default, kind="quantization")
 def scaled_mm(self: Shape, bias: Shape | None, scale_result: Shape | None, *, out: Shape) -> Cost:
     """2 * M * N * K; each result times the scales of factors and result, and the bias  [FLOP]."""
     scales = 2 if scale_result is None else 3
     return scaled(matmul(self, out=out), out, bias, scales)
 
 
-@formula(aten._scaled_grouped_mm.default)
+@formula(aten._scaled_grouped_mm.default, kind="quantization")
 def scaled_grouped_mm(
     self: Shape, mat2: Shape, bias: Shape | None, scale_result: Shape | None, *, out: Shape
 ) -> Cost:
@@ -72,7 +72,7 @@ def scaling(recipes: tuple[int, ...], factor: Shape, out: Shape) -> Dim:
     return products
 
 
-@formula(*existing("aten._scaled_mm_v2.default"))
+@formula(*existing("aten._scaled_mm_v2.default"), kind="quantization")
 def scaled_mm_by_recipe(
     self: Shape,
     mat2: Shape,
@@ -87,7 +87,7 @@ def scaled_mm_by_recipe(
     return scaled(matmul(self, out=out), out, bias, 0) + Cost(elementwise=scales)
 
 
-@formula(*existing("aten._scaled_grouped_mm_v2.default"))
+@formula(*existing("aten._scaled_grouped_mm_v2.default"), kind="quantization")
 def scaled_grouped_mm_by_recipe(
     self: Shape,
     mat2: Shape,
@@ -102,7 +102,7 @@ def scaled_grouped_mm_by_recipe(
     return grouped_mm(self, mat2, bias, out=out) + Cost(elementwise=scales)
 
 
-@formula(aten._weight_int8pack_mm.default)
+@formula(aten._weight_int8pack_mm.default, kind="quantization")
 def weight_int8pack_mm(self: Shape, *, out: Shape) -> Cost:
     """2 * M * N * K; each result times the scale of its column  [FLOP]."""
     return scaled(matmul(self, out=out), out, None)
@@ -112,6 +112,7 @@ def weight_int8pack_mm(self: Shape, *, out: Shape) -> Cost:
     aten._weight_int4pack_mm.default,
     aten._weight_int4pack_mm_for_cpu.default,
     aten._weight_int4pack_mm_with_scales_and_zeros.default,
+    kind="quantization",
 )
 def weight_int4pack_mm(self: Shape, *, out: Shape) -> Cost:
     """2 * M * N * K; each weight is q * s + z, groups along K sharing s and z: 2 * N * K  [FLOP].
@@ -121,7 +122,7 @@ def weight_int4pack_mm(self: Shape, *, out: Shape) -> Cost:
     return Cost(contraction=matmul(self, out=out), elementwise=2 * out[-1] * self[-1])
 
 
-@formula(aten._mixed_dtypes_linear.default)
+@formula(aten._mixed_dtypes_linear.default, kind="quantization")
 def mixed_dtypes_linear(
     input: Shape, bias: Shape | None, activation: str | None, *, out: Shape
 ) -> Cost:
@@ -193,7 +194,7 @@ for _cost, _operators in (
         ),
     ),
 ):
-    formula(*_operators)(per_element(_cost))
+    formula(*_operators, kind="quantization")(per_element(_cost))
 
 
 @formula(
@@ -201,19 +202,20 @@ for _cost, _operators in (
     aten._fake_quantize_per_tensor_affine_cachemask_tensor_qparams.default,
     aten.fake_quantize_per_channel_affine_cachemask.default,
     counter="elementwise",
+    kind="quantization",
 )
 def fake_quantize(*, out: tuple[Shape, ...]) -> Dim:
     """As s (round(x / s + z) - z): 2n  [FLOP]; what was saturated is a second result."""
     return 2 * numel(out[0])
 
 
-@formula(aten.quantize_per_tensor_dynamic.default)
+@formula(aten.quantize_per_tensor_dynamic.default, kind="quantization")
 def quantize_dynamic(self: Shape) -> Cost:
     """`quantised_on_the_way`."""
     return quantised_on_the_way(self)
 
 
-@formula(aten._choose_qparams_per_tensor.default)
+@formula(aten._choose_qparams_per_tensor.default, kind="quantization")
 def choose_qparams(self: Shape) -> Cost:
     """`range_of`."""
     return range_of(numel(self))

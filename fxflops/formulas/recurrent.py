@@ -98,7 +98,7 @@ for _operators, _per_unit in (
     ((aten.gru.input,), GRU),
     ((aten.lstm.input, *existing("aten._lstm_mps.default")), LSTM),
 ):
-    formula(*_operators)(layers(_per_unit))
+    formula(*_operators, kind="recurrent")(layers(_per_unit))
 
 for _operator, _per_unit in (
     (aten.rnn_tanh.data, RNN_TANH),
@@ -106,13 +106,13 @@ for _operator, _per_unit in (
     (aten.gru.data, GRU),
     (aten.lstm.data, LSTM),
 ):
-    formula(_operator)(packed(_per_unit))
+    formula(_operator, kind="recurrent")(packed(_per_unit))
 
 BY_MODE = (RNN_RELU, RNN_TANH, LSTM, GRU)
 """The numbers by which kernels of cuDNN, MIOpen and oneDNN know the kinds."""
 
 
-@formula(aten._cudnn_rnn.default, aten.miopen_rnn.default)
+@formula(aten._cudnn_rnn.default, aten.miopen_rnn.default, kind="recurrent")
 def kernel_of_layers(
     input: Shape,
     weight: tuple[Shape, ...],
@@ -129,7 +129,7 @@ def kernel_of_layers(
     return of_kind(input, weight, True, num_layers, dropout, train, bidirectional, out=out)
 
 
-@formula(aten.mkldnn_rnn_layer.default)
+@formula(aten.mkldnn_rnn_layer.default, kind="recurrent")
 def kernel_of_layer(
     input: Shape,
     weight0: Shape,
@@ -163,16 +163,16 @@ for _operator, _per_unit in (
     (aten.gru_cell.default, GRU),
     (aten.lstm_cell.default, LSTM),
 ):
-    formula(_operator)(single(_per_unit))
+    formula(_operator, kind="recurrent")(single(_per_unit))
 
 
-@formula(aten._thnn_fused_gru_cell.default)
+@formula(aten._thnn_fused_gru_cell.default, kind="recurrent")
 def fused_gru_cell(hx: Shape, input_bias: Shape | None, hidden_bias: Shape | None) -> Cost:
     """What a step of a GRU has besides the products of the gates, which are given."""
     return fused(hx, GRU, input_bias, hidden_bias)
 
 
-@formula(aten._thnn_fused_lstm_cell.default)
+@formula(aten._thnn_fused_lstm_cell.default, kind="recurrent")
 def fused_lstm_cell(cx: Shape, input_bias: Shape | None, hidden_bias: Shape | None) -> Cost:
     """What a step of an LSTM has besides the products of the gates, which are given."""
     return fused(cx, LSTM, input_bias, hidden_bias)

@@ -1,7 +1,8 @@
 """Sums, means, products, extrema, variances, norms and running reductions.
 
 A reduction of ``in`` elements to ``out`` takes in - out operations: XLA's rule
-(xla/service/hlo_cost_analysis.cc, HandleReduce).
+(xla/service/hlo_cost_analysis.cc, HandleReduce). An empty row takes none: in - out is at least 0
+(`fxflops.formulas.shapes.reduction`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 
 from fxflops.algebra import Dim, minimum
 from fxflops.cost import Cost
-from fxflops.formulas.shapes import Shape, broadcast, lines, numel
+from fxflops.formulas.shapes import Shape, broadcast, lines, numel, reduction
 from fxflops.registry import existing, formula
 
 aten = torch.ops.aten
@@ -26,25 +27,26 @@ aten = torch.ops.aten
     aten.prod.dim_int,
     aten.sum_to_size.default,
     counter="elementwise",
+    kind="reduction",
 )
 def sum_(self: Shape, *, out: Shape) -> Dim:
     """Additions, or multiplications for a product: in - out  [FLOP]."""
-    return numel(self) - numel(out)
+    return reduction(numel(self), numel(out))
 
 
-@formula(aten.nansum.default, counter="comparison")
+@formula(aten.nansum.default, counter="comparison", kind="reduction")
 def nan_test(self: Shape) -> Dim:
     """One test ``x != x`` per element."""
     return numel(self)
 
 
-@formula(aten.mean.default, aten.mean.dim, counter="elementwise")
+@formula(aten.mean.default, aten.mean.dim, counter="elementwise", kind="reduction")
 def mean(self: Shape) -> Dim:
     """Additions in - out, divisions out: together in  [FLOP]."""
     return numel(self)
 
 
-@formula(aten.nanmean.default)
+@formula(aten.nanmean.default, kind="reduction")
 def nanmean(self: Shape) -> Cost:
     """As `mean`, and a test ``x != x`` per element; counting the numbers is integer work."""
     return Cost(elementwise=numel(self), comparison=numel(self))
@@ -58,13 +60,14 @@ def nanmean(self: Shape) -> Cost:
     aten.argmax.default,
     aten.argmin.default,
     counter="comparison",
+    kind="reduction",
 )
 def extremum(self: Shape, *, out: Shape) -> Dim:
     """Comparisons: in - out; where the extremum is follows from them."""
-    return numel(self) - numel(out)
+    return reduction(numel(self), numel(out))
 
 
-@formula(aten.max.dim, aten.min.dim, counter="comparison")
+@formula(aten.max.dim, aten.min.dim, counter="comparison", kind="reduction")
 def extremum_with_index(self: Shape, *, out: tuple[Shape, ...]) -> Dim:
     """Comparisons: in - out; the index, a second result, follows from them."""
     return extremum(self, out=out[0])
@@ -75,40 +78,49 @@ def extremum_with_index(self: Shape, *, out: tuple[Shape, ...]) -> Dim:
     aten._aminmax.default,
     aten._aminmax.dim,
     counter="comparison",
+    kind="reduction",
 )
 def aminmax(self: Shape, *, out: tuple[Shape, ...]) -> Dim:
     """2(in - out) comparisons: a minimum and a maximum."""
     return 2 * extremum(self, out=out[0])
 
 
-@formula(aten.var.default, aten.var.dim, aten.var.correction, counter="elementwise")
+@formula(
+    aten.var.default, aten.var.dim, aten.var.correction, counter="elementwise", kind="reduction"
+)
 def var(self: Shape) -> Dim:
     """4 in: mean, centre, square, sum and division by the count less the correction  [FLOP]."""
     return 4 * numel(self)
 
 
-@formula(aten.var_mean.default, aten.var_mean.dim, aten.var_mean.correction, counter="elementwise")
+@formula(
+    aten.var_mean.default,
+    aten.var_mean.dim,
+    aten.var_mean.correction,
+    counter="elementwise",
+    kind="reduction",
+)
 def var_mean(self: Shape) -> Dim:
     """`var`, whose mean is a second result."""
     return var(self)
 
 
-@formula(aten.std.default, aten.std.dim, aten.std.correction)
+@formula(aten.std.default, aten.std.dim, aten.std.correction, kind="reduction")
 def std(self: Shape, *, out: Shape) -> Cost:
     """`var`, and a square root per result."""
     return Cost(elementwise=var(self), transcendental=numel(out))
 
 
-@formula(aten.std_mean.default, aten.std_mean.dim, aten.std_mean.correction)
+@formula(aten.std_mean.default, aten.std_mean.dim, aten.std_mean.correction, kind="reduction")
 def std_mean(self: Shape, *, out: tuple[Shape, ...]) -> Cost:
     """`std`, whose mean is a second result."""
     return std(self, out=out[0])
 
 
-@formula(aten.trace.default, counter="elementwise")
+@formula(aten.trace.default, counter="elementwise", kind="reduction")
 def trace(self: Shape) -> Dim:
     """One addition less than the diagonal has elements  [FLOP]."""
-    return minimum(*self) - 1
+    return reduction(minimum(*self), 1)
 
 
 def p_norm(elements: Dim, count: Dim, p: Any) -> Cost:
@@ -118,7 +130,7 @@ def p_norm(elements: Dim, count: Dim, p: Any) -> Cost:
     in - out comparisons; p = 0: in comparisons with 0, their count is integer work; any other p: in
     powers, in - out sums  [FLOP] and out roots.
     """
-    reduced = elements - count
+    reduced = reduction(elements, count)
     if p in (float("inf"), float("-inf")):
         return Cost(comparison=reduced)
     if p == 0:
@@ -130,13 +142,13 @@ def p_norm(elements: Dim, count: Dim, p: Any) -> Cost:
     return Cost(elementwise=reduced, transcendental=elements + count)
 
 
-@formula(aten.linalg_vector_norm.default)
+@formula(aten.linalg_vector_norm.default, kind="reduction")
 def vector_norm(self: Shape, ord: float, *, out: Shape) -> Cost:
     """`p_norm`."""
     return p_norm(numel(self), numel(out), ord)
 
 
-@formula(*existing("aten.linalg__powsum.default"))
+@formula(*existing("aten.linalg__powsum.default"), kind="reduction")
 def power_sum(self: Shape, ord: float, *, out: Shape) -> Cost:
     """The sum of |x|^p: `p_norm` without the roots."""
     cost = p_norm(numel(self), numel(out), ord)
@@ -149,31 +161,32 @@ def power_sum(self: Shape, ord: float, *, out: Shape) -> Cost:
     aten.norm.ScalarOpt_dim,
     aten.norm.ScalarOpt_dtype,
     aten.norm.ScalarOpt_dim_dtype,
+    kind="reduction",
 )
 def norm(self: Shape, p: float | None, *, out: Shape) -> Cost:
     """`p_norm`; the Euclidean norm unless told otherwise."""
     return p_norm(numel(self), numel(out), 2 if p is None else p)
 
 
-@formula(aten.native_norm.default, aten.native_norm.ScalarOpt_dim_dtype)
+@formula(aten.native_norm.default, aten.native_norm.ScalarOpt_dim_dtype, kind="reduction")
 def native_norm(self: Shape, p: float | None, *, out: Shape) -> Cost:
     """`norm`."""
     return norm(self, p, out=out)
 
 
-@formula(aten.frobenius_norm.dim)
+@formula(aten.frobenius_norm.dim, kind="reduction")
 def frobenius_norm(self: Shape, *, out: Shape) -> Cost:
     """`p_norm` with p = 2."""
     return p_norm(numel(self), numel(out), 2)
 
 
-@formula(aten.linalg_matrix_norm.str_ord)
+@formula(aten.linalg_matrix_norm.str_ord, kind="reduction")
 def matrix_norm(self: Shape, ord: str, *, out: Shape) -> Cost | None:
     """The Frobenius norm is a `p_norm`; the nuclear norm needs singular values: not known."""
     return p_norm(numel(self), numel(out), 2) if ord == "fro" else None
 
 
-@formula(aten.linalg_matrix_norm.default)
+@formula(aten.linalg_matrix_norm.default, kind="reduction")
 def matrix_norm_by_number(
     self: Shape, ord: float, dim: tuple[int, int], *, out: Shape
 ) -> Cost | None:
@@ -185,10 +198,13 @@ def matrix_norm_by_number(
         return None
     compared = dim[1] if abs(ord) == 1 else dim[0]
     lines_of_all = numel(out) * self[compared]
-    return Cost(elementwise=numel(self) - lines_of_all, comparison=lines_of_all - numel(out))
+    return Cost(
+        elementwise=reduction(numel(self), lines_of_all),
+        comparison=reduction(lines_of_all, numel(out)),
+    )
 
 
-@formula(aten.linalg_norm.default)
+@formula(aten.linalg_norm.default, kind="reduction")
 def linalg_norm(
     self: Shape, ord: float | None, dim: tuple[int, ...] | None, *, out: Shape
 ) -> Cost | None:
@@ -201,13 +217,13 @@ def linalg_norm(
     return matrix_norm_by_number(self, ord, (first, more[0]), out=out)
 
 
-@formula(aten.linalg_norm.ord_str)
+@formula(aten.linalg_norm.ord_str, kind="reduction")
 def linalg_norm_by_name(self: Shape, ord: str, *, out: Shape) -> Cost | None:
     """`matrix_norm`."""
     return matrix_norm(self, ord, out=out)
 
 
-@formula(aten.renorm.default, worst_case="every slice is too long")
+@formula(aten.renorm.default, worst_case="every slice is too long", kind="reduction")
 def renorm(self: Shape, p: float, dim: int) -> Cost:
     """Slices along ``dim`` whose `p_norm` is above a bound are scaled down to it.
 
@@ -219,39 +235,45 @@ def renorm(self: Shape, p: float, dim: int) -> Cost:
     return p_norm(numel(self), slices, p) + scaled
 
 
-@formula(aten.embedding_renorm.default, worst_case="every row is another one, and too long")
+@formula(
+    aten.embedding_renorm.default,
+    worst_case="every row is another one, and too long",
+    kind="reduction",
+)
 def embedding_renorm(self: Shape, indices: Shape, norm_type: float) -> Cost:
     """`renorm` of the rows that are looked up; the worst case, in which no row is twice."""
     return renorm((numel(indices), self[-1]), norm_type, 0)
 
 
-@formula(aten.cumsum.default, aten.cumprod.default, counter="elementwise")
+@formula(aten.cumsum.default, aten.cumprod.default, counter="elementwise", kind="reduction")
 def cumulate(self: Shape, dim: int) -> Dim:
     """M(S - 1) for M lines of S  [FLOP]; a parallel scan's extra work is left out."""
     count, length = lines(self, dim)
-    return count * (length - 1)
+    return count * reduction(length, 1)
 
 
-@formula(aten.cummax.default, aten.cummin.default, counter="comparison")
+@formula(aten.cummax.default, aten.cummin.default, counter="comparison", kind="reduction")
 def running_extremum(self: Shape, dim: int) -> Dim:
     """M(S - 1) comparisons for M lines of S."""
     return cumulate(self, dim)
 
 
-@formula(aten._cummax_helper.default, aten._cummin_helper.default, counter="comparison")
+@formula(
+    aten._cummax_helper.default, aten._cummin_helper.default, counter="comparison", kind="reduction"
+)
 def kernel_of_running_extremum(self: Shape, dim: int) -> Dim:
     """`running_extremum`."""
     return running_extremum(self, dim)
 
 
-@formula(aten.dist.default)
+@formula(aten.dist.default, kind="reduction")
 def dist(self: Shape, other: Shape, p: float) -> Cost:
     """The `p_norm` of the difference."""
     elements = numel(broadcast(self, other))
     return Cost(elementwise=elements) + p_norm(elements, 1, p)
 
 
-@formula(aten.pairwise_distance.default)
+@formula(aten.pairwise_distance.default, kind="reduction")
 def pairwise_distance(x1: Shape, x2: Shape, p: float) -> Cost:
     """The `p_norm` of x1 - x2 + eps, row by row."""
     count, length = lines(broadcast(x1, x2), -1)
@@ -262,6 +284,7 @@ def pairwise_distance(x1: Shape, x2: Shape, p: float) -> Cost:
 @formula(
     aten.cdist.default,
     aten._cdist_forward.default,
+    kind="reduction",
 )
 def cdist(x1: Shape, p: float, *, out: Shape) -> Cost:
     """The `p_norm` of the difference of every pair of rows of D: 3nD - n  [FLOP] for p = 2.
@@ -272,19 +295,19 @@ def cdist(x1: Shape, p: float, *, out: Shape) -> Cost:
     return Cost(elementwise=elements) + p_norm(elements, numel(out), p)
 
 
-@formula(aten._euclidean_dist.default)
+@formula(aten._euclidean_dist.default, kind="reduction")
 def euclidean_dist(x1: Shape, *, out: Shape) -> Cost:
     """`cdist` for p = 2."""
     return cdist(x1, 2, out=out)
 
 
-@formula(aten.pdist.default, aten._pdist_forward.default)
+@formula(aten.pdist.default, aten._pdist_forward.default, kind="reduction")
 def pdist(self: Shape, p: float, *, out: Shape) -> Cost:
     """`cdist` of the rows with each other, each pair once."""
     return cdist(self, p, out=out)
 
 
-@formula(aten.cosine_similarity.default)
+@formula(aten.cosine_similarity.default, kind="reduction")
 def cosine_similarity(x1: Shape, x2: Shape, dim: int) -> Cost:
     """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps)) for M pairs of lines of S.
 
@@ -293,7 +316,7 @@ def cosine_similarity(x1: Shape, x2: Shape, dim: int) -> Cost:
     """
     count, length = lines(broadcast(x1, x2), dim)
     return Cost(
-        elementwise=count * (3 * (2 * length - 1) + 2),
+        elementwise=count * (3 * (length + reduction(length, 1)) + 2),
         transcendental=2 * count,
         comparison=2 * count,
     )

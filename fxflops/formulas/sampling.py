@@ -45,6 +45,7 @@ def linear_weights(rank: int) -> int:
     aten.grid_sampler_2d.default,
     aten.grid_sampler_3d.default,
     aten._grid_sampler_2d_cpu_fallback.default,
+    kind="sampling",
 )
 def grid_sampler(input: Shape, grid: Shape, interpolation_mode: int, padding_mode: int) -> Cost:
     """Bilinear 16P + 7PC, trilinear 34P + 15PC  [FLOP] for P points and C channels.
@@ -74,7 +75,7 @@ def grid_sampler(input: Shape, grid: Shape, interpolation_mode: int, padding_mod
     )
 
 
-@formula(aten.cudnn_grid_sampler.default)
+@formula(aten.cudnn_grid_sampler.default, kind="sampling")
 def cudnn_grid_sampler(self: Shape, grid: Shape) -> Cost:
     """`grid_sampler`, bilinear between zeros."""
     return grid_sampler(self, grid, BILINEAR, ZEROS)
@@ -105,13 +106,14 @@ for _operators, _count in (
         resize(2, 16, 4 + CUBIC_WEIGHTS),
     ),
 ):
-    formula(*_operators, counter="elementwise")(_count)
+    formula(*_operators, counter="elementwise", kind="sampling")(_count)
 
 
 @formula(
     aten.affine_grid_generator.default,
     aten.cudnn_affine_grid_generator.default,
     counter="contraction",
+    kind="sampling",
 )
 def affine_grid(theta: Shape, *, out: Shape) -> Dim:
     """2 * prod(out) * (d + 1): each point (x, y, 1) times ``theta``, (N, d, d + 1)  [FLOP].

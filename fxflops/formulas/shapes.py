@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
-from fxflops.algebra import Dim
+from fxflops.algebra import Dim, maximum
 
 if TYPE_CHECKING:
     pass
@@ -29,6 +29,19 @@ def lines(shape: Shape, dim: int) -> tuple[Dim, Dim]:
     rest = list(shape)
     length = rest.pop(dim)
     return numel(rest), length
+
+
+def reduction(elements: Dim, results: Dim) -> Dim:
+    """The operations that reduce ``elements`` numbers to ``results``: max(elements - results, 0).
+
+    An empty row takes none. Where the sizes leave open whether rows are empty, and all rows are
+    alike, the maximum is that of one row.
+    """
+    operations = maximum(elements - results, 0)
+    if isinstance(operations, int) or operations == elements - results or results == 0:
+        return operations
+    length = elements // results
+    return results * maximum(length - 1, 0) if length * results == elements else operations
 
 
 def broadcast(*shapes: Sequence[Dim]) -> Shape:

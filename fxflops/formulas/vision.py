@@ -8,13 +8,13 @@ from fxflops.algebra import Dim
 from fxflops.cost import Cost
 from fxflops.formulas.order import sorting
 from fxflops.formulas.sampling import linear_weights, weighted_sum
-from fxflops.formulas.shapes import Shape, numel
+from fxflops.formulas.shapes import Shape, numel, reduction
 from fxflops.registry import existing, formula
 
 vision = torch.ops.torchvision
 
 
-@formula(vision.deform_conv2d.default)
+@formula(vision.deform_conv2d.default, kind="deformable convolution")
 def deform_conv2d(
     input: Shape,
     weight: Shape,
@@ -59,7 +59,7 @@ def averaged_samples(out: Shape, ratio: int, of_region: int) -> Cost:
     )
 
 
-@formula(vision.roi_align.default)
+@formula(vision.roi_align.default, kind="region of interest")
 def roi_align(sampling_ratio: int, aligned: bool, *, out: Shape) -> Cost | None:
     """`averaged_samples`. A region: four scales, 4 for ``aligned``, two extents, two bin sizes.
 
@@ -72,13 +72,13 @@ def roi_align(sampling_ratio: int, aligned: bool, *, out: Shape) -> Cost | None:
     return cost if aligned else cost + Cost(comparison=2 * out[0])
 
 
-@formula(vision.ps_roi_align.default)
+@formula(vision.ps_roi_align.default, kind="region of interest")
 def ps_roi_align(sampling_ratio: int, *, out: tuple[Shape, ...]) -> Cost | None:
     """`roi_align`, aligned, each bin of channels of its own. Source: arXiv:1605.06409, eq. 1."""
     return roi_align(sampling_ratio, True, out=out[0])
 
 
-@formula(*existing("torchvision.qroi_align.default"))
+@formula(*existing("torchvision.qroi_align.default"), kind="region of interest")
 def quantised_roi_align(sampling_ratio: int, aligned: bool, *, out: Shape) -> Cost | None:
     """`roi_align`; a result is scaled once more  [FLOP]."""
     cost = roi_align(sampling_ratio, aligned, out=out)
@@ -97,17 +97,25 @@ def covered(input: Shape, out: Shape) -> tuple[Cost, Dim]:
     return Cost(elementwise=regions * (6 + 2 * (bins_down + bins_across))), elements
 
 
-@formula(vision.roi_pool.default, worst_case="every region is as large as the image")
+@formula(
+    vision.roi_pool.default,
+    worst_case="every region is as large as the image",
+    kind="region of interest",
+)
 def roi_pool(input: Shape, *, out: tuple[Shape, ...]) -> Cost:
     """The largest element of each of K * C bins: k - 1 comparisons for k elements, `covered`.
 
     Source: arXiv:1504.08083, sec. 2.1.
     """
     bins, elements = covered(input, out[0])
-    return bins + Cost(comparison=elements - numel(out[0]))
+    return bins + Cost(comparison=reduction(elements, numel(out[0])))
 
 
-@formula(vision.ps_roi_pool.default, worst_case="every region is as large as the image")
+@formula(
+    vision.ps_roi_pool.default,
+    worst_case="every region is as large as the image",
+    kind="region of interest",
+)
 def ps_roi_pool(input: Shape, *, out: tuple[Shape, ...]) -> Cost:
     """The mean of each of K * C bins, of channels of its own: k FLOPs for k elements, `covered`.
 
@@ -121,6 +129,7 @@ def ps_roi_pool(input: Shape, *, out: tuple[Shape, ...]) -> Cost:
     vision.nms.default,
     *existing("torchvision.qnms.default"),
     worst_case="no box suppresses another",
+    kind="region of interest",
 )
 def nms(dets: Shape) -> Cost:
     """The worst case, in which no box suppresses another: all N(N - 1)/2 pairs.

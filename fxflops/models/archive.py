@@ -11,6 +11,9 @@ So it never sees the archive itself. It gets a new one, of the members that a co
 program, and descriptions of its tensors on the meta device, without their data. A program that
 says more than sizes, tensors and PyTorch's operators is refused, unless it is trusted.
 
+What a file can make this do is bounded: it is opened only where it is a regular file, weights are
+not read, other members up to a limit, and a size has few digits, whatever it multiplies or raises.
+
 Sources: torch/export/pt2_archive/_package.py, torch/_export/serde/{schema,serialize}.py (2.14).
 """
 
@@ -19,9 +22,12 @@ from __future__ import annotations
 import ast
 import io
 import json
+import os
 import re
+import stat
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -37,6 +43,30 @@ TENSORS = {
     "data/constants/": "data/constants/model_constants_config.json",
 }
 """Folders of tensors, and the members that describe what is in them."""
+
+LARGEST = 2**28
+"""Bytes of a member that is read: the program of a model of thousands of layers is a tenth."""
+
+LONGEST, DEEPEST = 4000, 40
+"""Characters of the text of a size, and levels of calls in it."""
+
+BITS, EXPONENT = 2048, 64
+"""Of the largest number that a size can have on the way, and the largest exponent."""
+
+OF_A_SYMBOL, OF_A_FLOAT = 64, 1100
+"""Bits of the whole part."""
+
+ENCRYPTED = 0x1
+IS_NO_PROGRAM = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What reading a program raises that is not written as `torch.export.save` writes one."""
 
 METADATA = ("stack_trace", "nn_module_stack")
 ON_META = {"type": "meta", "index": None}
@@ -107,7 +137,30 @@ def readable(path: str, *, trust: bool) -> io.BytesIO:
 
     Raises ModelError where the file is no such archive, and where it needs trust.
     """
-    members = _members(path)
+    try:
+        with _opened(path) as file:
+            return _readable(Members(file, path), path, trust=trust)
+    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, struct.error) as error:
+        raise ModelError(f"Cannot read {path}: {error}") from error
+    except (*IS_NO_PROGRAM, MemoryError, RuntimeError) as error:
+        raise malformed(path, error) from error
+
+
+def malformed(path: str, error: BaseException) -> ModelError:
+    """What to say of a program that is not written as it should be."""
+    said = " ".join(str(error).split())[:200]
+    return ModelError(
+        f"{path} is no program as torch.export.save writes it ({type(error).__name__}: "
+        f"{printable(said)}). Save it again."
+    )
+
+
+def printable(text: str) -> str:
+    """The text on one line, with what is no printable character escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _readable(members: Members, path: str, *, trust: bool) -> io.BytesIO:
     program = _json(members, PROGRAM, path)
     kept = {name: members[name] for name in FORMAT if name in members}
     if not trust:
@@ -126,21 +179,49 @@ def readable(path: str, *, trust: bool) -> io.BytesIO:
     return _written(kept)
 
 
-def _members(path: str) -> dict[str, bytes]:
-    """The archive's members by their names below its root; weights are not read."""
-    found: dict[str, bytes] = {}
-    try:
-        with zipfile.ZipFile(path) as file:
-            for item in file.infolist():
-                name = item.filename.partition("/")[2]
-                if name in found:
-                    raise ModelError(f"{path} has two members {name!r}.")
-                if item.compress_type != zipfile.ZIP_STORED:
-                    raise ModelError(f"{path} has a compressed member, as no saved program has.")
-                found[name] = file.read(item)
-    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"Cannot read {path}: {error}") from error
-    return found
+def _opened(path: str) -> zipfile.ZipFile:
+    """The archive, if that is what the path names; a device or a pipe is not opened."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ModelError(f"Cannot read {path}: it is no regular file.")
+    return zipfile.ZipFile(path)
+
+
+class Members(Mapping[str, bytes]):
+    """The archive's members by their names below its root; each is read when it is asked for.
+
+    Raises ModelError for members that no saved program has, and for one that is too large.
+    """
+
+    def __init__(self, file: zipfile.ZipFile, path: str) -> None:
+        self._file, self._path = file, path
+        self._found: dict[str, zipfile.ZipInfo] = {}
+        size = os.stat(path).st_size
+        for item in file.infolist():
+            name = item.filename.partition("/")[2]
+            if name in self._found:
+                raise ModelError(f"{path} has two members {name!r}.")
+            if item.flag_bits & ENCRYPTED:
+                raise ModelError(f"{path} has an encrypted member, as no saved program has.")
+            if item.compress_type != zipfile.ZIP_STORED:
+                raise ModelError(f"{path} has a compressed member, as no saved program has.")
+            if item.file_size != item.compress_size or item.file_size > size:
+                raise ModelError(f"Cannot read {path}: it says a wrong size of {name!r}.")
+            self._found[name] = item
+
+    def __getitem__(self, name: str) -> bytes:
+        item = self._found[name]
+        if item.file_size > LARGEST:
+            raise ModelError(f"{self._path} has a {name!r} of more than {LARGEST:,} bytes.")
+        return self._file.read(item)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def _json(members: Mapping[str, bytes], name: str, path: str) -> Json:
@@ -149,7 +230,7 @@ def _json(members: Mapping[str, bytes], name: str, path: str) -> Json:
     try:
         read = json.loads(members[name])
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"Cannot read {name} in {path}: {error}") from error
+        raise ModelError(f"Cannot read {name} in {path}: {printable(str(error))}") from error
     if not isinstance(read, dict):
         raise ModelError(f"Cannot read {name} in {path}: it is no JSON object.")
     return read
@@ -178,10 +259,10 @@ def _dangers(value: Json, key: str) -> Iterator[str]:
     elif isinstance(value, str):
         if key == "expr_str":
             if not _is_size(value):
-                yield f"has a size that is none, {value[:60]!r}"
+                yield f"has a size that is none, or too large, {value[:60]!r}"
         elif key in ("target", "as_operator"):
             if not OPERATORS.fullmatch(value):
-                yield f"calls {value[:60]}"
+                yield f"calls {printable(value[:60])}"
         elif key == "in_spec":
             if not _is_nesting(value):
                 yield "takes arguments in containers of its own"
@@ -190,12 +271,84 @@ def _dangers(value: Json, key: str) -> Iterator[str]:
 
 
 def _is_size(text: str) -> bool:
-    """Whether it is sympy's own notation of a size: calls of its functions on numbers, names."""
+    """Whether it is sympy's own notation of a size: calls of its functions on numbers, names.
+
+    To be one it must also be quick to evaluate: no number on the way has more than `BITS`.
+    """
+    if len(text) > LONGEST:
+        return False
     try:
         tree = ast.parse(text, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _is_expression(tree.body) and _bits(tree.body, DEEPEST) <= BITS
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return False
-    return _is_expression(tree.body)
+
+
+def _bits(node: ast.expr, levels: int) -> int:
+    """How many bits the whole part of the expression's value has at most, above `BITS` if many."""
+    if levels == 0:
+        return BITS + 1
+    if isinstance(node, ast.Constant):
+        return int(abs(node.value)).bit_length()  # type: ignore[arg-type]
+    if isinstance(node, ast.UnaryOp):
+        return _bits(node.operand, levels - 1)
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        return OF_A_SYMBOL
+    if node.func.id in ("Symbol", "Float"):
+        return OF_A_SYMBOL if node.func.id == "Symbol" else _bits_of_float(node)
+    inner = [_bits(part, levels - 1) for part in node.args]
+    if max(inner, default=0) > BITS:
+        return BITS + 1
+    rule = BITS_OF.get(node.func.id)
+    if rule is None:
+        return max(inner, default=0) + len(inner)
+    exponent = _exponent(node.args[-1]) if node.args else None
+    return BITS + 1 if exponent is None and rule is not _of_product else rule(inner, exponent or 0)
+
+
+def _bits_of_float(node: ast.Call) -> int:
+    float(ast.literal_eval(node.args[0]))  # ValueError for no number
+    return OF_A_FLOAT if abs(float(ast.literal_eval(node.args[0]))) < float("inf") else BITS + 1
+
+
+def _exponent(node: ast.expr) -> int | None:
+    """The magnitude of a constant exponent, a fraction's larger part; None for others."""
+    if isinstance(node, ast.UnaryOp):
+        return _exponent(node.operand)
+    if isinstance(node, ast.Constant):
+        size = abs(node.value)  # type: ignore[arg-type]
+        return int(size) + 1 if size <= EXPONENT else None
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        return None
+    if node.func.id == "Float" and len(node.args) == 1:
+        size = abs(float(ast.literal_eval(node.args[0])))
+        return int(size) + 1 if size <= EXPONENT else None
+    if node.func.id not in ("Integer", "Rational", "ToFloat"):
+        return None
+    parts = [_exponent(part) for part in node.args]
+    return max((part or 0 for part in parts), default=None) if None not in parts else None
+
+
+def _of_product(bits: list[int], _: int) -> int:
+    return sum(bits)
+
+
+def _of_power(bits: list[int], exponent: int) -> int:
+    return bits[0] * max(exponent, 1)
+
+
+def _of_shift(bits: list[int], by: int) -> int:
+    return bits[0] + by
+
+
+BITS_OF: dict[str, Callable[[list[int], int], int]] = {
+    "Mul": _of_product,
+    "Pow": _of_power,
+    "PowByNatural": _of_power,
+    "FloatPow": _of_power,
+    "LShift": _of_shift,
+}
+"""Functions whose result is larger than the sum of their arguments."""
 
 
 def _is_expression(node: ast.expr) -> bool:
@@ -283,7 +436,7 @@ def _tensors(
             if not trust:
                 raise _refused(path, f"has a pickled {name[:60]!r}")
             if folder + member not in members:
-                raise ModelError(f"{path} has no {folder}{member}.")
+                raise ModelError(f"{path} has no {(folder + member)!r}.")
             kept[folder + member] = members[folder + member]
             continue
         prefix = "weight_" if "weights" in folder else "tensor_"

@@ -227,7 +227,10 @@ def _features(config: Any, defaults: dict[str, int]) -> tuple[str, ...]:
 
 
 def _length(config: Any) -> int:
-    text = config.get_text_config()
+    try:
+        text = config.get_text_config()
+    except ValueError:  # it has one for an encoder and one for a decoder
+        text = config.get_text_config(decoder=True)
     most = getattr(text, "max_position_embeddings", None) or LENGTH
     return min(LENGTH, most)
 

@@ -23,6 +23,13 @@ Call: TypeAlias = "Callable[[nn.Module, InputSpec, tuple[Tensor, ...]], Argument
 """The arguments of a call of a module that is given the tensors of a spec."""
 
 
+LARGEST = 4 * 2**30
+"""Bytes of weights above which a model is not built with real ones."""
+
+NOT_OF_META = (ImportError, NameError, OSError, SyntaxError, TypeError)
+"""What building a model raises on any device."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedModel:
     """A model that has not been built yet, and the input that its source proposes for it."""
@@ -63,12 +70,29 @@ def build(model: NamedModel) -> nn.Module:
 def build_empty(model: NamedModel) -> nn.Module:
     """Build it on the meta device, or with real weights where its constructor needs numbers."""
     import torch
+    from torch.nn.modules.module import register_module_parameter_registration_hook
 
+    made = 0
+
+    def add(_module: object, _name: str, parameter: Tensor | None) -> None:
+        nonlocal made
+        made += parameter.nbytes if parameter is not None and parameter.is_meta else 0
+
+    hook = register_module_parameter_registration_hook(add)
     try:
         with torch.device("meta"):
             return build(model)
-    except ModelError:
-        return build(model)
+    except ModelError as error:
+        if made > LARGEST:
+            raise ModelError(
+                f"{error} (on the meta device). With real weights it takes more than "
+                f"{made / 2**30:.1f} GiB: have its constructor not use values of tensors."
+            ) from error
+        if isinstance(error.__cause__, NOT_OF_META) and "meta" not in str(error):
+            raise  # with real weights it would fail, too, after it has taken memory for them
+    finally:
+        hook.remove()
+    return build(model)
 
 
 def called(model: NamedModel, module: nn.Module, inputs: InputSpec) -> nn.Module:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fxflops.errors import ModelError
-from fxflops.models.archive import readable
+from fxflops.models.archive import IS_NO_PROGRAM, malformed, printable, readable
 from fxflops.models.named import Arguments, NamedModel
 from fxflops.spec import DTYPES, Axis, InputSpec, TensorInput
 
@@ -37,14 +37,19 @@ def find(path: str, *, trust: bool = False) -> NamedModel:
             program = _package.load_pt2(archive).exported_programs["model"]
             module = torch.export.unflatten(program)
     except Exception as error:
-        raise ModelError(f"Cannot load {path} in PyTorch {torch.__version__}: {error}") from error
-    spec, defaults, notes = _inputs(program, path)
+        said = printable(" ".join(str(error).split())[:300]) or type(error).__name__
+        raise ModelError(f"Cannot load {path} in PyTorch {torch.__version__}: {said}") from error
+    try:
+        spec, defaults, notes = _inputs(program, path)
+        call = _nested(program)
+    except IS_NO_PROGRAM as error:
+        raise malformed(path, error) from error
     return NamedModel(
         name=path,
         build=lambda: module,
         inputs=spec,
         defaults=defaults,
-        call=_nested(program),
+        call=call,
         is_new=True,
         notes=notes,
     )

@@ -39,6 +39,17 @@ READS_A_SHAPE = {
     aten.zeros_like.default,
 }
 
+OF_NUMBERS = {aten.detach_.default, aten.lift_fresh.default, aten.lift_fresh_copy.default}
+TRAINS = {
+    aten.batch_norm.default: "training",
+    aten.native_batch_norm.default: "training",
+    aten.cudnn_batch_norm.default: "training",
+    aten.miopen_batch_norm.default: "training",
+    aten._batch_norm_impl_index.default: "training",
+    aten.instance_norm.default: "use_input_stats",
+}
+"""What writes to its running statistics if this argument is true; the schemas do not say so."""
+
 
 def binding_times(graph: torch.fx.Graph) -> dict[torch.fx.Node, BindingTime]:
     """The earliest binding time of each node's value.
@@ -48,9 +59,10 @@ def binding_times(graph: torch.fx.Graph) -> dict[torch.fx.Node, BindingTime]:
     one that is made of sizes. ``"call"``: from the inputs, or at random.
 
     Requires what `Capture` ensures. A tensor that is written to is known when all that is written
-    to it is, at whatever place in the graph.
+    to it is, at whatever place in the graph. One that the model keeps, and a call of it changes, is
+    another for each call, whatever it depends on.
     """
-    written: dict[int, int] = defaultdict(int)
+    written: dict[int, int] = defaultdict(int, dict.fromkeys(_states(graph), CALL))
     while True:
         before = dict(written)
         known: dict[torch.fx.Node, int] = {}
@@ -65,14 +77,39 @@ def binding_times(graph: torch.fx.Graph) -> dict[torch.fx.Node, BindingTime]:
 
 def writes(node: torch.fx.Node) -> Iterator[int]:
     """The storages that the call changes."""
-    if not isinstance(node.target, OpOverload) or not node.target._schema.is_mutable:
+    if not isinstance(node.target, OpOverload):
+        return
+    if not node.target._schema.is_mutable and node.target not in TRAINS:
         return
     bound = bind(node.target, node.args, node.kwargs)
+    if node.target in TRAINS and bound[TRAINS[node.target]]:
+        for running in (bound["running_mean"], bound["running_var"]):
+            if isinstance(running, torch.fx.Node):
+                yield from _storages(running)
     for argument in node.target._schema.arguments:
         if argument.alias_info is not None and argument.alias_info.is_write:
             for leaf in tree_leaves([bound[argument.name]]):
                 if isinstance(leaf, torch.fx.Node):
                     yield from _storages(leaf)
+
+
+def _states(graph: torch.fx.Graph) -> set[int]:
+    """The storages of what the model keeps, and a call of it changes for the next one."""
+    kept, changed = set(), set()
+    for node in graph.nodes:
+        if node.meta.get("replaced") or (
+            node.meta["kind"] == "parameter" and not _is_literal(node)
+        ):
+            kept |= set(_storages(node))
+        if node.meta.get("replaced"):
+            changed |= set(_storages(node))
+        changed |= set(writes(node))
+    return kept & changed
+
+
+def _is_literal(node: torch.fx.Node) -> bool:
+    """Whether it is what `torch.tensor` makes of numbers, anew in each call."""
+    return bool(node.users) and all(user.target in OF_NUMBERS for user in node.users)
 
 
 def is_kept(tensor: torch.fx.Node, first: torch.fx.Node, last: torch.fx.Node) -> bool:

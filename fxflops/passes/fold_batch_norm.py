@@ -8,7 +8,13 @@ import torch.fx
 from fxflops.capture import Capture
 from fxflops.passes.binding_time import binding_times, is_kept
 from fxflops.passes.normalization import Normalization, normalization, scale_and_shift
-from fxflops.passes.rewrite import Rewriter, Rewritten, has_type_of, is_convolution
+from fxflops.passes.rewrite import (
+    Rewriter,
+    Rewritten,
+    has_type_of,
+    is_convolution,
+    weight_and_bias,
+)
 
 aten = torch.ops.aten
 
@@ -40,20 +46,19 @@ def _is_foldable(norm: Normalization, graph: Rewriter) -> bool:
     convolution = norm.input
     if not is_convolution(convolution) or len(convolution.users) > 1:
         return False
-    input, *weights = convolution.args[:3]
-    weights = [weight for weight in weights if weight is not None]
+    input = convolution.args[0]
+    weights = [weight for weight in weight_and_bias(convolution) if weight is not None]
     return (
         isinstance(input, torch.fx.Node)
         and all(map(graph.is_constant, weights))
-        and has_type_of(norm.calls[0], *weights)  # type: ignore[arg-type]
+        and has_type_of(norm.calls[0], *weights)
         and is_kept(input, convolution, norm.calls[0])
     )
 
 
 def _fold(norm: Normalization, graph: Rewriter) -> None:
     convolution, last = norm.input, norm.calls[0]
-    _, weight, bias = (*convolution.args, None)[:3]
-    assert isinstance(weight, torch.fx.Node)
+    weight, bias = weight_and_bias(convolution)
     scale_C, shift_C = scale_and_shift(norm, graph, last)
     ones = [1] * (weight.meta["val"].dim() - 1)
     factor = graph.weight(last, aten.reshape.default, scale_C, [-1, *ones])

@@ -16,7 +16,14 @@ from fxflops.passes.normalization import (
     normalization,
     scale_and_shift,
 )
-from fxflops.passes.rewrite import Rewriter, Rewritten, channels, has_type_of, is_convolution
+from fxflops.passes.rewrite import (
+    Rewriter,
+    Rewritten,
+    channels,
+    has_type_of,
+    is_convolution,
+    weight_and_bias,
+)
 
 aten = torch.ops.aten
 
@@ -211,11 +218,11 @@ def _kernel_and_bias(
     axes = len(larger.window.kernel)
     if branch.convolution is None:
         if scale_C is None:
-            scale_C = _ones(larger.convolution.args[1], axes, graph, at)
+            scale_C = _ones(weight_and_bias(larger.convolution)[0], axes, graph, at)
         return _diagonal(scale_C, larger.window.groups, axes, graph, at), shift_C
-    _, weight, bias = (*branch.convolution.args, None)[:3]
+    weight, bias = weight_and_bias(branch.convolution)
     if scale_C is None or shift_C is None:
-        return weight, bias  # type: ignore[return-value]
+        return weight, bias
     factor = graph.weight(at, aten.reshape.default, scale_C, [-1, *[1] * (axes + 1)])
     kernel = graph.weight(at, aten.mul.Tensor, weight, factor)
     if bias is not None:

@@ -12,11 +12,18 @@ from torch import Tensor
 from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
 from fxflops.capture import Capture
+from fxflops.capture.calls import bind
 from fxflops.cost import BindingTime
 
 aten = torch.ops.aten
 
 CONVOLUTIONS = {aten.conv1d.default, aten.conv2d.default, aten.conv3d.default}
+
+
+def weight_and_bias(convolution: torch.fx.Node) -> tuple[torch.fx.Node, torch.fx.Node | None]:
+    """The nodes of its weight, and of its bias if it has one."""
+    bound = bind(convolution.target, convolution.args, convolution.kwargs)  # type: ignore[arg-type]
+    return bound["weight"], bound["bias"]
 
 
 class Rewritten(NamedTuple):
@@ -59,7 +66,7 @@ class Rewriter:
             node = self.graph.call_function(op, args)
         with torch.inference_mode():
             value = op(*torch.fx.node.map_arg(args, lambda source: source.meta["val"]))
-        node.meta = {**_from(at), "val": value, "binding_time": "model"}
+        node.meta = {**_from(at), "val": value, "binding_time": "model", "is_weight": True}
         return node
 
     def convolution(

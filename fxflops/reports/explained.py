@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fxflops.crosscheck.explain import Explanation, Explanations, LeftOut, Part
+from fxflops.peers.explanation import Explanation, Explanations, LeftOut, Part
 from fxflops.reports.markdown import markdown_table
 from fxflops.reports.terminal import rendered
 from fxflops.reports.wording import exact, scaled
@@ -30,10 +30,12 @@ def render(explanations: Explanations, format: str) -> str:
         parts = [f"### {title(explanations)}"]
         for tool in explanations.tools:
             parts += [f"#### {headline(tool)}", conventions(tool), _markdown(tool)]
+        parts += [f"- {line}" for line in absences(explanations)]
         return "\n\n".join(parts) + "\n"
     shown: list[RenderableType] = [Text(title(explanations), style="bold")]
     for tool in explanations.tools:
         shown += ["", Text(headline(tool), style="bold"), Text(conventions(tool)), *_tables(tool)]
+    shown += ["", *map(Text, absences(explanations))] if explanations.missing else []
     return rendered(*shown)
 
 
@@ -46,6 +48,7 @@ def as_object(explanations: Explanations) -> dict[str, Any]:
         "dtype": explanations.dtype,
         "explained": not explanations.failures,
         "tools": [_tool(tool) for tool in explanations.tools],
+        "missing": [asdict(tool) for tool in explanations.missing],
     }
 
 
@@ -68,6 +71,7 @@ def _tool(tool: Explanation) -> dict[str, Any]:
         ],
         "fxflops": tool.ours,
         "left_out": [asdict(row) for row in tool.left_out],
+        "unproven": list(tool.unproven),
     }
 
 
@@ -88,10 +92,17 @@ def headline(tool: Explanation) -> str:
 def conventions(tool: Explanation) -> str:
     """What the tool counts and misses; its error where it failed."""
     sentence = f"It counts {tool.counts}; it misses {tool.misses}."
+    if tool.unproven:
+        sentence += f" Its convention is NOT PROVEN for {'; '.join(tool.unproven)}."
     if tool.measured.total is not None:
         return sentence
     why = tool.measured.why or "The cause is not known."
     return f"Its error: {tool.measured.error}. Cause: {why}. {sentence}"
+
+
+def absences(explanations: Explanations) -> list[str]:
+    """The tools that are not installed, and how to get each."""
+    return [f"NOT RUN: {tool.why}" for tool in explanations.missing]
 
 
 def steps(tool: Explanation) -> list[tuple[str, str, str]]:

@@ -48,4 +48,6 @@ def notes(quote: Quote) -> list[str]:
     lines = [f"It counts {quote.counts}.", f"It leaves out {quote.misses}."]
     if quote.domain:
         lines.append(f"The formula holds where {', '.join(quote.domain)}.")
+    if quote.unproven:
+        lines.append(f"NOT PROVEN against the tool for {'; '.join(quote.unproven)}.")
     return lines

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fxflops.errors import SpecError
 
 if TYPE_CHECKING:
-    from fxflops.crosscheck.explain import Explanation, Explanations
+    from fxflops.peers.explanation import Explanation, Explanations
 
 SUFFIXES = (".png", ".svg")
 INSTALL = "pip install 'fxflops[picture]'"

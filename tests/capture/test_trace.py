@@ -14,9 +14,14 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 import fxflops
+from fxflops.algebra import Symbol
 from fxflops.capture import trace
 from fxflops.capture.prepare import on_meta
-from fxflops.capture.symint import node
+from fxflops.capture.symint.bool_node import BoolNode
+from fxflops.capture.symint.environment import SizeEnv
+from fxflops.capture.symint.float_node import FloatNode
+from fxflops.capture.symint.int_node import IntNode
+from fxflops.capture.symint.node import Node
 from fxflops.spec import parse
 from tests.toy_models import contraction, transformer
 from tests.versions import SYMNODE_HAD
@@ -33,14 +38,14 @@ def methods(kind):
 
 
 def test_the_private_surface_is_what_it_was():
-    ours = [node.Node, node.IntNode, node.FloatNode, node.BoolNode]
+    ours = [Node, IntNode, FloatNode, BoolNode]
     answered = set().union(*map(methods, ours))
     new = methods(SymNode) - answered - NOT_ANSWERED
     assert not new, (
         f"torch.fx.experimental.sym_node.SymNode has new methods: {', '.join(sorted(new))}. "
         "PyTorch may call them on a size: answer each in fxflops/capture/symint, or name it here."
     )
-    gone = methods(node.IntNode) - methods(SymNode) - SYMNODE_HAD
+    gone = methods(IntNode) - methods(SymNode) - SYMNODE_HAD
     assert not gone, (
         f"torch.fx.experimental.sym_node.SymNode no longer has {', '.join(sorted(gone))}: see by "
         "what name PyTorch calls them now, in fxflops/capture/symint/node.py."
@@ -50,12 +55,12 @@ def test_the_private_surface_is_what_it_was():
 @pytest.mark.parametrize("call", ["n + 1", "2 * n", "n // 2", "n % 2", "-n", "max(n, m)"])
 def test_pytorch_hands_an_operation_to_our_node(call):
     """What any of the above is for: a SymInt around our node computes by our node."""
-    n, m = node.Symbol("N"), node.Symbol("M")
-    space = node.SizeEnv({n: 6, m: 5}, lambda value, sign: None)
-    names = {"n": space.size(n.size), "m": space.size(m.size), "max": torch.sym_max}
+    n, m = Symbol("N"), Symbol("M")
+    env = SizeEnv({n: 6, m: 5}, lambda value, sign: None)
+    names = {"n": env.size(n.size), "m": env.size(m.size), "max": torch.sym_max}
     result = eval(call, names)
     assert isinstance(result, torch.SymInt), "torch.SymInt no longer computes by its node"
-    assert isinstance(result.node, node.IntNode), "a SymInt's result is no longer its node's"
+    assert isinstance(result.node, IntNode), "a SymInt's result is no longer its node's"
     assert result.node.hint == eval(call, {"n": 6, "m": 5, "max": max})
 
 

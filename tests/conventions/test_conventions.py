@@ -15,8 +15,8 @@ from fxflops.cli import main
 from fxflops.conventions.quote import convention_total
 from fxflops.conventions.record import FUNCTIONS, record
 from fxflops.conventions.waterfall import waterfall
-from fxflops.crosscheck.explain import TOOLS
-from fxflops.crosscheck.tools import flop_counter, torch_profiler
+from fxflops.peers.explanation import TOOLS
+from fxflops.peers.tools import flop_counter, torch_profiler
 from fxflops.spec import parse
 from tests.conventions import toys
 

@@ -1,7 +1,7 @@
 """Static against measured, on whole models."""
 
-import functools
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from fxflops.cli import main
 from fxflops.cost import total
 from fxflops.crosscheck.run import check
 from fxflops.crosscheck.verdict import Kind
-from fxflops.registry import FORMULAS, Formula, family
+from fxflops.registry import FORMULAS, kind_of
 from tests.versions import DEFORMED
 
 aten = torch.ops.aten
@@ -73,12 +73,12 @@ def assert_contraction_is_whole(outcome, kernels):
         assert row.measured == row.full > 0
 
 
-def assert_only_this_is_hidden(outcome, of_family, reason):
-    """What the counters miss with PyTorch's own kernels is the contraction of one family."""
+def assert_only_this_is_hidden(outcome, of_kind, reason):
+    """What the counters miss with PyTorch's own kernels is the contraction of one kind."""
     calls = [c for c in outcome.runs[-1].calls if c.profiler.reason.startswith(reason)]
     hidden = sum(call.cost.contraction for call in calls)
     assert calls
-    assert {family(operator(call.op)) for call in calls} == {of_family}
+    assert {kind_of(operator(call.op)) for call in calls} == {of_kind}
     for counter in ("torch.profiler", "FlopCounterMode"):
         row = contraction(outcome, "default", counter)
         assert row.full - row.measured == hidden > 0
@@ -177,13 +177,13 @@ def test_the_model_is_left_as_it_is():
 @pytest.mark.parametrize("broken", [aten.conv2d.default, aten.linear.default])
 def test_a_wrong_formula_is_a_mismatch(broken, monkeypatch, capsys):
     formulas.load()
-    right = FORMULAS[broken][0].function
-
-    @functools.wraps(right)  # it stays one of the same family
-    def wrong(*, out):
-        return 2 * out[0]
-
-    monkeypatch.setitem(FORMULAS, broken, (Formula(wrong, "contraction", ("out",)),))
+    wrong = replace(
+        FORMULAS[broken][0],
+        function=lambda out: 2 * out[0],
+        counter="contraction",
+        asks_for=("out",),
+    )
+    monkeypatch.setitem(FORMULAS, broken, (wrong,))
     words = ["check", "torchvision:resnet18", "--size", "64x64", "--repetitions", "1"]
     assert main(words) == 1
     said = capsys.readouterr()

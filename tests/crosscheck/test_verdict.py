@@ -1,11 +1,17 @@
 """What each counter says of single calls, and why: the numbers are by hand."""
 
+import functools
+
 import pytest
 import torch
 from torch import nn
 
+from fxflops import formulas
+from fxflops.crosscheck.reconcile import Total, _total_failures
 from fxflops.crosscheck.run import check
 from fxflops.crosscheck.verdict import Kind
+from fxflops.formulas.shapes import numel
+from fxflops.registry import FORMULAS, Formula
 
 ROWS = (
     # name, function of a float tensor (2, 3, 4, 5), the operator, what the profiler measures,
@@ -162,3 +168,53 @@ def test_scaled_dot_product_attention():
     assert default.profiler.measured.total == default.flop_counter.measured.total == 0
     assert default.profiler.kind is default.flop_counter.kind is Kind.NOT_MEASURED
     assert default.profiler.reason == default.flop_counter.reason == "fused attention"
+
+
+def with_formula(monkeypatch, op, counter, count):
+    """The formula of ``op`` replaced by one of the same family that gives ``count``."""
+    formulas.load()
+
+    @functools.wraps(FORMULAS[op][0].function)
+    def wrong(*, out):
+        return count(out)
+
+    monkeypatch.setitem(FORMULAS, op, (Formula(wrong, counter, ("out",)),))
+
+
+@pytest.mark.parametrize("count", [lambda out: -2, lambda out: -numel(out)])
+@pytest.mark.parametrize(
+    ("op", "function"),
+    [
+        (torch.ops.aten.silu.default, nn.functional.silu),
+        (torch.ops.aten.relu.default, torch.relu),
+        (torch.ops.aten.sub.Tensor, lambda x: x - x),
+    ],
+)
+def test_less_than_nothing_is_a_failure(op, function, count, monkeypatch):
+    counter = "comparison" if "relu" in str(op) else "elementwise"
+    with_formula(monkeypatch, op, counter, count)
+    outcome = check(Calls(function), "x: 2 3 4 5", sizes={}, repetitions=1)
+    assert not outcome.passed
+    assert any("less than nothing" in failure for failure in outcome.failures)
+
+
+@pytest.mark.parametrize(
+    ("op", "function"),
+    [
+        (torch.ops.aten.add.Tensor, lambda x: x + x),
+        (torch.ops.aten.mul.Tensor, lambda x: x[:, :1] * x),
+        (torch.ops.aten.add.Tensor, lambda x: torch.add(x, x, alpha=3)),
+    ],
+)
+def test_a_wrong_formula_of_arithmetic_is_a_failure(op, function, monkeypatch):
+    """The profiler's number is by the first operand alone, and does not show it."""
+    with_formula(monkeypatch, op, "elementwise", lambda out: 3 * numel(out))
+    outcome = check(Calls(function), "x: 2 3 4 5", sizes={}, repetitions=1)
+    assert any("our formula gives 360" in failure for failure in outcome.failures)
+
+
+def test_totals_that_differ_are_a_failure():
+    row = Total(kernels="math", counter="c", work="w", measured=5, ours=7, full=7)
+    assert list(_total_failures([row])) == [
+        "c, w, math kernels: measured 5 in all, by the same rules 7"
+    ]

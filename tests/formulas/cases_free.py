@@ -6,6 +6,7 @@ from fxflops.registry import existing
 from tests.formulas.harness import Case, booleans, complexes, ints
 
 aten, decomposed = torch.ops.aten, torch.ops.quantized_decomposed
+profiler = torch.ops.profiler
 
 X, SQUARE, LINE = (2, 6, 5), (7, 7), (11,)
 VOLUME = (2, 4, 6, 8, 10)
@@ -426,6 +427,11 @@ OTHERS = (
     calls((2, 3, 5), [2, 6, 5], 1, 0, 3, 1, ops=(aten.slice_backward.default,)),
     # Assertions and sizes.
     calls(booleans(), ops=(aten._assert_async.default,), device="cpu"),
+    calls("mine", None, ops=(profiler._record_function_enter_new.default,)),
+    calls(
+        profiler._record_function_enter_new("mine", None),
+        ops=(profiler._record_function_exit._RecordFunction,),
+    ),
     calls(booleans(), "why", ops=(aten._assert_async.msg,), device="cpu"),
     calls(booleans(), "why", (), ops=(aten._functional_assert_async.msg,), device="cpu"),
     calls(True, "why", ops=(aten._assert_scalar.default,)),

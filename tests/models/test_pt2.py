@@ -2,7 +2,12 @@
 
 import io
 import json
+import os
 import pickle
+import random
+import time
+import tracemalloc
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -194,3 +199,170 @@ def test_compressed_and_repeated_members_are_refused(saved, tmp_path):
                     new.writestr(name.replace("nested/", "other/"), old.read(name))
         with pytest.raises(fxflops.ModelError, match=says):
             models.find(str(path))
+
+
+def mutated(saved, path, random):
+    """Writes the archive with one of the faults that a file can have."""
+    with zipfile.ZipFile(saved) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    target = random.choice([n for n in members if n.endswith(".json") or random.random() < 0.1])
+    kind = random.choice(MUTATIONS)
+    return kind(members, target, path, random)
+
+
+def written(members, path, **options):
+    with zipfile.ZipFile(path, "w", **options) as new:
+        for name, content in members.items():
+            new.writestr(name, content)
+    return path
+
+
+def truncated(members, target, path, random):
+    content = written(members, path).read_bytes()
+    path.write_bytes(content[: random.randrange(len(content))])
+
+
+def flipped(members, target, path, random):
+    content = bytearray(members[target] or b" ")
+    for _ in range(random.randint(1, 4)):
+        content[random.randrange(len(content))] ^= 1 << random.randrange(8)
+    written(members | {target: bytes(content)}, path)
+
+
+def flipped_anywhere(members, target, path, random):
+    content = bytearray(written(members, path).read_bytes())
+    tail = random.choice([len(content), 700])
+    for _ in range(random.randint(1, 4)):
+        content[-random.randrange(1, tail)] ^= 1 << random.randrange(8)
+    path.write_bytes(bytes(content))
+
+
+def swapped(members, target, path, random):
+    """One value of the JSON is of another type, or gone."""
+    if not target.endswith(".json"):
+        return written(members, path)
+    value = json.loads(members[target])
+    places = []
+
+    def walk(node):
+        for key in list(node) if isinstance(node, dict) else range(len(node)):
+            places.append((node, key))
+            if isinstance(node[key], (dict, list)):
+                walk(node[key])
+
+    walk(value)
+    node, key = random.choice(places)
+    node[key] = random.choice(VALUES)
+    if random.random() < 0.2 and isinstance(node, dict):
+        node["\x1b[31m\n"] = node.pop(key)
+    return written(members | {target: json.dumps(value).encode()}, path)
+
+
+def nested(members, target, path, random):
+    depth = random.choice([200, 900, 5000, 200_000])
+    whole = b"[" * depth + b"]" * depth
+    if random.random() < 0.5 and b'"schema_version"' in members[target]:
+        whole = members[target].replace(b'"schema_version":', b'"a": %s, "schema_version":' % whole)
+    written(members | {target: whole}, path)
+
+
+def sized(members, target, path, random):
+    program = next(name for name in members if name.endswith(PROGRAM))
+    new = random.choice(SIZES).encode()
+    content = members[program].replace(b"Mul(Integer(2), ", b"Mul(%s, " % new)
+    written(members | {program: content}, path)
+
+
+def missing(members, target, path, random):
+    written({name: content for name, content in members.items() if name != target}, path)
+
+
+def repeated(members, target, path, random):
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in members.items():
+            new.writestr(name, content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            new.writestr(target, b"{}")
+
+
+def bomb(members, target, path, random):
+    written(members | {target: b" " * 10_000_000}, path, compression=zipfile.ZIP_DEFLATED)
+
+
+def encrypted(members, target, path, random):
+    content = bytearray(written(members, path).read_bytes())
+    for mark, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        content[content.index(mark) + offset] |= 1
+    path.write_bytes(bytes(content))
+
+
+def named_oddly(members, target, path, random):
+    odd = random.choice(["a/\x1b[2J", "../../x", "/", "a/\n|<b>", "é/" + "x" * 9999])
+    written(members | {odd: b"{}"}, path)
+
+
+MUTATIONS = [truncated, flipped, flipped_anywhere, swapped, swapped, swapped, nested, sized]
+MUTATIONS += [missing, repeated, bomb, encrypted, named_oddly]
+VALUES = [None, True, -1, 10**4000, 1.5, "", "\x1b[0m", "x" * 9999, [], {}, [[]], {"as_int": 2**64}]
+SIZES = [
+    "Pow(Integer(9), Pow(Integer(9), Integer(9)))",
+    "Pow(9, Pow(9, 9))",
+    "LShift(Integer(1), Integer(99999999999))",
+    "PowByNatural(PowByNatural(Integer(9), Integer(60)), Integer(60))",
+    "TruncToInt(Float('1e99999999999'))",
+    "Integer(" + "9" * 4000 + ")",
+    "Mul(" * 45 + "s0" + ")" * 45,
+    "Rational(1, 0)",
+    "Symbol()",
+    "Pow()",
+    "Max(" + "s0, " * 2000 + "s1)",
+]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_faulty_archive_is_one_line(saved, tmp_path, capsys, seed):
+    path = tmp_path / "faulty.pt2"
+    mutated(saved, path, random.Random(seed))
+    started = time.monotonic()
+    status = main([str(path), "--no-cache", "--format", "json"])
+    out, err = capsys.readouterr()
+    assert time.monotonic() - started < 20
+    assert status in (0, 2)
+    if status == 2:
+        assert out == ""
+        assert err.count("\n") == 1
+        assert err.strip().isprintable()
+        assert len(err) < 1000
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_size_is_quick_to_evaluate_or_refused(changed, size):
+    started = time.monotonic()
+    with pytest.raises(fxflops.ModelError):
+        models.find(
+            str(changed(program=lambda text: text.replace("Mul(Integer(2), ", f"Mul({size}, ")))
+        )
+    assert time.monotonic() - started < 5
+
+
+def test_weights_are_not_read(saved, tmp_path):
+    path = tmp_path / "large.pt2"
+    with zipfile.ZipFile(saved) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    weight = next(name for name in members if "data/weights/weight_" in name)
+    written(members | {weight: b"\1" * 50_000_000}, path)
+    tracemalloc.start()
+    try:
+        models.find(str(path))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 40_000_000
+
+
+def test_what_is_no_file_is_not_opened(tmp_path, capsys):
+    path = tmp_path / "pipe.pt2"
+    os.mkfifo(path)
+    assert main([str(path)]) == 2
+    assert "no regular file" in capsys.readouterr().err

@@ -54,6 +54,13 @@ def all_implied(guards: Iterable[Guard], known: Sequence[Guard]) -> bool:
     )
 
 
+def least_values(domain: Domain) -> dict[Symbol, int]:
+    """The least value of each symbol in the domain, where it is known to be above its minimum."""
+    bounds = _bounds(domain.guards)
+    proven = {s: max(domain.least.get(s.name, 1), _known(s, bounds)) for s in domain.symbols}
+    return {symbol: least for symbol, least in proven.items() if least > symbol.minimum}
+
+
 def _bounds(guards: Sequence[Guard]) -> Bounds:
     """The least sizes that some of ``guards`` amount to, where all of them hold."""
     bounds: dict[Symbol, Guard] = {}

@@ -40,7 +40,7 @@ def restored_module_state(model: nn.Module, *others: object) -> Iterator[None]:
 
 @contextmanager
 def restored_without_calls(model: nn.Module) -> Iterator[None]:
-    """`restored_module_state` without calls of operators, which a counter that listens would hear."""
+    """`restored_module_state` without operator calls, which a counter that listens would hear."""
     with _restored(_snapshot(model, with_tensors=False)):
         yield
 

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 
 from fxflops.capture.source import OURS, TORCH, model_line
-from fxflops.capture.symint.node import IntNode, Node
+from fxflops.capture.symint.int_node import IntNode
+from fxflops.capture.symint.node import Node
 
 NUMBERS: dict[type, type] = {torch.SymInt: int, torch.SymFloat: float, torch.SymBool: bool}
 
@@ -29,7 +30,7 @@ NOTHING_DECIDED = (TORCH, OURS, os.path.dirname(logging.__file__) + os.sep)
 PASSED_ON = {
     "<frozen abc>",
     os.path.join(TORCH, "__init__.py"),
-    os.path.join(OURS, "symbolic", "node.py"),
+    *(os.path.join(OURS, "capture", "symint", f"{kind}node.py") for kind in ("", "int_", "float_")),
 }
 """Files whose functions ask for another one that calls them."""
 

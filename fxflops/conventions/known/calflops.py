@@ -1,6 +1,7 @@
 """calflops, its FLOPs. Source: calflops 0.3.2, calflops/pytorch_ops.py, calculate_pipline.py.
 
-It replaces the functions of ``torch.nn.functional`` and some of ``torch``.
+It replaces the functions of ``torch.nn.functional`` and some of ``torch``, and hooks recurrent
+layers and cells.
 """
 
 from __future__ import annotations
@@ -8,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fxflops.conventions.charges import Amount, Charge, Convention, Rule, by_function, times
+from torch import nn
+
+from fxflops.algebra import Dim
+from fxflops.conventions.charges import (
+    Amount,
+    Charge,
+    Convention,
+    Rule,
+    by_function,
+    by_module,
+    times,
+)
 from fxflops.conventions.fused import on_the_fast_path
 from fxflops.conventions.layers import elementwise
 from fxflops.conventions.products import all_sizes, sums
 from fxflops.conventions.record import Call, Record
-from fxflops.formulas.shapes import numel
+from fxflops.conventions.recurrent import CELLS, LAYERS, hooked_cell, hooked_layer
+from fxflops.formulas.shapes import Shape, numel
 
 
 def _linear(call: Call) -> Amount:
@@ -21,8 +34,18 @@ def _linear(call: Call) -> Amount:
 
 
 def _conv(call: Call) -> Amount:
+    """By the output; one padded to the ``"same"`` size it computes itself, a pixel too small."""
     weight, bias = call.argument(1, "weight"), call.argument(2, "bias")
-    return Amount(2 * numel(call.out) * numel(weight[1:]), 0 if bias is None else numel(call.out))
+    out: Dim = numel(call.out)
+    if call.argument(4, "padding") == "same":
+        shape = call.argument(0, "input")
+        dilation = _each(call.argument(5, "dilation"), 1, len(shape) - 2)
+        lengths = (
+            size - d * (k - 1) % 2
+            for size, k, d in zip(shape[2:], weight[2:], dilation, strict=True)
+        )
+        out = shape[0] * weight[0] * numel(lengths)
+    return Amount(2 * out * numel(weight[1:]), 0 if bias is None else out)
 
 
 def _conv_transpose(call: Call) -> Amount:
@@ -87,7 +110,11 @@ def _addmm(call: Call) -> Amount:
 
 
 def _einsum(call: Call) -> Amount:
-    """By ``numpy.einsum_path``: 2 for each meeting of letters where something is added up."""
+    """By ``numpy.einsum_path``: 2 for each meeting of letters where something is added up.
+
+    numpy adds 1, and prints four digits, off which calflops reads the number: no formula follows
+    that. Three operands and more meet in an order that numpy chooses.
+    """
     equation, *operands = call.args
     return Amount(all_sizes(equation, operands) * (2 if sums(equation) else 1))
 
@@ -115,9 +142,22 @@ FUNCTIONS: dict[str, Rule] = {
 }
 
 
+def _twice_without_gates(shape: Shape) -> Dim:
+    """A multiplication and an addition for each weight, the first addition of a gate apart."""
+    return 2 * shape[0] * shape[1] - shape[0]
+
+
+MODULES: dict[type[nn.Module], Rule] = {
+    **dict.fromkeys(LAYERS, hooked_layer(_twice_without_gates)),
+    **dict.fromkeys(CELLS, hooked_cell(_twice_without_gates)),
+}
+
+
 def charges(record: Record) -> Iterator[Charge]:
-    """Functions, as often as a walk through children meets the module that calls them."""
+    """Functions and recurrent layers, as often as a walk through children meets their module."""
     met, fused = record.multiplicity(), on_the_fast_path(record)
+    for charge in by_module(record, MODULES):
+        yield from times(charge, met[charge.call.target], "a shared module is counted again")
     for charge in by_function(record, FUNCTIONS):
         if not any(node.name in fused for node in charge.call.nodes):
             module = record.model.get_submodule(charge.call.path)
@@ -133,4 +173,11 @@ CONVENTION = Convention(
     "of linear layers",
     version="calflops 0.3.2",
     charges=charges,
+    unproven={
+        "aten.einsum.default": "it reads a number printed with four digits",
+        "F.interpolate of several factors": "the tool fails on it",
+        "aten.conv1d.default of one image": "the tool fails on it",
+        "aten.conv2d.default of one image": "the tool fails on it",
+        "aten.conv3d.default of one image": "the tool fails on it",
+    },
 )

@@ -16,12 +16,25 @@ from fxflops.conventions.products import (
     linear,
     matmul,
     once,
+    padded_by_name,
     sums,
 )
 from fxflops.conventions.record import Call, Record
+from fxflops.conventions.recurrent import cell_products
 from fxflops.formulas.shapes import numel
 
 aten = torch.ops.aten
+
+
+def _conv(call: Call) -> Amount:
+    """Nothing for a padding given by its name: the trace has another operator then."""
+    return Amount() if padded_by_name(call) else Amount(conv(call))
+
+
+def _matmul(call: Call) -> Amount:
+    """By the left operand as it is, which errs where it is repeated for a larger right one."""
+    left, right = call.kwargs["self"], call.kwargs["other"]
+    return Amount(numel(left) * right[-1])
 
 
 def _batch_norm(call: Call) -> Amount:
@@ -47,13 +60,18 @@ def _per_input(call: Call) -> Amount:
 
 
 RULES = {
-    **dict.fromkeys((aten.conv1d, aten.conv2d, aten.conv3d), once(conv)),
+    **dict.fromkeys((aten.conv1d, aten.conv2d, aten.conv3d), _conv),
     **dict.fromkeys(
         (aten.conv_transpose1d, aten.conv_transpose2d, aten.conv_transpose3d),
         once(conv_transpose),
     ),
     aten.linear: once(linear),
-    **dict.fromkeys((aten.matmul, aten.mm, aten.addmm), once(matmul)),
+    aten.matmul: _matmul,
+    **dict.fromkeys((aten.mm, aten.addmm), once(matmul)),
+    **dict.fromkeys(
+        (aten.rnn_tanh_cell, aten.rnn_relu_cell, aten.gru_cell, aten.lstm_cell),
+        once(cell_products),
+    ),
     aten.bmm: once(bmm),
     aten.einsum: _einsum,
     aten.batch_norm: _batch_norm,
@@ -66,10 +84,10 @@ RULES = {
 
 
 def charges(record: Record) -> Iterator[Charge]:
-    """The operators of its trace, which are those of our graph."""
+    """The operators of its trace: those of our graph that the result depends on."""
     fused = on_the_fast_path(record)
     for charge in by_operator(record, RULES):
-        if charge.call.nodes[0].name not in fused:
+        if charge.call.is_used and charge.call.nodes[0].name not in fused:
             yield charge
 
 
@@ -78,7 +96,12 @@ CONVENTION = Convention(
     unit="MAC",
     counts="convolutions and matrix products, a multiply-add as 1; norms as 1 to 5 per element, "
     "grid_sample as 4, nearest upsampling as 1 per output",
-    misses="attention by scaled_dot_product_attention, biases, activations, arithmetic",
+    misses="attention by scaled_dot_product_attention, recurrent layers, convolutions whose "
+    "padding is given by its name, biases, activations, arithmetic",
     version="fvcore 0.1.5",
     charges=charges,
+    unproven={
+        "aten.einsum.default": "it reads a number printed with four digits",
+        "aten.matmul.default of a vector": "the tool fails on it",
+    },
 )

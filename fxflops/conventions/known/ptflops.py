@@ -6,6 +6,7 @@ for one call of ``nn.ReLU``, which calls ``F.relu``: such a layer is counted twi
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 
 from torch import nn
@@ -21,6 +22,7 @@ from fxflops.conventions.charges import (
     sum_of,
     times,
 )
+from fxflops.conventions.fused import on_the_fast_path
 from fxflops.conventions.layers import (
     ADAPTIVE_AVERAGE_POOLS,
     ADAPTIVE_MAX_POOLS,
@@ -30,15 +32,14 @@ from fxflops.conventions.layers import (
     INSTANCE_NORMS,
     MAX_POOLS,
     TRANSPOSED,
-    conv_by_input,
-    conv_by_output,
     elementwise,
     image,
     linear,
     output,
 )
 from fxflops.conventions.record import Call, Record
-from fxflops.formulas.shapes import numel
+from fxflops.conventions.recurrent import CELLS, LAYERS, hooked_cell, hooked_layer
+from fxflops.formulas.shapes import Shape, numel
 
 
 def _bias(call: Call) -> Dim:
@@ -46,11 +47,30 @@ def _bias(call: Call) -> Dim:
 
 
 def _conv(call: Call) -> Amount:
-    return Amount(conv_by_output(call), _bias(call))
+    return _by_positions(call, output(call))
 
 
 def _conv_transpose(call: Call) -> Amount:
-    return Amount(conv_by_input(call), _bias(call))
+    return _by_positions(call, image(call))
+
+
+def _by_positions(call: Call, shape: Shape) -> Amount:
+    """All channels at each position, as if the first axis were always the batch."""
+    module, batch = call.target, image(call)[0]
+    products = numel(module.kernel_size) * module.in_channels
+    products *= module.out_channels // module.groups
+    bias = 0 if module.bias is None else batch * numel(output(call)[1:])
+    return Amount(products * batch * numel(shape[2:]), bias)
+
+
+def _deformable(call: Call) -> Amount:
+    """A convolution, with 24 operations more per position and weight of a kernel, 25 with masks."""
+    module, out = call.target, output(call)
+    amount = _by_positions(call, out)
+    more = 25 if call.argument(2, "mask") is not None else 24
+    return Amount(
+        amount.products, amount.other + more * numel(module.kernel_size) * out[0] * numel(out[2:])
+    )
 
 
 def _linear(call: Call) -> Amount:
@@ -77,8 +97,13 @@ def _upsample(call: Call) -> Amount:
 
 
 def _attention(call: Call) -> Amount:
-    """Projections, both products and softmax, as if all biases were there."""
+    """Projections, both products and softmax, as if all biases were there.
+
+    Of a sequence without a batch it raises an error.
+    """
     module, (query, key, value) = call.target, call.args[:3]
+    if len(query) != 3:
+        return Amount()
     batch, queries = (query[0], query[1]) if module.batch_first else (query[1], query[0])
     keys, values = (shape[1 if module.batch_first else 0] for shape in (key, value))
     width, key_width, value_width = query[2], key[2], value[2]
@@ -102,6 +127,8 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.Linear: _linear,
     nn.Upsample: _upsample,
     nn.MultiheadAttention: _attention,
+    **dict.fromkeys(LAYERS, hooked_layer(numel)),
+    **dict.fromkeys(CELLS, hooked_cell(numel)),
 }
 
 
@@ -135,10 +162,34 @@ FUNCTIONS: dict[str, Rule] = {
 
 def charges(record: Record) -> Iterator[Charge]:
     """Modules of known types, as often as a walk through children meets them, then functions."""
-    met = record.multiplicity(stop=RULES)
-    for charge in by_module(record, RULES):
+    rules = RULES | _of_other_packages()
+    met, fused = record.multiplicity(stop=rules), on_the_fast_path(record)
+    for charge in by_module(record, rules):
         yield from times(charge, met[charge.call.target], SHARED)
-    yield from by_function(record, FUNCTIONS)
+    for charge in by_function(record, FUNCTIONS):
+        if not any(node.name in fused for node in charge.call.nodes):
+            yield charge
+
+
+def _of_other_packages() -> dict[type[nn.Module], Rule]:
+    """The rules for layers of packages that are known only where the model imports them."""
+    found: dict[type[nn.Module], Rule] = {}
+    for package, name, rule in (
+        ("torchvision.ops", "DeformConv2d", _deformable),
+        ("timm.models.vision_transformer", "Attention", _timm_attention),
+    ):
+        if package in sys.modules:
+            found[getattr(sys.modules[package], name)] = rule
+    return found
+
+
+def _timm_attention(call: Call) -> Amount:
+    """Scaling, both products and softmax; its projections are not looked into."""
+    module, (batch, tokens, _) = call.target, image(call)
+    scores = module.num_heads * tokens * tokens
+    products = 2 * scores * module.head_dim
+    other = tokens * module.head_dim * module.num_heads + scores
+    return Amount(batch * products, batch * other)
 
 
 def _per_image(record: Record, charges: Iterable[Charge]) -> Dim:
@@ -157,4 +208,7 @@ CONVENTION = Convention(
     charges=charges,
     correction=_per_image,
     corrects="modules are per image, functions per batch",
+    unproven={
+        "nn.MultiheadAttention of one sequence": "the tool fails on it",
+    },
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from fxflops.conventions.charges import Amount, Charge, Convention, Rule, by_module, nothing, times
+from fxflops.conventions.charges import Amount, Charge, Convention, Rule, by_module, times
 from fxflops.conventions.layers import (
     ADAPTIVE_AVERAGE_POOLS,
     AVERAGE_POOLS,
@@ -21,6 +21,13 @@ from fxflops.conventions.layers import (
     upsampling,
 )
 from fxflops.conventions.record import Call, Record
+from fxflops.conventions.recurrent import (
+    CELLS,
+    LAYERS,
+    evaluations_by_axes,
+    thop_cell,
+    thop_layer,
+)
 from fxflops.formulas.shapes import numel
 
 
@@ -57,7 +64,7 @@ def _adaptive_average_pool(call: Call) -> Amount:
     return Amount(other=numel(out) * numel(shape[2:]) // numel(out[2:]) + numel(out))
 
 
-PER_OUTPUT = {"linear": 5, "bilinear": 11, "bicubic": 259}
+PER_OUTPUT = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 259}
 RULES: dict[type[nn.Module], Rule] = {
     **dict.fromkeys((*CONVOLUTIONS, *TRANSPOSED), _conv),
     **dict.fromkeys((*BATCH_NORMS, *INSTANCE_NORMS, nn.SyncBatchNorm, nn.LayerNorm), _norm),
@@ -66,8 +73,11 @@ RULES: dict[type[nn.Module], Rule] = {
     **dict.fromkeys(AVERAGE_POOLS, _average_pool),
     **dict.fromkeys(ADAPTIVE_AVERAGE_POOLS, _adaptive_average_pool),
     nn.Linear: _linear,
-    **dict.fromkeys((nn.Upsample, nn.UpsamplingBilinear2d), upsampling(PER_OUTPUT)),
-    nn.UpsamplingNearest2d: nothing,
+    **dict.fromkeys(
+        (nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d), upsampling(PER_OUTPUT)
+    ),
+    **dict.fromkeys(LAYERS, thop_layer(evaluations_by_axes, projects=False)),
+    **dict.fromkeys(CELLS, thop_cell),
 }
 
 
@@ -86,4 +96,9 @@ CONVENTION = Convention(
     misses="every function: F.linear, matmul, attention, grid_sample, arithmetic; biases",
     version="thop 0.1.1",
     charges=charges,
+    unproven={
+        "nn.AdaptiveAvgPool1d into several windows": "it rounds a fraction of floats",
+        "nn.AdaptiveAvgPool2d into several windows": "it rounds a fraction of floats",
+        "nn.AdaptiveAvgPool3d into several windows": "it rounds a fraction of floats",
+    },
 )

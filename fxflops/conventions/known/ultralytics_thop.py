@@ -34,9 +34,10 @@ from fxflops.conventions.layers import (
     output,
     upsampling,
 )
-from fxflops.conventions.products import attention, bmm, einsum, matmul, once
+from fxflops.conventions.products import attention, bmm, lettered, matmul, once, result_of
 from fxflops.conventions.products import linear as linear_function
 from fxflops.conventions.record import Call, Record
+from fxflops.conventions.recurrent import CELLS, LAYERS, thop_cell, thop_layer
 from fxflops.formulas.shapes import numel
 
 aten = torch.ops.aten
@@ -68,9 +69,44 @@ def _per_input(call: Call) -> Amount:
 
 
 def _softmax(call: Call) -> Amount:
+    """3 per element less 1 per row; 1 more per element to negate, or per row for a logarithm."""
+    module, shape = call.target, image(call)
+    axis = -3 if isinstance(module, nn.Softmax2d) else module.dim
+    if axis is None:
+        axis = 0 if len(shape) in (0, 1, 3) else 1
+    rows = numel(shape) // shape[axis]
+    more = (
+        numel(shape)
+        if isinstance(module, nn.Softmin)
+        else rows
+        if isinstance(module, nn.LogSoftmax)
+        else 0
+    )
+    return Amount(other=3 * numel(shape) - rows + more)
+
+
+def _einsum(call: Call) -> Amount:
+    """Of two operands: the letters that both have, or that the result has."""
+    equation, operands = call.kwargs["equation"], call.kwargs["tensors"]
+    if len(operands) != 2:
+        return Amount()
+    result = result_of(equation)
+    left, right = (
+        {key: size for key, size in letters.items() if size != 1}
+        for letters in lettered(equation, operands)
+    )
+    kept = [
+        size
+        for key, size in {**right, **left}.items()
+        if (key in left and key in right) or ("..." if isinstance(key, int) else key) in result
+    ]
+    return Amount(numel(kept))
+
+
+def _evaluations(call: Call) -> Dim:
+    """How often a recurrent layer evaluates its cell."""
     shape = image(call)
-    length = shape[-3 if isinstance(call.target, nn.Softmax2d) else call.target.dim]
-    return Amount(other=3 * numel(shape) - numel(shape) // length)
+    return numel(shape[:-1])
 
 
 def _average_pool(call: Call) -> Amount:
@@ -135,7 +171,7 @@ RULES: dict[type[nn.Module], Rule] = {
         (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm), _norm
     ),
     nn.PReLU: _per_input,
-    **dict.fromkeys((nn.Softmax, nn.Softmax2d), _softmax),
+    **dict.fromkeys((nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Softmin), _softmax),
     **dict.fromkeys(AVERAGE_POOLS, _average_pool),
     **dict.fromkeys(ADAPTIVE_AVERAGE_POOLS, _adaptive_average_pool),
     nn.Linear: _linear,
@@ -143,11 +179,13 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.Upsample: upsampling(PER_OUTPUT),
     nn.MultiheadAttention: _multihead_attention,
     nn.Embedding: nothing,
+    **dict.fromkeys(LAYERS, thop_layer(_evaluations, projects=True)),
+    **dict.fromkeys(CELLS, thop_cell),
 }
 FUNCTIONS: dict[object, Rule] = {
     aten.matmul: once(matmul),
     aten.bmm: once(bmm),
-    aten.einsum: once(einsum),
+    aten.einsum: _einsum,
     aten.linear: once(linear_function),
     aten.scaled_dot_product_attention: once(attention),
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fxflops.crosscheck.tools.ptflops import by_backend
-from fxflops.crosscheck.tools.reading import Reading
+from fxflops.peers.tools.ptflops import by_backend
+from fxflops.peers.tools.reading import Reading
 
 DISTRIBUTION = "ptflops"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fxflops.crosscheck.tools import thop
-from fxflops.crosscheck.tools.reading import Reading
+from fxflops.peers.tools import thop
+from fxflops.peers.tools.reading import Reading
 
 DISTRIBUTION = "ultralytics-thop"
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from torch import nn
 
 from fxflops import conventions
 from fxflops.algebra import Symbol, evaluate
 from fxflops.conventions.charges import Convention
+from fxflops.conventions.kinds import unproven
 from fxflops.conventions.quote import record_of
 from fxflops.conventions.record import Record
 from fxflops.conventions.waterfall import Waterfall, waterfall
-from fxflops.crosscheck.peers import Measured, measure
-from fxflops.errors import CheckError
+from fxflops.errors import CheckError, SpecError
+from fxflops.peers.process import Measured, MissingToolError, measure
 from fxflops.pipeline import analyze
+from fxflops.spec import InputSpec
 
 TOOLS = (
     *("torch-profiler", "flop-counter", "fvcore", "ptflops", "ptflops-aten"),
     *("thop", "ultralytics-thop", "calflops", "torchinfo", "torchprofile"),
 )
 """The conventions that are a tool's, which can be run."""
+
+ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,8 @@ class LeftOut:
 class Explanation:
     """One tool on one model: ``measured`` + ``unexplained`` + parts = ``ours``.
 
-    ``convention`` is what the tool's convention gives over our graph, in the tool's ``unit``.
+    ``convention`` is what the tool's convention gives over our graph, in the tool's ``unit``;
+    ``unproven`` are the kinds of calls for which it is not proven to be the tool's.
     """
 
     tool: str
@@ -62,6 +69,7 @@ class Explanation:
     parts: tuple[Part, ...]
     ours: int
     left_out: tuple[LeftOut, ...]
+    unproven: tuple[str, ...] = ()
 
     @property
     def unexplained(self) -> int | None:
@@ -76,13 +84,30 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A tool that is not installed, and how to get it."""
+
+    tool: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanations:
-    """All tools that were asked about one model at one size."""
+    """All tools that were asked about one model at one size.
+
+    ``missing`` are those that are not installed.
+    """
 
     model: str
     at: Mapping[str, int]
     dtype: str
     tools: tuple[Explanation, ...]
+    missing: tuple[Missing, ...] = ()
+
+    @property
+    def explained(self) -> bool:
+        """Whether each number is, to the last unit."""
+        return not self.failures
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -98,14 +123,17 @@ class Explanations:
 
 
 def tool_names(names: Sequence[str]) -> tuple[str, ...]:
-    """These tools by their usual names; all of them for ``all``.
+    """These tools by their usual names; all of them where ``all`` is among them.
 
-    Raises SpecError for an unknown name and CheckError for a convention that is no tool's.
+    Raises SpecError for an unknown name, for a convention that is no tool's, and for none at all.
     """
-    if list(names) == ["all"]:
-        return TOOLS
-    chosen = []
+    if not names:
+        raise SpecError(f"No tool is named: give some of {', '.join(TOOLS)}, or all.")
+    chosen: list[str] = []
     for name in names:
+        if name.lower() == ALL:
+            chosen += TOOLS
+            continue
         found = conventions.name_of(conventions.find(name))
         if found not in TOOLS:
             raise CheckError(f"{found} is a convention of ours; tools are {', '.join(TOOLS)}.")
@@ -114,41 +142,82 @@ def tool_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def explain(
-    model: str,
-    inputs: str | None = None,
+    model: str | nn.Module,
+    inputs: str | InputSpec | None = None,
     *,
-    against: Sequence[str],
-    sizes: Mapping[str, int],
+    against: str | Sequence[str],
+    sizes: Mapping[str, int] | None = None,
     dtype: str | None = None,
     pythons: Mapping[str, str] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Explanations:
-    """Run each tool of ``against`` on a named model at ``sizes``, and explain its number.
+    """Run each tool of ``against`` on a model at ``sizes``, and explain its number.
 
-    ``pythons`` are the interpreters to run tools with, by the tool's name, or ``""`` for all.
+    ``model`` is a name, which each tool builds in a process of its own, or a module, of which each
+    tool has a copy in this process. ``inputs`` is an input spec; a named model brings its own.
+    ``against`` are tools by name, or ``"all"``: those of them that are not installed are in
+    ``missing``. ``pythons`` are the interpreters to run tools with, by the tool's name, or ``""``
+    for all. ``progress`` is called with the name of each tool before it runs.
 
-    Raises CheckError for a model with uncounted operators and for a tool that is not installed,
-    and what `analyze` raises.
+    Raises ConventionError for a model with uncounted operators, CheckError for a tool asked for by
+    name that is not installed, and where none could be run, SpecError for what cannot be read, and
+    what `analyze` raises.
     """
-    names = tool_names(against)
+    asked = [against] if isinstance(against, str) else list(against)
+    names = tool_names(asked)
+    chosen = _interpreters(pythons or {}, names, is_named=isinstance(model, str))
+    by_name = {conventions.name_of(conventions.find(n)) for n in asked if n.lower() != ALL}
     analysis = analyze(model, inputs, defaults=sizes, dtype=dtype)
     values = analysis.values()
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
     recorded = record_of(model, analysis, dtype, at=at)
-    chosen = pythons or {}
-    explanations = []
+    explanations, missing = [], []
     for name in names:
-        measured = measure(
-            name,
-            model,
-            inputs=str(analysis.inputs),
-            sizes=at,
-            dtype=dtype,
-            python=chosen.get(name, chosen.get("")),
-        )
+        if progress is not None:
+            progress(name)
+        try:
+            measured = measure(
+                name,
+                model,
+                inputs=str(analysis.inputs),
+                sizes=at,
+                dtype=dtype,
+                python=chosen.get(name, chosen.get("")),
+            )
+        except MissingToolError as error:
+            if name in by_name:
+                raise
+            missing.append(Missing(tool=name, why=str(error)))
+            continue
         explanations.append(_explanation(name, recorded, values, measured))
+    if not explanations:
+        raise CheckError(" ".join(tool.why for tool in missing))
     return Explanations(
-        model=analysis.model, at=at, dtype=analysis.dtype, tools=tuple(explanations)
+        model=analysis.model,
+        at=at,
+        dtype=analysis.dtype,
+        tools=tuple(explanations),
+        missing=tuple(missing),
     )
+
+
+def _interpreters(
+    given: Mapping[str, str], names: Sequence[str], *, is_named: bool
+) -> dict[str, str]:
+    """The interpreters by the tools' usual names. Raises SpecError for one that nothing runs."""
+    if given and not is_named:
+        raise SpecError(
+            "Tools run on a module in this process: name the model to choose another Python."
+        )
+    chosen: dict[str, str] = {}
+    for name, path in given.items():
+        tool = conventions.name_of(conventions.find(name)) if name else ""
+        if tool and tool not in names:
+            raise SpecError(f"A Python is given for {tool}, which is not asked for.")
+        chosen[tool] = path
+    if "" in chosen and all(name in chosen for name in names):
+        raise SpecError(f"No tool is left to run with {chosen['']}: each has a Python of its own.")
+    return chosen
 
 
 def _explanation(
@@ -167,6 +236,7 @@ def _explanation(
         parts=tuple(_parts(fall, values)),
         ours=evaluate(fall.end, values),
         left_out=tuple(_left_out(measured.left_out, recorded, fall, values)),
+        unproven=unproven(recorded, convention),
     )
     assert result.convention + sum(part.amount for part in result.parts) == result.ours
     return result

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 import fxflops
 from fxflops.errors import CheckError
 
@@ -21,6 +23,14 @@ OWN_ENVIRONMENT = {
 }
 # An error of a tool, and why it happens.
 KNOWN_FAILURES = {
+    (
+        "calflops",
+        "StopIteration",
+    ): "it looks at the model's first parameter, and this model has none",
+    (
+        "calflops",
+        "for ** or pow(): 'tuple' and 'int'",
+    ): "it raises the factors of F.interpolate to a power as if they were one number",
     (
         "torchprofile",
         "'NoneType' object has no attribute 'lower'",
@@ -45,25 +55,44 @@ class Measured:
     left_out: tuple[str, ...] = ()
 
 
+class MissingToolError(CheckError):
+    """A tool is not installed where it should run."""
+
+
 def measure(
     tool: str,
-    model: str,
+    model: str | nn.Module,
     *,
     inputs: str,
     sizes: Mapping[str, int],
     dtype: str | None = None,
     python: str | None = None,
 ) -> Measured:
-    """Run ``tool`` on a named model at ``sizes`` with the interpreter ``python``.
+    """Run ``tool`` on a model: a named one in a process of ``python``, a module in this one.
 
-    Raises CheckError where the tool is not installed there, or the process itself fails.
+    A tool that takes its process down with it has failed like any other.
+
+    Raises MissingToolError where it is not installed there, CheckError where there is no
+    ``python``.
     """
     interpreter = python or sys.executable
-    request = {"tool": tool.replace("-", "_"), "model": model, "inputs": inputs}
-    answer = _ask(interpreter, {**request, "sizes": dict(sizes), "dtype": dtype})
+    request = {
+        "tool": tool.replace("-", "_"),
+        "inputs": inputs,
+        "sizes": dict(sizes),
+        "dtype": dtype,
+    }
+    if isinstance(model, str):
+        answer = _ask(interpreter, {**request, "model": model})
+    else:
+        from fxflops.peers.here import answer_here
+
+        answer = answer_here(model, request)
     if "missing" in answer:
         hint = OWN_ENVIRONMENT.get(tool, f"install it with {INSTALL}")
-        raise CheckError(f"{tool} cannot be run by {interpreter} ({answer['missing']}): {hint}.")
+        raise MissingToolError(
+            f"{tool} cannot be run by {interpreter} ({answer['missing']}): {hint}."
+        )
     error = str(answer.get("error", ""))
     return Measured(
         version=str(answer["version"]),
@@ -79,12 +108,12 @@ def measure(
 
 
 def _ask(interpreter: str, request: Mapping[str, object]) -> dict[str, Any]:
-    """The answer of `fxflops.crosscheck.tools.__main__`, which is run from this very package."""
+    """The answer of `fxflops.peers.tools.__main__`, which is run from this very package."""
     package = str(Path(fxflops.__file__).parents[1])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         done = subprocess.run(
-            [interpreter, "-m", "fxflops.crosscheck.tools"],
+            [interpreter, "-m", "fxflops.peers.tools"],
             input=json.dumps(request),
             capture_output=True,
             text=True,
@@ -95,6 +124,6 @@ def _ask(interpreter: str, request: Mapping[str, object]) -> dict[str, Any]:
         raise CheckError(f"Cannot run {interpreter}: {error.strerror}.") from error
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise CheckError(f"{request['tool']} ended with status {done.returncode}: {last}")
+        return {"version": "unknown", "error": f"status {done.returncode}: {last}"}
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -8,7 +8,7 @@ import re
 from ptflops import get_model_complexity_info
 from torch import Tensor, nn
 
-from fxflops.crosscheck.tools.reading import Reading
+from fxflops.peers.tools.reading import Reading
 
 DISTRIBUTION = "ptflops"
 LEFT_OUT = re.compile(r"Warning: module (\w+) is treated as a zero-op\.")
@@ -28,7 +28,7 @@ def by_backend(backend: str, model: nn.Module, inputs: tuple[Tensor, ...]) -> Re
     said = io.StringIO()
     macs, _ = get_model_complexity_info(
         model,
-        tuple(image.shape[1:]),
+        tuple(image.shape[1:]) or (1,),  # which it refuses to be empty, and does not use
         input_constructor=lambda _: image,
         print_per_layer_stat=False,
         as_strings=False,

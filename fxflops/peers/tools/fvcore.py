@@ -7,7 +7,7 @@ import logging
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
-from fxflops.crosscheck.tools.reading import Reading
+from fxflops.peers.tools.reading import Reading
 
 DISTRIBUTION = "fvcore"
 

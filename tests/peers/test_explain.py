@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 import pytest
 
 from fxflops.cli import main
-from fxflops.crosscheck import explain as explaining
-from fxflops.crosscheck.explain import TOOLS, explain, tool_names
-from fxflops.crosscheck.peers import Measured
 from fxflops.errors import CheckError, ConventionError, SpecError
+from fxflops.peers import explanation as explaining
+from fxflops.peers.explanation import TOOLS, explain, tool_names
+from fxflops.peers.process import Measured
 from tests.conventions import toys
 
 EVERYTHING = "tests.conventions.toys:Everything"
@@ -151,9 +151,9 @@ def test_bad_input_gets_one_line_and_exit_2(words, error, capsys):
 
 
 def test_a_missing_tool_is_named_with_the_command_that_installs_it(monkeypatch, capsys):
-    from fxflops.crosscheck import peers
+    from fxflops.peers import process
 
-    monkeypatch.setattr(peers, "_ask", lambda *_: {"missing": "No module named 'fvcore'"})
+    monkeypatch.setattr(process, "_ask", lambda *_: {"missing": "No module named 'fvcore'"})
     assert main([*SHARED, "--against", "fvcore"]) == 2
     assert "pip install 'fxflops[peers]'" in capsys.readouterr().err
     assert main([*SHARED, "--against", "thop"]) == 2
@@ -173,3 +173,33 @@ def test_the_picture(suffix, start, tmp_path, says, capsys):
     file = tmp_path / f"way.{suffix}"
     assert main([*SHARED, "--against", "ultralytics-thop,thop", "--picture", str(file)]) == 1
     assert file.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("format", ["table", "markdown", "json"])
+def test_all_names_each_tool_that_is_missing_and_how_to_get_it(format, says, monkeypatch, capsys):
+    says(total=MACS)
+    measure = explaining.measure
+
+    def some(tool, *args, **kwargs):
+        if tool == "thop":
+            raise explaining.MissingToolError("thop is not here: get it so.")
+        return measure(tool, *args, **kwargs)
+
+    monkeypatch.setattr(explaining, "measure", some)
+    main([*SHARED, "--against", "all", "--format", format])
+    out, err = capsys.readouterr()
+    assert "get it so" in out
+    assert "thop is not here: get it so." in err
+    if format == "json":
+        report = json.loads(out)
+        assert [tool["tool"] for tool in report["missing"]] == ["thop"]
+        assert len(report["tools"]) == len(TOOLS) - 1
+
+
+@pytest.mark.parametrize("words", [["check", "--nodes", "--format", "json"]])
+def test_nodes_change_nothing_in_json_and_are_refused(words, capsys):
+    command, *options = words
+    assert main([command, *SHARED[1:], *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "leave out --nodes" in err

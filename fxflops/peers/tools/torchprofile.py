@@ -7,7 +7,7 @@ import warnings
 from torch import Tensor, nn
 from torchprofile import profile_macs
 
-from fxflops.crosscheck.tools.reading import Reading
+from fxflops.peers.tools.reading import Reading
 
 DISTRIBUTION = "torchprofile"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from calflops import calculate_flops
 from torch import Tensor, nn
 
-from fxflops.crosscheck.tools.reading import Reading
+from fxflops.peers.tools.reading import Reading
 
 DISTRIBUTION = "calflops"
 

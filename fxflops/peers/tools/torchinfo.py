@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torchinfo import summary
 
-from fxflops.crosscheck.tools.reading import Reading
+from fxflops.peers.tools.reading import Reading
 
 DISTRIBUTION = "torchinfo"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from thop import profile
 from torch import Tensor, nn
 
-from fxflops.crosscheck.tools.reading import Reading
+from fxflops.peers.tools.reading import Reading
 
 DISTRIBUTION = "thop"
 

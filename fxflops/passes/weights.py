@@ -1,0 +1,45 @@
+"""How many parameters a graph has after passes: the weights that its calls still read."""
+
+from __future__ import annotations
+
+import torch.fx
+from torch import Tensor
+from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
+
+
+def weights(graph: torch.fx.Graph) -> int:
+    """The elements of the weights that are read by a call, or once per size; each memory once.
+
+    Weights are the model's parameters, what the passes have made of them and of constants, and what
+    is computed of weights once per model: of a merged kernel that counts, and not its parts.
+
+    Requires what `Capture` ensures. Parameters that nothing reads are none of the graph's.
+    """
+    of_weights: dict[torch.fx.Node, bool] = {}
+    read: dict[int, torch.fx.Node] = {}
+    owners: dict[int, torch.fx.Node] = {}
+    for node in graph.nodes:
+        is_weight = bool(node.meta.get("is_weight"))
+        made = node.meta.get("binding_time") == "model" or node.meta["kind"] == "parameter"
+        of_weights[node] = is_weight or (
+            made and any(of_weights[source] for source in node.all_input_nodes)
+        )
+        for storage in _storages(node) if of_weights[node] else ():
+            owners.setdefault(storage, node)
+        if node.meta.get("binding_time") != "model":
+            for source in node.all_input_nodes:
+                if of_weights[source]:
+                    read |= {storage: owners[storage] for storage in _storages(source)}
+    return sum(_elements(node, storage) for storage, node in read.items())
+
+
+def _elements(node: torch.fx.Node, storage: int) -> int:
+    """The elements of what first had this memory."""
+    tensors = [t for t in tree_leaves([node.meta["val"]]) if isinstance(t, Tensor)]
+    return max(int(t.numel()) for t in tensors if t.untyped_storage()._cdata == storage)
+
+
+def _storages(node: torch.fx.Node) -> list[int]:
+    """Private: _cdata identifies a storage that, on the meta device, has no address."""
+    tensors = (t for t in tree_leaves([node.meta["val"]]) if isinstance(t, Tensor))
+    return [tensor.untyped_storage()._cdata for tensor in tensors]
