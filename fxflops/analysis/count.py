@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 import torch
 import torch.fx
 from torch import Tensor
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
 from fxflops import formulas
+from fxflops._torch import OpOverload
 from fxflops.algebra import Dim
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture

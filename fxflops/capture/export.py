@@ -20,8 +20,8 @@ import sympy
 import torch
 from torch import nn
 from torch.fx.experimental import symbolic_shapes
-from torch.utils._pytree import tree_leaves  # private: the nesting of a node's results
 
+from fxflops._torch import tree_leaves
 from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.expressions import ExpressionReader, shape_env_reader

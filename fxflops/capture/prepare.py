@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.utils._python_dispatch as python_dispatch  # private: the modes that listen
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from fxflops._torch import python_dispatch
 from fxflops.algebra import Symbol
 from fxflops.capture import arguments
 from fxflops.capture.source import raised_at

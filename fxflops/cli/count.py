@@ -124,14 +124,15 @@ def run(arguments: argparse.Namespace) -> int:
         raise SpecError("--cache keeps no answer for a loss, which may change. Leave it out.")
     may_be_kept = arguments.loss is None and is_installed(arguments.model)
     cached = arguments.cache or (arguments.cache is None and may_be_kept)
-    ledger = cache.find(request, at) if cached else None
+    key = cache.Key(request) if cached else None
+    ledger = cache.find(key, at) if key else None
     if ledger is None:
         with progress(f"Capturing {arguments.model} …"):
             from fxflops.answer import derive
 
             ledger, packages = derive(request, at, trust=arguments.trust)
-        if cached:
-            cache.store(request, ledger, packages)
+        if key:
+            cache.keep(key, ledger, packages)
     formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
     known = {**ledger.defaults, **at}.keys() >= set(ledger.domain.names)
     summary = summarize(
