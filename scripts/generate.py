@@ -58,12 +58,12 @@ class Section(NamedTuple):
         text = self.make().strip("\n")
         if self.whole:
             return f"{text}\n"
-        begin, end = f"<!-- begin: {self.name} -->\n", f"\n<!-- end: {self.name} -->"
+        begin, end = f"<!-- begin: {self.name} -->\n", f"<!-- end: {self.name} -->"
         before, found, rest = old.partition(begin)
         _, found_end, after = rest.partition(end)
         if not (found and found_end):
             sys.exit(f"{self.file} has no section {self.name!r} between markers.")
-        return f"{before}{begin}{text}{end}{after}"
+        return f"{before}{begin}{text}\n{end}{after}"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -118,9 +118,9 @@ def text_block(text: str) -> str:
 
 
 def resnet50() -> str:
-    """The figures, above the tables of modules and operators."""
-    title, figures, _ = output("torchvision:resnet50", "--no-cache").split("\n\n", 2)
-    return text_block(f"{title}\n\n{figures}\n…")
+    """The first dozen lines: the figures, above the tables of modules and operators."""
+    lines = output("torchvision:resnet50", "--no-cache").splitlines()
+    return text_block("\n".join([*lines[:12], "…"]))
 
 
 def formula_in_full() -> str:
@@ -205,16 +205,18 @@ def reference() -> str:
 
 
 def formulas() -> str:
-    import torchvision  # its operators, and so their formulas
     from formula_reference import page
-    from torch.ao.quantization.fx import _decomposed  # private: the operators of quantized models
 
     from fxflops import formulas
 
-    assert torchvision
-    assert _decomposed
     formulas.load()
     return "\n".join(page())
+
+
+def refused() -> str:
+    from refused import table
+
+    return table()
 
 
 # What was measured
@@ -316,6 +318,7 @@ SECTIONS = (
     Section("options", "docs/cli.md", options),
     Section("reference", "docs/python.md", reference),
     Section("formulas", "docs/formulas.md", formulas, whole=True),
+    Section("refused", "docs/refused.md", refused),
     Section("rooms", "docs/architecture.md", rooms),
     Section("imports", "docs/architecture.md", imports),
     Section("operators", "docs/results/operators.md", operators),
