@@ -1,9 +1,9 @@
 """What an answer depends on, besides the formulas.
 
-Known before the model is (`Key`): what is asked, the sources of fxflops, the versions of Python and
-of torch, which packages are installed, torch's settings, and the environment variables that torch
-reads. Known once the model is loaded (`sources`): the loaded modules of the packages that its
-classes come from, and the environment variables that these modules name.
+Known before the model is (`Key`): what is asked and where, the sources of fxflops, the versions of
+Python and of torch, which packages are installed, torch's settings, and the environment variables
+that torch reads. Known once the model is loaded (`sources`): the loaded modules of the packages
+that its classes come from, and the environment variables that these modules name.
 
 Nothing here imports a package in order to know it, and a file is read only if it is a regular one.
 """
@@ -19,6 +19,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder, all_suffixes
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fxflops.models import is_installed
 
 if TYPE_CHECKING:
     from fxflops.spec import Frontend
@@ -91,7 +93,8 @@ class Key:
             **request._asdict(),
             "deploy": list(request.deploy),
             "rules": _rules(),
-            "python": sys.version,
+            "python": [sys.version, sys.flags.optimize],
+            "folder": None if is_installed(request.model) else _folder(),
             "torch": _version("torch"),
             "torchvision": _version("torchvision"),
             "installed": _installed(),
@@ -103,6 +106,14 @@ class Key:
     def name(self) -> str:
         """The name of its file."""
         return f"{checksum(json.dumps(self.fields).encode())[:32]}.json"
+
+
+def _folder() -> str | None:
+    """Where modules of the user are looked for first; None where there is no such folder."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 def sources(packages: Iterable[str], environment: Mapping[str, str]) -> dict[str, Any]:

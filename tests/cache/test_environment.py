@@ -1,12 +1,15 @@
 """An answer belongs to the environment and the settings of torch that it was made with."""
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
+import fxflops
 from fxflops import cache
 from fxflops.cache import key as keys
 
@@ -192,3 +195,27 @@ def test_a_variable_of_a_package_changes_its_graph_and_so_the_answer(cache_home)
     assert run() == run() == fused
     assert run(TIMM_FUSED_ATTN="1") == fused
     assert run(TIMM_FUSED_ATTN="0") == apart
+
+
+MODEL = "from torch import nn\nclass M(nn.Module):\n    def forward(self, x):\n        return {}\n"
+
+
+def test_a_model_of_another_folder_is_another_model(tmp_path) -> None:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment["PYTHONPATH"] = str(Path(fxflops.__file__).parents[1])
+    script = "from fxflops.cli import script; script()"
+    options = ["--input", "x: N 4", "--at", "N=2", "--cache", "--format", "json"]
+    flops = []
+    for folder, result in (("a", "x * 2"), ("b", "x * 6 + x"), ("a", "x * 2")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "mine_of_two.py").write_text(MODEL.format(result))
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", script, "mine_of_two:M", *options],
+            cwd=tmp_path / folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        flops.append(json.loads(done.stdout)["totals"]["flops"]["value"])
+    assert flops == [8, 16, 8]
