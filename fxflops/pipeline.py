@@ -110,8 +110,8 @@ def _require_types(
     def is_sequence(value: object) -> bool:
         return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
-    if frontend not in tuple(frontends.FRONTS):
-        known = ", ".join(frontends.FRONTS)
+    if frontend not in frontends.CHOICES:
+        known = ", ".join(frontends.CHOICES)
         raise SpecError(f"There is no front end {frontend!r}. Known: {known}.")
     required = (
         (
