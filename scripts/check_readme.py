@@ -129,7 +129,7 @@ def files(name: str, text: str) -> Iterator[str]:
 def markers(texts: dict[str, str]) -> Iterator[str]:
     """Sections that are not there, whole and once; markers of none."""
     for name, text in texts.items():
-        found = re.findall(r"<!-- (begin|end): (.+?) -->", text)
+        found = re.findall(r"^<!-- (begin|end): (.+) -->$", text, re.MULTILINE)
         expected = [section.name for section in generate.of_file(name)]
         for section in expected:
             if [edge for edge, of in found if of == section] != ["begin", "end"]:
