@@ -45,7 +45,7 @@ Loss: TypeAlias = Callable[[Any], Tensor]
 
 
 def analyze(
-    model: str | nn.Module,
+    model: str | nn.Module | NamedModel,
     inputs: Inputs | None = None,
     *,
     args: Sequence[Any] | None = None,
@@ -294,8 +294,10 @@ def recount(
     return total(node.cost for node in count(captured) if node.cost)
 
 
-def _named(model: str | nn.Module, trust: bool) -> NamedModel:
+def _named(model: str | nn.Module | NamedModel, trust: bool) -> NamedModel:
     """The model under its name, which for a module is its type's."""
+    if isinstance(model, NamedModel):
+        return model
     if isinstance(model, str):
         return models.find(model, trust=trust)
     if not isinstance(model, nn.Module):
@@ -373,7 +375,8 @@ def _first(
             continue
         outside = _outside(deployed.domain, captured.sizes)
         lacking = outside or _unsized(deployed)
-        so_far = captured, deployed, failures[0] if failures else None
+        is_narrower = captured.spec != proposed[0][0]
+        so_far = captured, deployed, failures[0] if failures and is_narrower else None
         if lacking is None:
             return so_far
         if found is None or (outside is None and not holds):
