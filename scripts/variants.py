@@ -96,7 +96,9 @@ def trained(name: str, sizes: dict[str, int]) -> list[str]:
     assert analysis.complete
     assert analysis.optimizer is not None
     values = analysis.values(sizes)
-    phases = [cost.at(values).contraction for cost in analysis.by_phase().values()]
+    costs = [cost.at(values) for cost in analysis.by_phase().values()]
+    phases = [cost.contraction for cost in costs if isinstance(cost.contraction, int)]
+    assert len(phases) == len(costs)
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
     return [
         name,
