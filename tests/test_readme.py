@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,41 @@ def test_a_section_without_its_markers_is_said(benchmark_page):
     done = generator(benchmark_page.parents[2], "--only", "benchmark")
     assert done.returncode == 1
     assert "has no section 'benchmark' between markers" in done.stderr
+
+
+@pytest.fixture
+def checks(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    module = import_module("check_readme")
+    yield (module.links, module.python, module.commands, module.files)
+    for name in ("check_readme", "generate"):
+        sys.modules.pop(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[page](docs/none.md)", "there is no docs/none.md"),
+        ("[page](docs/counting.md#nothing)", "docs/counting.md has no heading #nothing"),
+        ("[here](#nothing)", " has no heading #nothing"),
+        ("```python\na = 1\n```\n```python\na / 0\n```", "block 2: ZeroDivisionError"),
+        ("<!-- not run -->\n```python\na = = 1\n```", "block 1: SyntaxError"),
+        ("`fxflops rtdetr_r50 --no-such-option`", "unrecognized arguments: --no-such-option"),
+        ("```sh\nfxflops check\nfxflops check rtdetr_r50 --nodes=3\n```", "--nodes"),
+        ("`fxflops/formulas/none.py`", "there is no fxflops/formulas/none.py"),
+    ],
+)
+def test_a_page_that_says_what_is_not_so_is_found(checks, text, said):
+    found = [problem for check in checks for problem in check("README.md", text)]
+    assert len(found) == 1
+    assert said in found[0]
+
+
+def test_a_page_that_is_right_has_no_problem(checks):
+    text = (
+        "[page](docs/counting.md#the-rules), [here](#limits)\n"
+        "```python\na = 1\n```\n```python\nassert a == 1\n```\n<!-- not run -->\n"
+        "```python\n1 / 0\n```\n`fxflops check rtdetr_r50 --nodes`, `fxflops check`\n"
+        "`fxflops/formulas/<family>.py`, `fxflops/formulas/free.py`\n"
+    )
+    assert [problem for check in checks for problem in check("README.md", text)] == []
