@@ -23,6 +23,7 @@ from fxflops.capture import choose as frontends
 from fxflops.capture.arguments import described, flattened
 from fxflops.capture.choose import Captured, FrontEnd
 from fxflops.capture.patches.module_state import unchanged
+from fxflops.capture.patches.process import paused_garbage_collection
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
@@ -79,7 +80,7 @@ def analyze(
     Raises ModelError, SpecError, CaptureError.
     """
     _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
-    with alone(), unchanged(model, args, kwargs, loss):
+    with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
         named = _named(model, trust)
         if args is not None or kwargs is not None:
             if inputs is not None:
