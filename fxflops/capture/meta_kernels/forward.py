@@ -49,6 +49,10 @@ class Rule(NamedTuple):
 
 def result_of(operator: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The result of the call as meta tensors, or None where no rule applies."""
+    if operator is aten.cat.default and (joined := _without_empty(*args)) is not args[0]:
+        args = (joined, *args[1:])
+        result = result_of(operator, args, kwargs)
+        return aten.cat.default(*args, **kwargs) if result is None else result
     if operator in MAKERS:
         return MAKERS[operator](*args, **kwargs)
     rule = RULES.get(operator)
@@ -317,6 +321,16 @@ def _windows(
 
 def _per_axis(option: Sequence[int], axes: int) -> Sequence[int]:
     return tuple(option) * axes if len(option) == 1 else option
+
+
+def _without_empty(tensors: Sequence[Tensor], *_: object) -> Sequence[Tensor]:
+    """What is joined: a tensor of shape (0,) joins with any other, and PyTorch skips it.
+
+    Its kernel in Python, which runs where sizes are symbolic, refuses that. Caches of keys and
+    values are such tensors before their first use.
+    """
+    kept = [t for t in tensors if t.dim() != 1 or not isinstance(t.shape[0], int) or t.shape[0]]
+    return kept if 0 < len(kept) < len(tensors) else tensors
 
 
 def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Sizes | None:
