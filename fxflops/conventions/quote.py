@@ -17,6 +17,7 @@ from fxflops.conventions.kinds import unproven
 from fxflops.conventions.record import Record, record
 from fxflops.errors import ConventionError
 from fxflops.models.named import build_empty, called
+from fxflops.models.sequences import of_whole_sequences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,5 +132,5 @@ def record_of(
         named = models.find(model, trust=trust)
         module = called(named, on_meta(build_empty(named), dtype), spec)
     else:
-        module = on_meta(model, dtype)
+        module = of_whole_sequences(on_meta(model, dtype))
     return record(module, spec, hints(spec, {**analysis.defaults, **known}))

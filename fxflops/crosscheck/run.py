@@ -18,6 +18,7 @@ from fxflops.crosscheck.measure import Kernels, measure
 from fxflops.crosscheck.reconcile import Check, reconcile
 from fxflops.errors import CheckError, FxflopsError, SpecError
 from fxflops.models.named import build, called, with_forward
+from fxflops.models.sequences import of_whole_sequences
 from fxflops.pipeline import analyze
 from fxflops.registry import kind_of
 from fxflops.spec import InputSpec
@@ -77,7 +78,7 @@ def _checked(
         named = models.find(model)
         module = called(named, build(named), analysis.inputs)
     else:
-        module = copied(model, lambda: copy.deepcopy(model))
+        module = of_whole_sequences(copied(model, lambda: copy.deepcopy(model)))
     module = module.eval().to(device)
     if dtype is not None:
         module = module.to(getattr(torch, dtype))

@@ -96,7 +96,13 @@ def build_empty(model: NamedModel) -> nn.Module:
 
 
 def called(model: NamedModel, module: nn.Module, inputs: InputSpec) -> nn.Module:
-    """``module`` itself, changed so that it takes the tensors of ``inputs`` by position."""
+    """``module`` itself, changed so that it takes the tensors of ``inputs`` by position.
+
+    A model of transformers takes each row for one whole sequence.
+    """
+    from fxflops.models.sequences import of_whole_sequences
+
+    module = of_whole_sequences(module)
     if model.call is None:
         return module
     arrange = model.call
