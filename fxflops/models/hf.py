@@ -40,7 +40,7 @@ def find(name: str) -> NamedModel:
     inputs, defaults, narrower = _inputs(model_class, config)
     return NamedModel(
         name=f"hf:{name}",
-        build=lambda: model_class(config),
+        build=lambda: _built(model_class, config),
         inputs=inputs,
         notes=tuple(
             f"The default configuration does not run; {field} is {value} here."
@@ -51,6 +51,21 @@ def find(name: str) -> NamedModel:
         call=_by_name,
         is_new=True,
     )
+
+
+def _built(model_class: Any, config: Any) -> Any:
+    """The model with weights of the dtype that the configuration says, if it says one."""
+    import torch
+
+    said = getattr(config, "dtype", None)
+    dtype = getattr(torch, said, None) if isinstance(said, str) else said
+    usual = torch.get_default_dtype()
+    if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
+        torch.set_default_dtype(dtype)
+    try:
+        return model_class(config)
+    finally:
+        torch.set_default_dtype(usual)
 
 
 def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:

@@ -394,6 +394,23 @@ def _adaptive_avg_pool(input: Tensor, output_size: Sequence[Any]) -> Tensor | No
     return None
 
 
+def _grouped_mm(input: Tensor, mat2: Tensor, offs: Tensor | None = None) -> Tensor | None:
+    """Rows in groups, a matrix for each; or the common axis of two matrices, a result for each.
+
+    Of any one type, as on the CPU: PyTorch's own kernel for meta takes what GPUs take. Rows of the
+    result start at multiples of 16 bytes.
+    """
+    if offs is None or input.dim() != 2 or input.dtype != mat2.dtype:
+        return None
+    if not _is_same(input.shape[1], mat2.shape[-2]):
+        return None
+    groups = (offs.shape[0],) if mat2.dim() == 2 else ()
+    rows, columns = input.shape[0], mat2.shape[-1]
+    aligned = columns + -columns % (16 // input.element_size())
+    made = torch.empty((*groups, rows, aligned), dtype=input.dtype, device="meta")
+    return made if _is_same(aligned, columns) else made[..., :columns]
+
+
 def _topk(
     input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> tuple[Tensor, Tensor] | None:
@@ -469,6 +486,7 @@ MAKERS: dict[object, Callable[..., Any]] = {
     aten.rnn_relu.input: _recurrent,
     aten.rnn_tanh.input: _recurrent,
     aten.topk.default: _topk,
+    aten._grouped_mm.default: _grouped_mm,
 }
 """Rules whose results differ from their arguments in type or number."""
 
