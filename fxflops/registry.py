@@ -27,8 +27,8 @@ from functools import cache
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
+from fxflops._torch import OpOverload
 from fxflops.algebra import is_negative
 from fxflops.algebra.polynomial import is_dim
 from fxflops.cost import COUNTERS, QUANTITIES, Cost, total
