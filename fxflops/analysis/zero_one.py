@@ -227,7 +227,7 @@ def _covering(
     for fixed, (run, counted) in runs.items():
         if fixed <= group and covers(run):
             return run, counted
-    new = recapture({symbol.name: symbol.multiple for symbol in group})
+    new = recapture({symbol.name: symbol.size_at(1) for symbol in group})
     if new is None or not covers(new):
         return None
     there = _uncounted_as(runs[frozenset()][1].nodes, count(new, binding_time))

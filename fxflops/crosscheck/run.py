@@ -75,7 +75,7 @@ def _checked(
     say("capturing the model")
     analysis = analyze(model, inputs, defaults=sizes, dtype=dtype)
     values = analysis.values()
-    at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
+    at = {symbol.name: symbol.size_at(value) for symbol, value in values.items()}
     torch.manual_seed(SEED)
     if isinstance(model, str):
         named = models.find(model)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fxflops.errors import ModelError
 from fxflops.models import images
-from fxflops.models.named import Arguments, NamedModel, closest, required
+from fxflops.models.named import NamedModel, by_name, closest, required
 from fxflops.spec import InputSpec, parse
 
 IMAGE = 224
@@ -48,7 +48,7 @@ def find(name: str) -> NamedModel:
         ),
         defaults=defaults,
         narrower=narrower,
-        call=_by_name,
+        call=by_name,
         is_new=True,
     )
 
@@ -220,12 +220,3 @@ def _length(config: Any) -> int:
         text = config.get_text_config(decoder=True)
     most = getattr(text, "max_position_embeddings", None) or LENGTH
     return min(LENGTH, most)
-
-
-def _by_name(module: Any, inputs: InputSpec, tensors: tuple[Any, ...]) -> Arguments:
-    """By keyword where ``forward`` knows the names of the spec, and otherwise by position."""
-    known = inspect.signature(type(module).forward).parameters
-    names = [tensor.name for tensor in inputs.tensors]
-    if all(name in known for name in names):
-        return (), dict(zip(names, tensors, strict=True))
-    return tensors, {}

@@ -107,14 +107,25 @@ def called(model: NamedModel, module: nn.Module, inputs: InputSpec) -> nn.Module
         return module
     arrange = model.call
 
-    def forward(original: Callable[..., Any], itself: nn.Module, *tensors: Tensor) -> Any:
-        args, kwargs = arrange(itself, inputs, tensors)
-        return original(*args, **kwargs)
+    def forward(
+        original: Callable[..., Any], itself: nn.Module, *tensors: Tensor, **cache: Any
+    ) -> Any:
+        args, kwargs = arrange(itself, inputs, tensors) if tensors else ((), {})
+        return original(*args, **kwargs, **cache)
 
     by_position = inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = ["self", *(tensor.name for tensor in inputs.tensors)]
     named = [inspect.Parameter(name, by_position) for name in names]
     return with_forward(module, forward, inspect.Signature(named))  # for torch.export
+
+
+def by_name(module: nn.Module, inputs: InputSpec, tensors: tuple[Tensor, ...]) -> Arguments:
+    """By keyword where ``forward`` knows the names of the spec, and otherwise by position."""
+    known = inspect.signature(type(module).forward).parameters
+    names = [tensor.name for tensor in inputs.tensors]
+    if all(name in known for name in names):
+        return (), dict(zip(names, tensors, strict=True))
+    return tensors, {}
 
 
 def with_forward(
