@@ -17,12 +17,14 @@ from torch import Tensor, nn
 
 from fxflops.algebra import Dim, Symbol, beyond, evaluate, symbols_of
 from fxflops.algebra.bounds import lower_bound
+from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.prepare import example_inputs, floating_dtype
+from fxflops.capture.source import model_line
 from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard
 from fxflops.errors import SpecError
-from fxflops.spec import Axis, InputSpec
+from fxflops.spec import InputSpec
 
 CACHES = ("cache", "past_key_values", "cache_params", "state", "mems")
 """What an argument that is a cache is called, in the versions and models of transformers."""
@@ -32,6 +34,9 @@ FLAGS = ("use_cache", "use_mems")
 
 TOKENS = ("decoder_input_ids", "input_ids", "decoder_inputs_embeds", "inputs_embeds")
 """The argument along whose second axis the cache grows: the first of these that there is."""
+
+FEW = 2
+"""Positions that fill a state whose size does not depend on them."""
 
 OF_ENCODER = ("input_ids", "input_features", "input_values", "inputs_embeds", "pixel_values")
 """What an encoder reads in the same call, beside the tokens of the decoder."""
@@ -70,19 +75,27 @@ def filled(
             )
         return cache
 
-    past = inputs.past if isinstance(inputs.past, int) else sizes[inputs.past.name]
-    cache = fill(sizes, past)
-    if isinstance(inputs.past, Axis):
-        of_past = {s for s in env.hints if s.name == inputs.past.name}
-        added = guards[kept:]
-        beyond_one = [guard for guard in added if not _holds_beyond_one(guard, of_past)]
-        if len(beyond_one) < len(added):
-            # The sizes are the same formulas for one position, too, or it is a case of its own.
-            at = {s: s.value_at(1) if s in of_past else hint for s, hint in env.hints.items()}
-            numbers = {s.name: s.size_at(at[s]) for s in at}
-            one = fill(numbers, 1)
-            if _shapes(cache, at) == _shapes(one, at):
-                guards[kept:] = beyond_one
+    if isinstance(inputs.past, int):
+        return {name: fill(sizes, inputs.past), **flags}
+    cache = fill(sizes, sizes[inputs.past.name])
+    symbol = next(symbol for symbol in env.hints if symbol.name == inputs.past.name)
+    added = guards[kept:]
+    del guards[kept:]
+    if any(guard.sign == "==" and symbol in symbols_of(guard.value) for guard in added):
+        few, more = fill(sizes, FEW), fill(sizes, FEW + 1)
+        if _shapes(few, env.hints) == _shapes(more, env.hints) == _shapes(cache, env.hints):
+            # A loop over positions, whose state is as large after few of them.
+            cache, added = few, guards[kept:]
+        del guards[kept:]
+    if any(_holds_beyond_one(guard, symbol) for guard in added):
+        # Where one position gives the same formulas, it is no case of its own.
+        at = {**env.hints, symbol: symbol.value_at(1)}
+        one = fill({s.name: s.size_at(value) for s, value in at.items()}, 1)
+        del guards[kept:]
+        if _shapes(cache, at) == _shapes(one, at):
+            added = [guard for guard in added if not _holds_beyond_one(guard, symbol)]
+    # Without a position there is no cache, of which no guard tells.
+    guards += [*added, Guard(from_atom(symbol) - symbol.value_at(0), "!=", model_line())]
     return {name: cache, **flags}
 
 
@@ -142,12 +155,12 @@ def tensors_of(value: object) -> Iterator[Tensor]:
             waiting += reversed([*getattr(held, "__dict__", {}).values()])
 
 
-def _holds_beyond_one(guard: Guard, of_past: set[Symbol]) -> bool:
+def _holds_beyond_one(guard: Guard, past: Symbol) -> bool:
     """Whether it is about the past, and holds wherever that is more than one position."""
     symbols = symbols_of(guard.value)
-    if symbols.isdisjoint(of_past):
+    if past not in symbols:
         return False
-    least = {symbol: 3 if symbol in of_past else 2 for symbol in symbols}
+    least = {**dict.fromkeys(symbols, 2), past: past.value_at(2)}
     value = beyond(guard.value, least)
     if isinstance(value, int):
         return guard._replace(value=value).holds({})
