@@ -66,9 +66,7 @@ class Domain(NamedTuple):
         """The conditions as Python comparisons of the user's sizes."""
         multiples = [f"{s.name} % {s.multiple} == 0" for s in self.symbols if s.multiple > 1]
         minima = [
-            f"{s.name} >= {s.size_at(self._least(s))}"
-            for s in self.symbols
-            if self._least(s) > 1
+            f"{s.name} >= {s.size_at(self._least(s))}" for s in self.symbols if self._least(s) > 1
         ]
         guards = [guard_text(r.value, r.sign, self.names) for r in self.guards]
         return (*multiples, *minima, *dict.fromkeys(guards))
@@ -88,9 +86,7 @@ class Domain(NamedTuple):
             size = sizes[symbol.name]
             if type(size) is not int or size < 1 - symbol.offset:
                 kind = "natural number" if symbol.offset else "positive integer"
-                raise SpecError(
-                    f"The size {symbol.name} must be a {kind}, not {_number(size)}."
-                )
+                raise SpecError(f"The size {symbol.name} must be a {kind}, not {_number(size)}.")
         in_order = {name: sizes[name] for name in self.names}
         at = f"Cannot count {what} at {_written(in_order)}"
         values = {s: s.value_at(sizes[s.name]) for s in self.symbols}

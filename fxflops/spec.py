@@ -236,9 +236,9 @@ def _unified(spec: InputSpec) -> InputSpec:
         said[axis.name] = Axis(name=axis.name, multiple=multiple, minimum=minimum)
 
     if isinstance(spec.past, Axis):
-        known = said.get(spec.past.name)
-        if known is not None and known != Axis(name=spec.past.name):
-            raise SpecError(f"The past is a number of positions from 0 on, not '{known}'.")
+        other = said.get(spec.past.name, spec.past)
+        if other not in (spec.past, Axis(name=spec.past.name)):
+            raise SpecError(f"The past is a number of positions from 0 on, not '{other}'.")
         said[spec.past.name] = spec.past
 
     def unify(axis: int | Axis) -> int | Axis:

@@ -60,7 +60,7 @@ class Symbol(NamedTuple):
         """The size itself: ``multiple`` times the symbol, less the offset."""
         return self.multiple * Polynomial({((self, 1),): 1}) - self.offset
 
-    def size_at(self, value: int) -> int:
+    def size_at(self, value: Any) -> Any:
         """The size where the symbol has this value."""
         return value * self.multiple - self.offset
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fxflops.algebra import Dim, Symbol
-from fxflops.algebra.closed_form import evaluate_many, to_sympy
+from fxflops.algebra.closed_form import evaluate_many, sign_of, to_sympy
 from fxflops.analysis.dataflow import to_networkx
 from fxflops.cost import (
     BINDING_TIMES,

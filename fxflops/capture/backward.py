@@ -123,9 +123,7 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
             with Resizing(), AsOnCpu(self.add_call):
                 yield
 
-    def run(
-        self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]
-    ) -> object:
+    def run(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:
         """The model, the loss, and its gradients, None for parameters that it does not need."""
         parameters = _that_require_a_gradient(model)
         if not parameters:

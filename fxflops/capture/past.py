@@ -1,4 +1,4 @@
-"""A cache of keys and values among a model's inputs, which holds as many positions as a symbol says.
+"""A cache among a model's inputs, which holds as many positions as a symbol says.
 
 The model fills it itself, in a call that is not recorded, with as many tokens as the cache is to
 hold. So its tensors have the shapes, and its counters the values, that they have in a run, whatever
@@ -59,7 +59,7 @@ def filled(
     """
     name, flags = arguments_of(model)
     kept = len(guards)
-    if inputs.past == 0:
+    if inputs.past is None or inputs.past == 0:
         return flags
 
     def fill(sizes: Mapping[str, int | torch.SymInt], past: int | torch.SymInt) -> Any:

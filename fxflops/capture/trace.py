@@ -198,9 +198,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """One of the same kind, to run what is not to be recorded."""
         return Recorder(with_meta_kernels=self._with_meta_kernels, mode=self.mode)
 
-    def run(
-        self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]
-    ) -> object:
+    def run(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:
         """What is recorded: one call of the model."""
         return model(*tensors, **cache)
 

@@ -126,6 +126,8 @@ def record_of(
     if analysis.uncounted:
         ops = ", ".join(sorted({f"{node.op} ({node.unknown})" for node in analysis.uncounted}))
         raise ConventionError(f"{analysis.model} has uncounted operators: {ops}.")
+    if analysis.inputs.past is not None:
+        raise ConventionError("Other tools are not quoted for calls with a cache: omit the past.")
     known = at or {}
     spec = analysis.inputs.fixed(at_their_least(analysis, known))
     if isinstance(model, str):
