@@ -111,7 +111,7 @@ def recorded(
                 for tensor, described in zip(tensors, inputs.tensors, strict=True):
                     recorder.add_input(described.name, tensor)
                 for index, tensor in enumerate(past.tensors_of(cache)):
-                    recorder.add_input(f"past{index}", tensor)
+                    recorder.add_input(f"past{index}", tensor, past=True)
                 with _module_paths(model, recorder.paths), recorder:
                     before = _attributes(model)
                     # What the model sets of the context it runs in is set in a copy of it.
@@ -258,9 +258,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _meta_kernel(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         return result_of(func, args, kwargs)
 
-    def add_input(self, name: str, tensor: Tensor) -> None:
-        """Make ``tensor`` the graph's next input."""
-        self._own(tensor, self._describe(self.graph.placeholder(name), tensor, "input"))
+    def add_input(self, name: str, tensor: Tensor, *, past: bool = False) -> None:
+        """Make ``tensor`` the graph's next input; one of a cache has ``meta["past"]``."""
+        node = self._describe(self.graph.placeholder(name), tensor, "input")
+        node.meta["past"] = past
+        self._own(tensor, node)
 
     def add_output(self, result: object) -> None:
         """End the graph with what the model returned."""
