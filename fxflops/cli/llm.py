@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fxflops.cli.options import DTYPES, add_output, deliver, positive, progress
-from fxflops.errors import SpecError
+from fxflops.errors import SpecError, shown
 from fxflops.reports.files import require_writable
 
 HELP = "What a language model costs in use: the prompt, each token, an answer, a training step."
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", metavar="N", default="1", help="sequences (default: 1)")
     parser.add_argument("--dtype", choices=DTYPES, help="of weights, activations and the cache")
     parser.add_argument(
-        "--train", action="store_true", help="a training step, too, on texts of the prompt's length"
+        "--train", metavar="", help="a training step, too, on texts of the prompt's length"
     )
     parser.add_argument(
         "--symbolic", action="store_true", help="the formulas in N, prompt and generated"
@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     prompt, generate, batch = (
         _size(getattr(arguments, name), f"--{name}") for name in ("prompt", "generate", "batch")
     )
+    if arguments.train:
+        raise SpecError(f"--train={shown(arguments.train)}: llm counts no optimizer. Give --train.")
     require_writable(arguments.output)
     with progress(f"Capturing {arguments.model} …"):
         from fxflops.language.document import document
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             prompt=prompt,
             generate=generate,
             batch=batch,
-            train=arguments.train,
+            train=arguments.train is not None,
             dtype=arguments.dtype,
         )
     deliver(document(found, symbolic=arguments.symbolic), arguments)

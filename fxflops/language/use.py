@@ -22,7 +22,7 @@ from fxflops.algebra import Dim, Symbol, evaluate, floor_divide, settled, substi
 from fxflops.algebra.polynomial import from_atom, terms_of
 from fxflops.analysis.records import Analysis
 from fxflops.capture.symint.reader import read_symint
-from fxflops.cost import Cost
+from fxflops.cost import METRICS, Cost
 from fxflops.errors import DomainError, ModelError, SpecializationError
 from fxflops.formulas.shapes import numel
 from fxflops.pipeline import analyze
@@ -120,7 +120,8 @@ class Language:
     def at(self, cost: Cost, **sizes: int) -> Cost:
         """A cost at the batch, and at other sizes."""
         values = {"N": self.batch, **sizes}
-        symbols = {s for count in cost for s in symbols_of(count)}
+        counts = (getattr(cost, metric.name) for metric in METRICS)
+        symbols = {symbol for count in counts for symbol in symbols_of(count)}
         return cost.at({s: s.value_at(values[s.name]) for s in symbols})
 
     @property
