@@ -184,5 +184,3 @@ def records(language: Language) -> Iterator[Sequence[object]]:
     value = language.generation("flops")
     if value is not None:
         yield ("generation, formula", "", Expression(text(value, ORDER)), *[""] * len(COUNTS[1:]))
-
-

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from fxflops import models
 from fxflops.algebra import Dim, Symbol, evaluate, floor_divide, settled, substitute, symbols_of
 from fxflops.algebra.polynomial import from_atom, terms_of
 from fxflops.analysis.records import Analysis
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 TEXT, STEP = "input_ids: N L int64", "input_ids: N 1 int64"
 PROMPT, GENERATED = Symbol("prompt", minimum=1), Symbol("generated", minimum=1)
+LONGEST_LOOP = 256
+"""Tokens of a text up to which a model that takes one after the other in a loop is captured."""
+
 GROUPED = ("_grouped_mm", "grouped_mm_fallback")
 
 
@@ -127,7 +132,7 @@ class Language:
     @property
     def of_prompt(self) -> Cost:
         """What the prompt costs."""
-        return self.prefill.at(N=self.batch, L=self.prompt)
+        return self.prefill.total.at(_values(self.prefill, self.batch, self.prompt))
 
     @property
     def of_first_step(self) -> Cost:
@@ -149,7 +154,9 @@ class Language:
     @property
     def of_training(self) -> Cost | None:
         """What a training step with sequences as long as the prompt costs."""
-        return None if self.trained is None else self.trained.at(N=self.batch, L=self.prompt)
+        if self.trained is None:
+            return None
+        return self.trained.total.at(_values(self.trained, self.batch, self.prompt))
 
     def cache_bytes(self, positions: int) -> int:
         """The bytes of the cache that holds so many positions, the prompt's at least."""
@@ -162,6 +169,8 @@ class Language:
         if len(self.stretches) > 1:
             return None
         [stretch] = self.stretches
+        if "L" not in self.prefill.domain.names:
+            return None
         steps = stretch.formula(getattr(stretch.step, quantity))
         length = next(s for s in self.prefill.domain.symbols if s.name == "L")
         prompt = substitute(self.prefill.count(quantity), {length: from_atom(PROMPT)})
@@ -208,17 +217,16 @@ def language(
     for more positions than the model has.
     """
     name = _name(model)
+    _require_text(name)
     say(f"Capturing {name}: the prompt")
-    prefill = analyze(name, TEXT, past=0, dtype=dtype)
-    prefill.values({"N": batch, "L": prompt})
+    prefill = _whole(name, prompt, batch, dtype, past=0)
     say(f"Capturing {name}: a token after it")
     last = prompt + max(generate - 2, 0)
     stretches = tuple(_stretches(name, prompt, last, batch, dtype))
     trained = None
     if train:
         say(f"Capturing {name}: a training step")
-        trained = analyze(name, TEXT, train=True, dtype=dtype)
-        trained.values({"N": batch, "L": prompt})
+        trained = _whole(name, prompt, batch, dtype, train=True)
     parts = _Parts(prefill, batch, prompt)
     return Language(
         model=name,
@@ -244,6 +252,48 @@ def _name(model: str) -> str:
         if not os.path.isfile(path):
             raise ModelError(f"{model} has no config.json: name a folder that has one.")
     return f"hf:{path}" if path.endswith(".json") or not path.count(":") else model
+
+
+def _require_text(name: str) -> None:
+    """Raises ModelError for a model that does not continue one text."""
+    inputs = models.find(name).inputs
+    taken = [] if inputs is None else [tensor.name for tensor in inputs.tensors]
+    if taken != ["input_ids"]:
+        raise ModelError(
+            f"{name} takes {', '.join(taken) or 'inputs of its own'}: llm is for models that "
+            "continue a text of input_ids. Count its calls with fxflops count, and --past."
+        )
+
+
+def _whole(
+    name: str,
+    length: int,
+    batch: int,
+    dtype: str | None,
+    *,
+    past: int | None = None,
+    train: bool = False,
+) -> Analysis:
+    """The analysis of a whole text that holds at its length: traced there where it must be.
+
+    Raises DomainError, and SpecializationError for a model that runs through a long text in a loop.
+    """
+
+    def of(spec: str, traced: Mapping[str, int]) -> Analysis:
+        analysis = analyze(name, spec, past=past, train=train, defaults=traced, dtype=dtype)
+        analysis.values({"N": batch, "L": length} if spec is TEXT else {"N": batch})
+        return analysis
+
+    try:
+        return of(TEXT, {})
+    except DomainError:
+        traced = {"L": length} if length > 1 else {}
+        with suppress(SpecializationError):
+            return of(TEXT, traced)
+    except SpecializationError:
+        if length > LONGEST_LOOP:
+            raise
+    return of(f"input_ids: N {length} int64", {})
 
 
 def _stretches(
@@ -289,11 +339,17 @@ def _cache_bytes(step: Analysis) -> Dim:
     return reduce(add, sizes, 0)
 
 
+def _values(analysis: Analysis, batch: int, length: int) -> dict[Symbol, int]:
+    """The symbols' values for texts of this length, which may be fixed."""
+    sizes = {"N": batch, "L": length}
+    return analysis.values({name: sizes[name] for name in analysis.domain.names})
+
+
 class _Parts:
     """The products of a call: with weights, and of activations; and the experts not chosen."""
 
     def __init__(self, analysis: Analysis, batch: int, prompt: int) -> None:
-        values = analysis.values({"N": batch, "L": prompt})
+        values = _values(analysis, batch, prompt)
         weights = _of_weights(analysis)
         self.of_weights = self.of_scores = self.idle_experts = 0
         for node in analysis.graph.nodes:
