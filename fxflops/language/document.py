@@ -8,7 +8,7 @@ from typing import Any
 from fxflops.algebra import Dim
 from fxflops.algebra.closed_form import text, to_latex
 from fxflops.cost import Cost
-from fxflops.language.use import Language
+from fxflops.language.use import Language, integer
 from fxflops.reports.document import Document, Expression, Figure, Formula, Table
 from fxflops.reports.wording import decimal, exact, scaled
 
@@ -102,12 +102,13 @@ def _calls(language: Language) -> Table:
     rows = [
         [
             name,
-            scaled(cost.flops),
-            exact(cost.flops),
-            f"{scaled(cost.flops // tokens)}",
+            scaled(flops),
+            exact(flops),
+            scaled(flops // tokens),
             *(scaled(getattr(cost, count)) for count in COUNTS[1:]),
         ]
         for name, tokens, cost in parts(language)
+        for flops in map(integer, (cost.flops,))
     ]
     return Table(("", *HEADINGS), "l" + "r" * len(HEADINGS), rows)
 

@@ -25,13 +25,11 @@ from fxflops.algebra.polynomial import from_atom, terms_of
 from fxflops.analysis.records import Analysis
 from fxflops.capture.symint.reader import read_symint
 from fxflops.cost import METRICS, Cost
-from fxflops.errors import DomainError, ModelError, SpecializationError
+from fxflops.errors import CaptureError, DomainError, ModelError, SpecializationError
 from fxflops.formulas.shapes import numel
 from fxflops.pipeline import analyze
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch.fx import Node
 
 TEXT, STEP = "input_ids: N L int64", "input_ids: N 1 int64"
@@ -183,7 +181,8 @@ class Language:
         rule = 2 * passes * self.parameters * tokens
         idle = 2 * passes * (self.multiplied - self.parameters) * tokens
         scores = passes * self.of_scores
-        rest = cost.contraction - rule - idle - scores
+        products, elementwise = integer(cost.contraction), integer(cost.elementwise)
+        rest = products - rule - idle - scores
         return (
             Term(why=f"the rule: {2 * passes} * parameters * tokens", flops=rule),
             Term(
@@ -197,7 +196,7 @@ class Language:
                 if rest
                 else []
             ),
-            Term(why="elementwise work", flops=cost.elementwise),
+            Term(why="elementwise work", flops=elementwise),
         )
 
 
@@ -209,23 +208,19 @@ def language(
     batch: int = 1,
     train: bool = False,
     dtype: str | None = None,
-    say: Callable[[str], None] = lambda _: None,
 ) -> Language:
     """Analyze the calls of ``model``, the name of a language model that continues a text.
 
-    ``say`` is told what is done next. Raises ModelError, SpecError, CaptureError, and DomainError
-    for more positions than the model has.
+    Raises ModelError, SpecError, CaptureError, and DomainError for more positions than the model
+    has.
     """
     name = _name(model)
     _require_text(name)
-    say(f"Capturing {name}: the prompt")
     prefill = _whole(name, prompt, batch, dtype, past=0)
-    say(f"Capturing {name}: a token after it")
     last = prompt + max(generate - 2, 0)
     stretches = tuple(_stretches(name, prompt, last, batch, dtype))
     trained = None
     if train:
-        say(f"Capturing {name}: a training step")
         trained = _whole(name, prompt, batch, dtype, train=True)
     parts = _Parts(prefill, batch, prompt)
     return Language(
@@ -286,14 +281,17 @@ def _whole(
 
     try:
         return of(TEXT, {})
-    except DomainError:
-        traced = {"L": length} if length > 1 else {}
-        with suppress(SpecializationError):
-            return of(TEXT, traced)
+    except DomainError as outside:
+        try:
+            with suppress(DomainError, SpecializationError):
+                return of(TEXT, {"L": length})
+            return of(f"input_ids: N {length} int64", {})
+        except CaptureError:  # the text is longer than the model takes
+            raise outside from None
     except SpecializationError:
         if length > LONGEST_LOOP:
             raise
-    return of(f"input_ids: N {length} int64", {})
+        return of(f"input_ids: N {length} int64", {})
 
 
 def _stretches(
@@ -331,12 +329,17 @@ def _end(step: Analysis, first: int, last: int, batch: int) -> int:
 def _cache_bytes(step: Analysis) -> Dim:
     """The bytes of the keys, values and states that the model is called with."""
     held = (node.meta["val"] for node in step.graph.nodes if node.meta.get("past"))
-    sizes = (
-        tensor.element_size() * numel(map(read_symint, tensor.shape))
-        for tensor in held
-        if tensor.is_floating_point()
-    )
-    return reduce(add, sizes, 0)
+    total: Dim = 0
+    for tensor in held:
+        if tensor.is_floating_point():
+            total = total + tensor.element_size() * numel(map(read_symint, tensor.shape))
+    return total
+
+
+def integer(count: Dim) -> int:
+    """A count at sizes, which is a number."""
+    assert isinstance(count, int), "a cost at sizes is a number"
+    return count
 
 
 def _values(analysis: Analysis, batch: int, length: int) -> dict[Symbol, int]:
@@ -351,7 +354,9 @@ class _Parts:
     def __init__(self, analysis: Analysis, batch: int, prompt: int) -> None:
         values = _values(analysis, batch, prompt)
         weights = _of_weights(analysis)
-        self.of_weights = self.of_scores = self.idle_experts = 0
+        self.of_weights = 0
+        self.of_scores = 0
+        self.idle_experts: int = 0
         for node in analysis.graph.nodes:
             cost = node.meta.get("cost")
             products = int(evaluate(cost.contraction, values)) if cost else 0
@@ -363,10 +368,11 @@ class _Parts:
                 continue
             self.of_weights += products
             if node.target.name().partition("::")[2] in GROUPED:
-                experts, *_ = shape = with_weight[0].meta["val"].shape
+                experts, *_ = with_weight[0].meta["val"].shape
                 rows = evaluate(read_symint(node.all_input_nodes[0].meta["val"].shape[0]), values)
                 chosen = rows // (batch * prompt)
-                self.idle_experts += int(numel(shape)) // int(experts) * (int(experts) - chosen)
+                of_one = with_weight[0].meta["val"].numel() // int(experts)
+                self.idle_experts += of_one * (int(experts) - chosen)
 
 
 def _of_weights(analysis: Analysis) -> set[Node]:
@@ -388,7 +394,8 @@ def _by_power(count: Dim, past: Symbol) -> Mapping[int, Dim] | None:
     """The coefficients of the powers of ``past``; None where it is inside a floor or extremum."""
     found: dict[int, Dim] = {}
     for monomial, coefficient in terms_of(count).items():
-        power, rest = 0, coefficient
+        power = 0
+        rest: Dim = coefficient
         for atom, exponent in monomial:
             if atom == past:
                 power = exponent
