@@ -105,11 +105,12 @@ def run(arguments: argparse.Namespace) -> int:
         return quoted(arguments, at)
     deploy = _deploy(arguments)
 
-    from fxflops import cache
+    from fxflops.answer import answer, at_one_size
+    from fxflops.cache import Request
     from fxflops.models import is_file, is_installed
     from fxflops.reports.count import document
 
-    request = cache.Request(
+    request = Request(
         model=arguments.model,
         inputs=arguments.input,
         dtype=arguments.dtype,
@@ -122,8 +123,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.static:
         if arguments.symbolic:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
-        from fxflops.answer import at_one_size
-
         require_tensor_sizes(at, "--static")
         request, at = at_one_size(request, at, trust=arguments.trust), {}
     if arguments.cache and is_file(arguments.model):
@@ -132,19 +131,17 @@ def run(arguments: argparse.Namespace) -> int:
         raise SpecError("--cache keeps no answer for a loss, which may change. Leave it out.")
     may_be_kept = arguments.loss is None and is_installed(arguments.model)
     cached = arguments.cache or (arguments.cache is None and may_be_kept)
-    key = cache.Key(request) if cached else None
-    report = cache.find(key, at) if key else None
-    if report is None:
-        with progress(f"Capturing {arguments.model} …"):
-            from fxflops.answer import derive
-
-            report, packages = derive(request, at, trust=arguments.trust)
-        if key:
-            cache.keep(key, report, packages)
+    report = answer(
+        request,
+        at,
+        cached=cached,
+        trust=arguments.trust,
+        while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
+    )
     formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
-    answer = report.at(None if formulas_suffice and not report.is_known_at(at) else at)
+    shown_at = report.at(None if formulas_suffice and not report.is_known_at(at) else at)
     symbolic = arguments.symbolic or arguments.format == "latex"
-    deliver(document(answer, depth=depth, symbolic=symbolic), arguments)
+    deliver(document(shown_at, depth=depth, symbolic=symbolic), arguments)
     if arguments.strict and not report.complete:
         complain(f"{report.uncounted_calls} operator calls are uncounted (--strict).")
         return UNCOUNTED_WORK
