@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fxflops.algebra import Dim, Symbol, beyond, evaluate, symbols_of
-from fxflops.algebra.bounds import lower_bound
+from fxflops.algebra import lower_bound
 from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.prepare import example_inputs, floating_dtype
 from fxflops.capture.source import model_line
