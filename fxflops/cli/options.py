@@ -90,9 +90,9 @@ def positive(text: str, what: str, *, least: int = 1) -> int:
     """
     if not (text.isascii() and text.isdecimal()) or (least and not text.strip("0")):
         raise SpecError(f"{shown(what)} is '{shown(text)}', which is no positive integer.")
-    if len(text) > DIGITS:
+    if len(text.lstrip("0")) > DIGITS:
         raise SpecError(f"{shown(what)} has {len(text):,} digits: a size has at most {DIGITS:,}.")
-    return int(text)
+    return int(text.lstrip("0") or "0")
 
 
 @contextmanager
