@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fxflops.algebra import Dim, Symbol, beyond, evaluate, symbols_of
-from fxflops.algebra import lower_bound
+from fxflops.algebra import Dim, Symbol, beyond, evaluate, lower_bound, symbols_of
 from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.prepare import example_inputs, floating_dtype
 from fxflops.capture.source import model_line

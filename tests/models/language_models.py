@@ -93,6 +93,24 @@ EXPERTS = {
         num_experts_per_tok=2,
         sliding_window=WINDOW,
     ),
+    "NemotronHForCausalLM": lambda: transformers.NemotronHConfig(
+        vocab_size=100,
+        hidden_size=64,
+        intermediate_size=96,
+        layers_block_type=["attention", "moe", "mamba", "moe"],
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        mamba_num_heads=8,
+        mamba_head_dim=16,
+        ssm_state_size=16,
+        n_groups=2,
+        chunk_size=16,
+        n_routed_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=32,
+        moe_shared_expert_intermediate_size=48,
+    ),
 }
 ALL = {**MODELS, **WINDOWED, **ENCODER_DECODERS, **RECURRENT, **EXPERTS}
 
