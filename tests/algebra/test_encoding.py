@@ -46,7 +46,8 @@ N = ["symbol", "N", 1, 1]
     "entries",
     [
         None, 7, "text", [1.5], [[]], [["exec", 0, 0]], [1, 0, ["floor", 0, 1]],
-        [["symbol", "N", 0, 1]], [["symbol", "N", 1, 1, 2]], [["sum"]], [["sum", 1]], [["sum", 2, 0]],
+        [["symbol", "N", 0, 1]], [["symbol", "N", 1, 1, 2]],
+        [["sum"]], [["sum", 1]], [["sum", 2, 0]],
         [N, ["product", 0, 0]], [N, ["product", 0]], [N, ["product", 0, 1, 0, 1]],
         [N, ["product", 0, 1], ["sum", 0, 1]], [N, ["product", 0, 1], ["sum", 1]],
         [N, ["product", 0, 1], ["sum", 1, 1, 2, 1]], [N, ["sum", 1, 0]],
