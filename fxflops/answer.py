@@ -62,10 +62,12 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
     spec = parse(request.inputs) if request.inputs else named.inputs
     if spec is None:
         raise SpecError(f"{named.name} has no default input: pass --input, for example {EXAMPLE}.")
+    if request.past is not None:
+        spec = spec.with_past(request.past)
     own = {a.name: named.defaults[a.name] for a in spec.axes if a.name in named.defaults}
     known = {**own, **sizes}
     Domain(tuple(map(symbol_of, spec.axes))).values(known, named.name)
-    return request._replace(inputs=str(spec.fixed(known)))
+    return request._replace(inputs=str(spec.fixed(known)), past=None)
 
 
 def derive(
@@ -111,6 +113,7 @@ def _analysis(named: NamedModel, request: Request, hints: Mapping[str, int]) -> 
         deploy=request.deploy,
         train=request.train,
         loss=python.loss(request.loss) if request.loss else None,
+        past=request.past,
     )
 
 

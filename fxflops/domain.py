@@ -66,7 +66,7 @@ class Domain(NamedTuple):
         """The conditions as Python comparisons of the user's sizes."""
         multiples = [f"{s.name} % {s.multiple} == 0" for s in self.symbols if s.multiple > 1]
         minima = [
-            f"{s.name} >= {self._least(s) * s.multiple}" for s in self.symbols if self._least(s) > 1
+            f"{s.name} >= {s.size_at(self._least(s))}" for s in self.symbols if self._least(s) > 1
         ]
         guards = [guard_text(r.value, r.sign, self.names) for r in self.guards]
         return (*multiples, *minima, *dict.fromkeys(guards))
@@ -82,16 +82,16 @@ class Domain(NamedTuple):
             if sizes.get(name, only) != only:
                 at = _written({name: sizes[name]})
                 raise DomainError(f"Cannot count {what} at {at}: {name} is fixed at {only}.")
-        for name in self.names:
-            if type(sizes[name]) is not int or sizes[name] < 1:
-                raise SpecError(
-                    f"The size {name} must be a positive integer, not {_number(sizes[name])}."
-                )
+        for symbol in self.symbols:
+            size = sizes[symbol.name]
+            if type(size) is not int or size < 1 - symbol.offset:
+                kind = "natural number" if symbol.offset else "positive integer"
+                raise SpecError(f"The size {symbol.name} must be a {kind}, not {_number(size)}.")
         in_order = {name: sizes[name] for name in self.names}
         at = f"Cannot count {what} at {_written(in_order)}"
-        values = {s: sizes[s.name] // s.multiple for s in self.symbols}
+        values = {s: s.value_at(sizes[s.name]) for s in self.symbols}
         for symbol in self.symbols:
-            size, least = sizes[symbol.name], self._least(symbol) * symbol.multiple
+            size, least = sizes[symbol.name], symbol.size_at(self._least(symbol))
             if size % symbol.multiple:
                 problem = f"{symbol.name} must be a multiple of {symbol.multiple}"
             elif size < least:
@@ -125,7 +125,7 @@ class Domain(NamedTuple):
             shapes = ", ".join(f"{name} {array.shape}" for name, array in given.items())
             raise SpecError(f"The sizes do not broadcast: {shapes}.") from error
         values = {
-            s: np.asarray(given[s.name] // s.multiple, dtype=given[s.name].dtype)
+            s: np.asarray(s.value_at(given[s.name]), dtype=given[s.name].dtype)
             for s in self.symbols
         }
 
@@ -136,7 +136,7 @@ class Domain(NamedTuple):
                 self.values({name: int(array.flat[first]) for name, array in every.items()}, what)
 
         for s in self.symbols:
-            require((values[s] * s.multiple == given[s.name]) & (values[s] >= self._least(s)))
+            require((s.size_at(values[s]) == given[s.name]) & (values[s] >= self._least(s)))
         for guard in self.guards:
             result = evaluate_many(guard.value, values)
             require({"==": result == 0, "!=": result != 0, ">=": result >= 0}[guard.sign])
@@ -171,7 +171,7 @@ class Domain(NamedTuple):
         inside = sorted(n for n in around if self._holds({**possible, symbol: n}))
         if not inside:
             return self._nearest_inside(possible)
-        return f"Nearest: {', '.join(_number(n * symbol.multiple) for n in inside)}."
+        return f"Nearest: {', '.join(_number(symbol.size_at(n)) for n in inside)}."
 
     def _nearest_inside(self, values: Mapping[Symbol, int]) -> str:
         """The nearest sizes inside, by steps of the sizes in the guards that do not hold."""
@@ -179,7 +179,7 @@ class Domain(NamedTuple):
         moved = [s for s in self.symbols if any(s in symbols_of(value) for value in violated)]
         for candidate in itertools.islice(_around(moved, values), WALK if moved else 0):
             if self._holds(candidate):
-                sizes = {s.name: candidate[s] * s.multiple for s in self.symbols}
+                sizes = {s.name: s.size_at(candidate[s]) for s in self.symbols}
                 return f"Nearest inside: {_written(sizes)}."
         return f"The formula holds where {' and '.join(self.texts())}."
 

@@ -36,7 +36,7 @@ from fxflops.capture.prepare import (
 from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
-from fxflops.models.named import NamedModel, build_empty, called
+from fxflops.models.named import NamedModel, build_empty, by_name, called
 from fxflops.passes import require_passes
 from fxflops.passes.weights import weights
 from fxflops.spec import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
@@ -58,6 +58,7 @@ def analyze(
     trust: bool = False,
     train: bool | str = False,
     loss: Loss | None = None,
+    past: str | int | None = None,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -77,6 +78,9 @@ def analyze(
     what it returns (by default the sum of all outputs), and the gradients of all parameters with
     ``requires_grad``. The step of an optimizer (``"sgd"``, ``"adamw"``) is apart.
 
+    With ``past``, a symbol or a number, the model is called with a cache that holds so many
+    positions, filled by the model itself; the input's tokens are those after them.
+
     Raises ModelError, SpecError, CaptureError.
     """
     _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
@@ -86,6 +90,8 @@ def analyze(
             if inputs is not None:
                 raise SpecError("Both inputs and args or kwargs are given. Give one of them.")
             named = _called_with(named, tuple(args or ()), dict(kwargs or {}))
+        if past is not None:
+            inputs, named = _with_past(inputs, named, past)
         if not train:
             if loss is not None:
                 raise SpecError("A loss is that of a training step: give train=True, too.")
@@ -188,9 +194,13 @@ def _analyze(
     require_passes(deploy)
     spec = _spec(inputs, named)
     known = _sizes(spec, named, defaults)
+    if spec.past is not None:
+        fronts = _of_cached_calls(fronts, train)
     module = build_empty(named)
     require_shapes(module, named.name)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
+    if spec.past is not None and named.call is None:
+        named = replace(named, call=by_name)
     module = called(named, module.train(bool(train)), spec)
     if inputs is None and named.narrower:
         captured, deployed, why = _first(module, _proposed(spec, named, defaults), fronts, deploy)
@@ -225,6 +235,16 @@ def _analyze(
         trained=sum(parameter.numel() for parameter in trained) if train else None,
         optimizer=step(train, trained) if isinstance(train, str) else None,
     )
+
+
+def _of_cached_calls(fronts: Sequence[FrontEnd], train: bool | str) -> Sequence[FrontEnd]:
+    """The front ends that call a model with a cache. Raises SpecError where none of them does."""
+    if train:
+        raise SpecError("A training step has no past: leave out the past, or train.")
+    recording = [front for front in fronts if not front.slow]
+    if not recording:
+        raise SpecError("torch.export takes no past here: leave out the front end, or the past.")
+    return recording
 
 
 def _proposed(
@@ -308,6 +328,16 @@ def _named(model: str | nn.Module | NamedModel, trust: bool) -> NamedModel:
     return NamedModel(name=type(model).__name__, build=lambda: model)
 
 
+def _with_past(
+    inputs: Inputs | None, named: NamedModel, past: str | int
+) -> tuple[InputSpec | None, NamedModel]:
+    """The input and the model's own specs, each with a cache that holds ``past`` positions."""
+    if inputs is not None:
+        return _spec(inputs, named).with_past(past), named
+    narrower = tuple(spec.with_past(past) for spec in named.narrower)
+    return None, replace(named, inputs=_spec(None, named).with_past(past), narrower=narrower)
+
+
 def _called_with(named: NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NamedModel:
     """The model as it is called with these arguments, at the sizes of their tensors."""
     spec, arrange = flattened(args, kwargs)
@@ -344,7 +374,7 @@ def _require_names(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None
 def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
     """Refuse sizes that the spec itself excludes, before the work of a capture."""
     axes = [axis for axis in spec.axes if axis.name in sizes]
-    least = {axis.name: axis.minimum // axis.multiple for axis in axes}
+    least = {axis.name: symbol_of(axis).minimum for axis in axes}
     Domain(tuple(map(symbol_of, axes)), least=least).values(sizes, name)
 
 

@@ -161,7 +161,7 @@ class Answer:
     @property
     def sizes(self) -> dict[str, int]:
         """The sizes by name; none where they are left open."""
-        return {symbol.name: v * symbol.multiple for symbol, v in (self.values or {}).items()}
+        return {symbol.name: symbol.size_at(v) for symbol, v in (self.values or {}).items()}
 
     def quantity(self, count: Dim) -> Quantity:
         """One count. Raises SpecError for a value that is too long to be written."""

@@ -223,3 +223,46 @@ def test_a_dtype_is_no_axis(first, second):
     for text in (f"x: N {first} 3", f"x: N {first} {second}", f"x: {first}%2"):
         with pytest.raises(SpecError, match=f"Cannot read the axis '{first}.*dtype comes last"):
             parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes", "expected"),
+    [
+        ("ids: N L int64; mask: N P+L int64; past=P", {"P": 0, "L": 3}, [[3], [3]]),
+        ("ids: N L int64; mask: N P+L int64; past=P", {"P": 37, "L": 1}, [[1], [38]]),
+        ("ids: N L int64; mask: N L+2+P int64; past=P", {"P": 5, "L": 3}, [[3], [10]]),
+        ("x: N 2+3", {}, [[5]]),
+    ],
+)
+def test_an_axis_may_be_a_sum(text, sizes, expected):
+    spec = parse(text)
+    assert parse(str(spec)) == spec
+    fixed = spec.fixed({"N": 2, **sizes})
+    assert [list(tensor.axes[1:]) for tensor in fixed.tensors] == expected
+    assert fixed.past == sizes.get("P")
+    assert not fixed.axes
+
+
+def test_the_past_may_be_none_or_a_number_or_a_symbol():
+    assert parse("x: N L").past is None
+    assert parse("x: N L; past=37").past == 37
+    assert parse("x: N L; past = P").past == Axis(name="P", minimum=0)
+    assert parse("x: N L").with_past("P") == parse("x: N L; past=P")
+    assert parse("x: N L").with_past(0) == parse("x: N L; past=0")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x: N L; past=P; past=3", "says twice"),
+        ("x: N L; past=-1", "a number, or a symbol"),
+        ("x: N L; past=", "a number, or a symbol"),
+        ("x: N L; past=Max", "another name"),
+        ("x: N P%2; past=P", "from 0 on"),
+        ("x: N P+", "Cannot read the axis"),
+        ("x: N P+L%2", "Cannot read the axis"),
+    ],
+)
+def test_a_past_or_a_sum_that_cannot_be_is_quoted(text, said):
+    with pytest.raises(SpecError, match=said):
+        parse(text)

@@ -12,8 +12,17 @@ from collections.abc import Mapping, Sequence
 from math import gcd, lcm, prod
 from typing import TYPE_CHECKING, Any
 
-from fxflops.algebra import Dim, FloorDiv, MinMax, Symbol, evaluate, magnitude
-from fxflops.algebra.polynomial import Atom, Monomial, degree, terms_of
+from fxflops.algebra import (
+    Dim,
+    FloorDiv,
+    MinMax,
+    Symbol,
+    evaluate,
+    magnitude,
+    substitute,
+    symbols_of,
+)
+from fxflops.algebra.polynomial import Atom, Monomial, degree, from_atom, terms_of
 
 if TYPE_CHECKING:
     import sympy
@@ -75,6 +84,7 @@ def to_sympy(value: Dim, order: Sequence[str] = ()) -> sympy.Expr:
     import sympy
 
     def of(value: Dim) -> sympy.Expr:
+        value = without_offsets(value)
         if isinstance(value, int):
             return sympy.Integer(value)
         products = (
@@ -85,7 +95,7 @@ def to_sympy(value: Dim, order: Sequence[str] = ()) -> sympy.Expr:
 
     def of_atom(atom: Atom) -> sympy.Expr:
         if isinstance(atom, Symbol):
-            return sympy.Symbol(atom.name, integer=True, positive=True) / atom.multiple
+            return sympy.Symbol(atom.name, integer=True, **sign_of(atom)) / atom.multiple
         if isinstance(atom, FloorDiv):
             return sympy.floor(of(atom.numerator) / of(atom.denominator))
         assert isinstance(atom, MinMax)
@@ -138,8 +148,21 @@ def evaluate_many(value: Dim, sizes: Mapping[Symbol, NDArray[Any]]) -> NDArray[A
     return result
 
 
+def sign_of(symbol: Symbol) -> dict[str, bool]:
+    """What sympy is told of the sign of the size."""
+    return {"positive": True} if symbol.size_at(symbol.minimum) > 0 else {"nonnegative": True}
+
+
+def without_offsets(value: Dim) -> Dim:
+    """``value`` in symbols that are the sizes themselves, where they may be 0, too."""
+    shifted = {s: s.minimum - s.offset for s in symbols_of(value) if s.offset}
+    plain = {s: from_atom(Symbol(s.name, s.multiple, least)) for s, least in shifted.items()}
+    return substitute(value, {s: size + s.offset for s, size in plain.items()})
+
+
 def _over_common_denominator(value: Dim) -> tuple[dict[Monomial, int], int]:
     """``value`` = sum of coefficient * monomial / denominator, the symbols now the user's sizes."""
+    value = without_offsets(value)
     below = {
         monomial: prod(a.multiple**p for a, p in monomial if isinstance(a, Symbol))
         for monomial in terms_of(value)

@@ -3,7 +3,7 @@
 A `Table` lists values so that each refers only to those before it, by position:
 
     5                                       an integer
-    ["symbol", name, multiple, minimum]     an atom
+    ["symbol", name, multiple, minimum]     an atom; with an offset other than 0 after them
     ["floor", numerator, denominator]       an atom, of two dims
     ["max", left, right]  ["min", …]        an atom, of two dims
     ["product", atom, power, atom, power, …]    a monomial; 1 has no factors
@@ -73,7 +73,8 @@ class Table:
     def _atom(self, atom: Atom) -> int:
         def entry() -> list[Any]:
             if isinstance(atom, Symbol):
-                return ["symbol", atom.name, atom.multiple, atom.minimum]
+                offset = [atom.offset] if atom.offset else []
+                return ["symbol", atom.name, atom.multiple, atom.minimum, *offset]
             if isinstance(atom, FloorDiv):
                 return ["floor", self.add(atom.numerator), self.add(atom.denominator)]
             assert isinstance(atom, MinMax)
@@ -210,10 +211,12 @@ def _value(
     if kind == "product":
         return _monomial(list(map(atom, parts[::2])), list(map(_power, parts[1::2])))
     if kind == "symbol":
-        name, multiple, minimum = parts
+        name, multiple, minimum, *offset = parts
         if not (isinstance(name, str) and name.isidentifier()) or natural(multiple) == 0:
             raise ValueError("no symbol")
-        return Symbol(name, multiple, natural(minimum))
+        if offset not in ([], [1]):
+            raise ValueError("no offset")
+        return Symbol(name, multiple, natural(minimum), *offset)
     left, right = map(dim, parts)
     if kind == "floor":
         low = lower_bound(right)

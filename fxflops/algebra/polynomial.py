@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from math import gcd, prod
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 
 class Atom(Protocol):
@@ -50,11 +50,13 @@ class Symbol(NamedTuple):
 
     ``Symbol("H", multiple=32, minimum=2)`` is H / 32 for an H that is a multiple of 32 and at
     least 64. Arithmetic is done in such quotients, so that it stays within the integers.
+    ``Symbol("P", offset=1)`` is P + 1: a size that may be 0 is a symbol that is at least 1.
     """
 
     name: str
     multiple: int = 1
     minimum: int = 2
+    offset: int = 0
 
     @property
     def key(self) -> str:
@@ -68,8 +70,16 @@ class Symbol(NamedTuple):
 
     @property
     def size(self) -> Dim:
-        """The size itself: ``multiple`` times the symbol."""
-        return self.multiple * Polynomial({((self, 1),): 1})
+        """The size itself: ``multiple`` times the symbol, less the offset."""
+        return self.multiple * Polynomial({((self, 1),): 1}) - self.offset
+
+    def size_at(self, value: Any) -> Any:
+        """The size where the symbol has this value."""
+        return value * self.multiple - self.offset
+
+    def value_at(self, size: Any) -> Any:
+        """The symbol's value at this size, or at each of an array, rounded down."""
+        return (size + self.offset) // self.multiple
 
 
 Monomial: TypeAlias = tuple[tuple[Atom, int], ...]

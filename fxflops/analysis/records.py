@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fxflops.algebra import Dim, Symbol
-from fxflops.algebra.closed_form import evaluate_many, to_sympy
+from fxflops.algebra.closed_form import evaluate_many, sign_of, to_sympy
 from fxflops.analysis.dataflow import to_networkx
 from fxflops.cost import (
     BINDING_TIMES,
@@ -178,7 +178,9 @@ class Analysis:
         """The symbols of `formula`, by the names of the free sizes."""
         import sympy
 
-        return {name: sympy.Symbol(name, integer=True, positive=True) for name in self.domain.names}
+        return {
+            s.name: sympy.Symbol(s.name, integer=True, **sign_of(s)) for s in self.domain.symbols
+        }
 
     def evaluate(self, quantity: str, /, **sizes: Any) -> NDArray[Any]:
         """One quantity at many sizes: integer arrays in, which broadcast; exact integers out.

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import prod
 from typing import NamedTuple, TypeAlias
 
 from fxflops.algebra import (
@@ -80,6 +81,8 @@ def undo_zero_one_specialization(
         if run is not None:
             waiting += _told_apart(run, group, domain)
             waiting += _to_compare(extension, group, run is captured)
+            if group in extension.together:
+                waiting += [group | {symbol} for symbol in set(may_be_one) - group]
     excluded = (group for group in extension.excluded if len(group) > 1)
     apart = [_at_most(len(group) - 1, group) for group in excluded]
     if waiting:
@@ -97,7 +100,8 @@ class _Extension:
     """What is known so far: the costs, and of each group whether they hold where it is 1.
 
     ``runs`` are captures by the sizes fixed in them. The costs of ``corrected`` sizes have a term
-    for where they are 1; ``ran`` are those that have a capture of their own.
+    for where they are 1; ``ran`` are those that have a capture of their own; those of a group that
+    is ``together`` have one for where all of them are.
     """
 
     current: Counted
@@ -106,6 +110,7 @@ class _Extension:
     excluded: list[Group] = field(default_factory=list)
     corrected: set[Symbol] = field(default_factory=set)
     ran: set[Symbol] = field(default_factory=set)
+    together: set[Group] = field(default_factory=set)
 
 
 def _at_most(number: int, group: Group) -> Guard:
@@ -142,7 +147,9 @@ def _extend(
             extension.corrected |= group
         if found[1] is not above:
             extension.ran |= group
-        extension.current = extended
+    elif extended is not extension.current:
+        extension.together.add(group)
+    extension.current = extended
     return found[0]
 
 
@@ -227,7 +234,7 @@ def _covering(
     for fixed, (run, counted) in runs.items():
         if fixed <= group and covers(run):
             return run, counted
-    new = recapture({symbol.name: symbol.multiple for symbol in group})
+    new = recapture({symbol.name: symbol.size_at(1) for symbol in group})
     if new is None or not covers(new):
         return None
     there = _uncounted_as(runs[frozenset()][1].nodes, count(new, binding_time))
@@ -265,17 +272,15 @@ def _is_false(guard: Guard) -> bool:
 def _extended(current: Counted, above: Counted, there: Counted, group: Group) -> Counted | None:
     """``current`` with costs that are those of ``there`` where all of ``group`` are 1.
 
-    For one symbol the costs may change; for several they must agree as they are. ``above`` has the
-    costs that hold where no symbol is 1.
+    ``above`` has the costs that hold where no symbol is 1; what several symbols lack together is
+    beyond what each of them lacks alone.
     """
     ones = dict.fromkeys(group, 1)
     try:
         if all(map(partial(_agree, ones), current.total.counts, there.total.counts)):
             return current
-        if len(group) > 1:
-            return None
-        [symbol] = group
-        corrected = _corrected(current.nodes, above.nodes, there.nodes, symbol)
+        known = above if len(group) == 1 else current
+        corrected = _corrected(current.nodes, known.nodes, there.nodes, group)
         return None if corrected is None else _summed(corrected)
     except ZeroDivisionError:
         return None
@@ -289,9 +294,9 @@ def _agree(ones: Mapping[Symbol, Dim], left: Dim, right: Dim) -> bool:
 
 
 def _corrected(
-    current: Nodes, nodes: Nodes, at_one: Iterable[NodeCost], symbol: Symbol
+    current: Nodes, nodes: Nodes, at_one: Iterable[NodeCost], group: Group
 ) -> Nodes | None:
-    """``current`` with costs that hold where ``symbol`` is 1, too.
+    """``current`` with costs that hold where all of ``group`` are 1, too.
 
     Calls are matched by operator, module and phase, in order; a call that one of the captures does
     not have must be free of any cost. None where the calls cannot be matched.
@@ -310,7 +315,7 @@ def _corrected(
             return None
         if node.cost and above.cost and there:
             if (above.cost, there) not in missing:
-                missing[above.cost, there] = _missing(above.cost, there, symbol)
+                missing[above.cost, there] = _missing(above.cost, there, group)
             lacking = missing[above.cost, there]
             node = replace(node, cost=node.cost + lacking) if lacking else node
         extended.append(node)
@@ -320,9 +325,14 @@ def _corrected(
     return tuple(extended)
 
 
-def _missing(above: Cost, there: Cost, symbol: Symbol) -> Cost | None:
-    """What the cost ``above`` lacks to be ``there`` where the symbol is 1; None for nothing."""
-    at_one = above.map(lambda count: substitute(count, {symbol: 1}))
+def _missing(above: Cost, there: Cost, group: Group) -> Cost | None:
+    """What the cost ``above`` lacks to be ``there`` where all of ``group`` are 1; None for nothing.
+
+    Its counts are products with what is 1 there, and 0 where one of them is more.
+    """
+    ones: dict[Symbol, Dim] = dict.fromkeys(group, 1)
+    at_one = above.map(lambda count: substitute(count, ones))
     if at_one == there:
         return None
-    return (there - at_one).map(lambda count: count * is_one(symbol))
+    here = prod(map(is_one, sorted(group)))
+    return (there - at_one).map(lambda count: count * here)

@@ -208,7 +208,7 @@ def _in_order(report: Report) -> bool:
 
 
 REQUIREMENTS: Mapping[Any, Callable[[Any], bool]] = {
-    Symbol: lambda symbol: symbol.name.isidentifier() and symbol.multiple > 0,
+    Symbol: lambda s: s.name.isidentifier() and s.multiple > 0 and s.offset in (0, 1),
     Guard: lambda guard: type(guard.value) is not int,
     Training: lambda training: training.phases.keys() == set(PHASES),
     Report: lambda report: bool(report.modules) and _in_order(report),

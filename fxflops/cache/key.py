@@ -65,7 +65,8 @@ class Request(NamedTuple):
     """What is asked: the model's name, its input spec and dtype where given, how to capture it.
 
     ``deploy`` are the passes to apply. ``train`` asks for a training step, ``True`` without an
-    optimizer, or by its name; ``loss`` is the path to the loss.
+    optimizer, or by its name; ``loss`` is the path to the loss. ``past`` is how many positions a
+    cache holds with which the model is called.
     """
 
     model: str
@@ -75,6 +76,7 @@ class Request(NamedTuple):
     deploy: tuple[str, ...] = ()
     train: bool | str = False
     loss: str | None = None
+    past: str | None = None
 
 
 class Key:

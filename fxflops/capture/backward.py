@@ -123,12 +123,12 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
             with Resizing(), AsOnCpu(self.add_call):
                 yield
 
-    def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:
+    def run(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:
         """The model, the loss, and its gradients, None for parameters that it does not need."""
         parameters = _that_require_a_gradient(model)
         if not parameters:
             raise CaptureError("no parameter of the model is trained (requires_grad)")
-        loss: object = self._loss(model(*tensors))
+        loss: object = self._loss(model(*tensors, **cache))
         if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.grad_fn is None:
             raise CaptureError(
                 "the loss must be a tensor with one element that depends on a trained parameter"

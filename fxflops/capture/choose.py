@@ -187,7 +187,9 @@ def _recapture(
     fixed: Mapping[str, int],
 ) -> Capture | None:
     """The graph with some sizes fixed at their least, which often needs the others to be large."""
-    wide = {name: 8 * size for name, size in sizes.items()}
+    # A cache that is longer may be beyond a window that the one captured is within.
+    past = getattr(spec.past, "name", None)
+    wide = {name: size if name == past else 8 * size for name, size in sizes.items()}
     for attempt in (wide, sizes):
         try:
             return capture(module, spec.fixed(fixed), attempt)

@@ -52,7 +52,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     """
     tensors = example_inputs(inputs, hints, floating_dtype(model))
     free = tuple(
-        {i: torch.export.Dim.AUTO for i, axis in enumerate(t.axes) if isinstance(axis, Axis)}
+        {i: torch.export.Dim.AUTO for i, axis in enumerate(t.axes) if not isinstance(axis, int)}
         for t in inputs.tensors
     )
     try:
@@ -86,7 +86,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     # Private: ``_expr`` is the symbol that the size had before torch replaced it by something else.
     known: dict[sympy.Symbol, Dim] = {s.node._expr: symbols[axis.name].size for s, axis in sizes}
     recorded = sizes[0][0].node.shape_env.guards if sizes else ()
-    values = {symbol: hints[symbol.name] // symbol.multiple for symbol in symbols.values()}
+    values = {symbol: symbol.value_at(hints[symbol.name]) for symbol in symbols.values()}
     guards = list(_guards(recorded, known, values))
     _annotate(graph, {node.name for node in arguments})
     for node in graph.nodes:

@@ -6,6 +6,8 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -17,7 +19,7 @@ from fxflops.algebra import Symbol
 from fxflops.capture import arguments
 from fxflops.capture.source import raised_at
 from fxflops.errors import CaptureError, ModelError, SpecError, shown
-from fxflops.spec import Axis, InputSpec
+from fxflops.spec import Axis, InputSpec, Size, terms_of
 
 VALUES = re.compile(r"\btensor\([^()]*(?:\([^()]*\)[^()]*)*\)")
 """A tensor as text: on the meta device its values are what happens to be in memory."""
@@ -27,6 +29,8 @@ INSIDE = re.compile(
     r"(, please report a bug to PyTorch)?\.?"
 )
 """A line of PyTorch's own code in C++."""
+
+PAST = 64
 
 LONGEST = 400
 """Characters of what an error says."""
@@ -142,8 +146,9 @@ def example_inputs(
     Raises CaptureError for sizes that are too large for any tensor.
     """
 
-    def size(axis: int | Axis) -> int | torch.SymInt:
-        return sizes[axis.name] if isinstance(axis, Axis) else axis
+    def size(axis: Size) -> int | torch.SymInt:
+        terms = (sizes[t.name] if isinstance(t, Axis) else t for t in terms_of(axis))
+        return reduce(add, terms)
 
     made = []
     for tensor in inputs.tensors:
@@ -196,7 +201,9 @@ def hints(inputs: InputSpec, defaults: Mapping[str, int]) -> dict[str, int]:
 
 
 def _usual(axis: Axis, inputs: InputSpec) -> int:
-    tensor = next(t for t in inputs.tensors if axis in t.axes)
+    tensor = next((t for t in inputs.tensors if axis in t.axes), None)
+    if tensor is None:  # of a cache, or in sums alone
+        return PAST
     position = tensor.axes.index(axis)
     if position == 0:
         return 2
@@ -205,6 +212,8 @@ def _usual(axis: Axis, inputs: InputSpec) -> int:
 
 def symbol_of(axis: Axis) -> Symbol:
     """The symbol of a free axis."""
+    if not axis.minimum:
+        return Symbol(axis.name, 1, 1, offset=1)
     return Symbol(axis.name, axis.multiple, axis.minimum // axis.multiple)
 
 

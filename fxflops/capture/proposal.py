@@ -54,7 +54,8 @@ def _usual(axis: Axis, spec: InputSpec) -> int:
         tuple(
             type(t)(name=t.name, axes=tuple(a if a == axis else 1 for a in t.axes), dtype=t.dtype)
             for t in spec.tensors
-        )
+        ),
+        spec.past if spec.past == axis else None,
     )
     return hints(alone, {})[axis.name]
 

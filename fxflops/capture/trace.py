@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from fxflops._torch import OpOverload, TorchDispatchMode, enable_python_dispatcher, tree_leaves
 from fxflops.algebra import Dim
+from fxflops.capture import past
 from fxflops.capture.data import data_dependent_size
 from fxflops.capture.flex import (
     flex_attention_as_one_node,
@@ -91,7 +92,7 @@ def recorded(
     def record_guard(value: Dim, sign: Sign) -> None:
         guards.append(Guard(value, sign, model_line()))
 
-    values = {symbol: hints[name] // symbol.multiple for name, symbol in symbols.items()}
+    values = {symbol: symbol.value_at(hints[name]) for name, symbol in symbols.items()}
     texts = Texts()
     env = SizeEnv(values, record_guard, texts.of)
     sizes = {name: env.size(symbol.size) for name, symbol in symbols.items()}
@@ -101,24 +102,22 @@ def recorded(
             capture_lock,
             restored_module_state(model, *recorder.called),
             torch.device("meta"),
-            recorder.modes(is_symbolic=bool(symbols)),
+            as_it_is_called(recorder.mode, packages, is_symbolic=bool(symbols)),
         ):
-            tensors = example_inputs(inputs, sizes, floating_dtype(model))
-            for tensor, described in zip(tensors, inputs.tensors, strict=True):
-                recorder.add_input(described.name, tensor)
-            with (
-                _module_paths(model, recorder.paths),
-                flex_attention_as_one_node(),
-                compiling_flags("eager" if recorder.mode == "cast" else recorder.mode),
-                symbolic_casts(packages if recorder.mode != "eager" else ()),
-                sizes_are_numbers(packages if symbols else ()),
-                value_asserts_skipped(),
-                recorder,
-            ):
-                before = _attributes(model)
-                # What the model sets of the context it runs in is set in a copy of it.
-                result = copy_context().run(recorder.run, model, tensors)
-                recorder.mark_replaced(before)
+            cache: dict[str, Any] = {}
+            if inputs.past is not None:
+                cache = past.filled(model, inputs, env, sizes, guards, recorder.another)
+            with recorder.modes(is_symbolic=bool(symbols)):
+                tensors = example_inputs(inputs, sizes, floating_dtype(model))
+                for tensor, described in zip(tensors, inputs.tensors, strict=True):
+                    recorder.add_input(described.name, tensor)
+                for index, tensor in enumerate(past.tensors_of(cache)):
+                    recorder.add_input(f"past{index}", tensor, past=True)
+                with _module_paths(model, recorder.paths), recorder:
+                    before = _attributes(model)
+                    # What the model sets of the context it runs in is set in a copy of it.
+                    result = copy_context().run(recorder.run, model, tensors, cache)
+                    recorder.mark_replaced(before)
     except SpecError:
         raise
     except Exception as error:
@@ -135,6 +134,19 @@ def recorded(
         frontend="trace",
         notes=texts.notes,
     )
+
+
+@contextmanager
+def as_it_is_called(mode: Mode, packages: Sequence[str], *, is_symbolic: bool) -> Iterator[None]:
+    """What a model's code finds while it runs, other than its sizes and tensors."""
+    with (
+        flex_attention_as_one_node(),
+        compiling_flags("eager" if mode == "cast" else mode),
+        symbolic_casts(packages if mode != "eager" else ()),
+        sizes_are_numbers(packages if is_symbolic else ()),
+        value_asserts_skipped(),
+    ):
+        yield
 
 
 @contextmanager
@@ -185,9 +197,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with enable_python_dispatcher(), AsOnCpu(self.add_call):
                 yield
 
-    def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:
+    def another(self) -> Recorder:
+        """One of the same kind, to run what is not to be recorded."""
+        return Recorder(with_meta_kernels=self._with_meta_kernels, mode=self.mode)
+
+    def run(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:
         """What is recorded: one call of the model."""
-        return model(*tensors)
+        return model(*tensors, **cache)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -245,9 +261,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _meta_kernel(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         return result_of(func, args, kwargs)
 
-    def add_input(self, name: str, tensor: Tensor) -> None:
-        """Make ``tensor`` the graph's next input."""
-        self._own(tensor, self._describe(self.graph.placeholder(name), tensor, "input"))
+    def add_input(self, name: str, tensor: Tensor, *, past: bool = False) -> None:
+        """Make ``tensor`` the graph's next input; one of a cache has ``meta["past"]``."""
+        node = self._describe(self.graph.placeholder(name), tensor, "input")
+        node.meta["past"] = past
+        self._own(tensor, node)
 
     def add_output(self, result: object) -> None:
         """End the graph with what the model returned."""

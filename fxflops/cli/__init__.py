@@ -17,7 +17,7 @@ from typing import NoReturn
 from fxflops.errors import FxflopsError
 from fxflops.reports.wording import printable
 
-COMMANDS = ("count", "check", "explain", "cache")
+COMMANDS = ("count", "check", "explain", "llm", "cache")
 EPILOG = f"Commands: {', '.join(COMMANDS)}; the first is the default. See fxflops check --help."
 MAY_STAND_ALONE = ("--deploy", "--train")
 INPUT_AT_FAULT = 2

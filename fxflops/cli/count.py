@@ -48,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"--train={' or --train='.join(OPTIMIZERS)}",
     )
     parser.add_argument(
+        "--past",
+        metavar="P",
+        help="a call with a cache that holds so many positions: a symbol, or a number",
+    )
+    parser.add_argument(
         "--loss",
         metavar="MODULE:LOSS",
         help="what --train lowers, a callable of the model's result (default: the outputs' sum)",
@@ -93,6 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
     depth = _depth(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
+        if arguments.past is not None:
+            raise SpecError("--convention has no past: no other tool is quoted for a cache.")
         from fxflops.cli.quoted import quoted
 
         return quoted(arguments, at)
@@ -111,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         deploy=deploy,
         train=train,
         loss=arguments.loss,
+        past=arguments.past,
     )
     if arguments.static:
         if arguments.symbolic:

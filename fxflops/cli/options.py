@@ -67,7 +67,7 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
             given.append((name.strip(), size, "--at"))
     chosen: dict[str, int] = {}
     for name, written, option in given:
-        size = positive(written.strip(), f"{option}: {name}")
+        size = positive(written.strip(), f"{option}: {name}", least=int(option != "--at"))
         if chosen.setdefault(name, size) != size:
             raise SpecError(f"{name} is given two values, {chosen[name]} and {size}. Give one.")
     return chosen
@@ -83,13 +83,16 @@ def require_tensor_sizes(sizes: Mapping[str, int], what: str) -> None:
             )
 
 
-def positive(text: str, what: str) -> int:
-    """The positive integer that ``text`` writes. Raises SpecError that names ``what``."""
-    if not (text.isascii() and text.isdecimal()) or not text.strip("0"):
+def positive(text: str, what: str, *, least: int = 1) -> int:
+    """The positive integer that ``text`` writes, or 0 where that is the ``least``.
+
+    Raises SpecError that names ``what``.
+    """
+    if not (text.isascii() and text.isdecimal()) or (least and not text.strip("0")):
         raise SpecError(f"{shown(what)} is '{shown(text)}', which is no positive integer.")
-    if len(text) > DIGITS:
+    if len(text.lstrip("0")) > DIGITS:
         raise SpecError(f"{shown(what)} has {len(text):,} digits: a size has at most {DIGITS:,}.")
-    return int(text)
+    return int(text.lstrip("0") or "0")
 
 
 @contextmanager

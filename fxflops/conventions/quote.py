@@ -11,12 +11,13 @@ from fxflops import models
 from fxflops.algebra import Dim, evaluate
 from fxflops.algebra.closed_form import text
 from fxflops.analysis.records import Analysis
-from fxflops.capture.prepare import hints, on_meta
+from fxflops.capture.prepare import hints, on_meta, symbol_of
 from fxflops.conventions.charges import Convention, sum_of
 from fxflops.conventions.kinds import unproven
 from fxflops.conventions.record import Record, record
 from fxflops.errors import ConventionError
 from fxflops.models.named import build_empty, called
+from fxflops.models.sequences import of_whole_sequences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def quote(
     value, sizes, domain = None, dict[str, int](), analysis.domain.texts()
     if at is not None:
         values = analysis.values(at)
-        sizes = {symbol.name: number * symbol.multiple for symbol, number in values.items()}
+        sizes = {symbol.name: symbol.size_at(number) for symbol, number in values.items()}
         value = evaluate(total, values)
         if smallest := at_their_least(analysis, sizes):
             there = record_of(model, analysis, dtype, at=smallest, trust=trust)
@@ -95,7 +96,7 @@ def quote(
 
 def at_their_least(analysis: Analysis, sizes: Mapping[str, int]) -> dict[str, int]:
     """Those of the sizes at which a capture with symbols may not hold: 1, or one multiple."""
-    least = {axis.name: axis.multiple for axis in analysis.inputs.axes}
+    least = {axis.name: symbol_of(axis).size_at(1) for axis in analysis.inputs.axes}
     return {name: size for name, size in sizes.items() if size == least.get(name)}
 
 
@@ -125,11 +126,13 @@ def record_of(
     if analysis.uncounted:
         ops = ", ".join(sorted({f"{node.op} ({node.unknown})" for node in analysis.uncounted}))
         raise ConventionError(f"{analysis.model} has uncounted operators: {ops}.")
+    if analysis.inputs.past is not None:
+        raise ConventionError("Other tools are not quoted for calls with a cache: omit the past.")
     known = at or {}
     spec = analysis.inputs.fixed(at_their_least(analysis, known))
     if isinstance(model, str):
         named = models.find(model, trust=trust)
         module = called(named, on_meta(build_empty(named), dtype), spec)
     else:
-        module = on_meta(model, dtype)
+        module = of_whole_sequences(on_meta(model, dtype))
     return record(module, spec, hints(spec, {**analysis.defaults, **known}))

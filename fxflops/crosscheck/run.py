@@ -18,6 +18,7 @@ from fxflops.crosscheck.measure import Kernels, measure
 from fxflops.crosscheck.reconcile import Check, reconcile
 from fxflops.errors import CheckError, FxflopsError, SpecError
 from fxflops.models.named import build, called, with_forward
+from fxflops.models.sequences import of_whole_sequences
 from fxflops.pipeline import analyze
 from fxflops.registry import kind_of
 from fxflops.spec import InputSpec
@@ -73,14 +74,16 @@ def _checked(
 ) -> Check:
     say("capturing the model")
     analysis = analyze(model, inputs, defaults=sizes, dtype=dtype)
+    if analysis.inputs.past is not None:
+        raise CheckError("A call with a cache is not measured here: check one without a past.")
     values = analysis.values()
-    at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
+    at = {symbol.name: symbol.size_at(value) for symbol, value in values.items()}
     torch.manual_seed(SEED)
     if isinstance(model, str):
         named = models.find(model)
         module = called(named, build(named), analysis.inputs)
     else:
-        module = copied(model, lambda: copy.deepcopy(model))
+        module = of_whole_sequences(copied(model, lambda: copy.deepcopy(model)))
     module = module.eval().to(device)
     if dtype is not None:
         module = module.to(getattr(torch, dtype))

@@ -13,7 +13,11 @@ from fxflops.errors import FormulaError
 
 ENTRY_POINTS = "fxflops.formulas"
 
-LIBRARY_OF = {"vision": "torchvision", "decomposed": "torch.ao.quantization.fx._decomposed"}
+LIBRARY_OF = {
+    "vision": "torchvision",
+    "decomposed": "torch.ao.quantization.fx._decomposed",
+    "experts": "transformers.integrations.moe",
+}
 """Families for operators of another library, which are loaded once a model has imported it."""
 
 

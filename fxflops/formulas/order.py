@@ -118,6 +118,15 @@ def bucketize(boundaries: Shape, *, out: Shape) -> Dim:
     return searchsorted(boundaries, out=out)
 
 
+@formula(aten.histc.default, kind="sorting")
+def histogram(self: Shape) -> Cost:
+    """Compare n values with both ends, find the bin (x - min) * bins / (max - min), and add 1: 4n.
+
+    Values outside are counted as if they were inside.
+    """
+    return Cost(elementwise=4 * numel(self), comparison=2 * numel(self))
+
+
 @formula(
     aten.quantile.default,
     aten.quantile.scalar,

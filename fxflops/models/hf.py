@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from fxflops.errors import ModelError
 from fxflops.models import images
-from fxflops.models.named import Arguments, NamedModel, closest, required, with_forward
+from fxflops.models.named import NamedModel, by_name, closest, required
 from fxflops.spec import InputSpec, parse
 
 IMAGE = 224
@@ -42,7 +40,7 @@ def find(name: str) -> NamedModel:
     inputs, defaults, narrower = _inputs(model_class, config)
     return NamedModel(
         name=f"hf:{name}",
-        build=lambda: _of_whole_sequences(model_class(config)),
+        build=lambda: _built(model_class, config),
         inputs=inputs,
         notes=tuple(
             f"The default configuration does not run; {field} is {value} here."
@@ -50,9 +48,24 @@ def find(name: str) -> NamedModel:
         ),
         defaults=defaults,
         narrower=narrower,
-        call=_by_name,
+        call=by_name,
         is_new=True,
     )
+
+
+def _built(model_class: Any, config: Any) -> Any:
+    """The model with weights of the dtype that the configuration says, if it says one."""
+    import torch
+
+    said = getattr(config, "dtype", None)
+    dtype = getattr(torch, said, None) if isinstance(said, str) else said
+    usual = torch.get_default_dtype()
+    if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
+        torch.set_default_dtype(dtype)
+    try:
+        return model_class(config)
+    finally:
+        torch.set_default_dtype(usual)
 
 
 def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
@@ -107,32 +120,6 @@ def _without_weights(config: Any) -> Any:
     if getattr(config, "use_pretrained_backbone", None):
         config.use_pretrained_backbone = False
     return config
-
-
-def _of_whole_sequences(model: Any) -> Any:
-    """``model`` itself, where a row of the input is one sequence, without padding.
-
-    The library looks for several sequences packed into one, for padding, and for masks that hide
-    something, in the values of tensors, which on meta have none.
-    """
-    from transformers import PreTrainedModel, masking_utils
-
-    from fxflops.capture.patches.threads import replaced_here
-
-    answers: tuple[tuple[Any, str, Any], ...] = (
-        (masking_utils, "find_packed_sequence_indices", lambda position_ids: None),
-        (masking_utils, "fast_all", lambda padding_mask: True),
-        (PreTrainedModel, "warn_if_padding_and_no_attention_mask", lambda *_: None),
-    )
-
-    def forward(original: Callable[..., Any], itself: Any, *args: Any, **kwargs: Any) -> Any:
-        with ExitStack() as stack:
-            for owner, name, answer in answers:
-                if name in vars(owner):  # it is not in every version
-                    stack.enter_context(replaced_here(vars(owner)[name], answer))
-            return original(*args, **kwargs)
-
-    return with_forward(model, forward)
 
 
 Proposal = tuple[InputSpec, dict[str, int], tuple[InputSpec, ...]]
@@ -233,12 +220,3 @@ def _length(config: Any) -> int:
         text = config.get_text_config(decoder=True)
     most = getattr(text, "max_position_embeddings", None) or LENGTH
     return min(LENGTH, most)
-
-
-def _by_name(module: Any, inputs: InputSpec, tensors: tuple[Any, ...]) -> Arguments:
-    """By keyword where ``forward`` knows the names of the spec, and otherwise by position."""
-    known = inspect.signature(type(module).forward).parameters
-    names = [tensor.name for tensor in inputs.tensors]
-    if all(name in known for name in names):
-        return (), dict(zip(names, tensors, strict=True))
-    return tensors, {}

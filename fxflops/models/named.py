@@ -96,19 +96,36 @@ def build_empty(model: NamedModel) -> nn.Module:
 
 
 def called(model: NamedModel, module: nn.Module, inputs: InputSpec) -> nn.Module:
-    """``module`` itself, changed so that it takes the tensors of ``inputs`` by position."""
+    """``module`` itself, changed so that it takes the tensors of ``inputs`` by position.
+
+    A model of transformers takes each row for one whole sequence.
+    """
+    from fxflops.models.sequences import of_whole_sequences
+
+    module = of_whole_sequences(module)
     if model.call is None:
         return module
     arrange = model.call
 
-    def forward(original: Callable[..., Any], itself: nn.Module, *tensors: Tensor) -> Any:
-        args, kwargs = arrange(itself, inputs, tensors)
-        return original(*args, **kwargs)
+    def forward(
+        original: Callable[..., Any], itself: nn.Module, *tensors: Tensor, **cache: Any
+    ) -> Any:
+        args, kwargs = arrange(itself, inputs, tensors) if tensors else ((), {})
+        return original(*args, **kwargs, **cache)
 
     by_position = inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = ["self", *(tensor.name for tensor in inputs.tensors)]
     named = [inspect.Parameter(name, by_position) for name in names]
     return with_forward(module, forward, inspect.Signature(named))  # for torch.export
+
+
+def by_name(module: nn.Module, inputs: InputSpec, tensors: tuple[Tensor, ...]) -> Arguments:
+    """By keyword where ``forward`` knows the names of the spec, and otherwise by position."""
+    known = inspect.signature(type(module).forward).parameters
+    names = [tensor.name for tensor in inputs.tensors]
+    if all(name in known for name in names):
+        return (), dict(zip(names, tensors, strict=True))
+    return tensors, {}
 
 
 def with_forward(

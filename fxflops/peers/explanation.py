@@ -169,7 +169,7 @@ def explain(
     by_name = {conventions.name_of(conventions.find(n)) for n in asked if n.lower() != ALL}
     analysis = analyze(model, inputs, defaults=sizes, dtype=dtype)
     values = analysis.values()
-    at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
+    at = {symbol.name: symbol.size_at(value) for symbol, value in values.items()}
     recorded = record_of(model, analysis, dtype, at=at)
     explanations, missing = [], []
     for name in names:

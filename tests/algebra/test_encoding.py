@@ -5,7 +5,8 @@ import json
 import pytest
 from hypothesis import assume, given
 
-from fxflops.algebra import maximum, minimum
+from fxflops.algebra import Symbol, maximum, minimum
+from fxflops.algebra.closed_form import text
 from fxflops.algebra.encoding import Table, read
 from tests.algebra.trees import DIMS, MANY, compute, trees
 
@@ -28,6 +29,16 @@ def test_what_is_written_is_read(first, second):
     assert [values[position] for position in positions] == dims
 
 
+def test_a_size_that_may_be_0_is_written_and_read():
+    past = Symbol("P", minimum=1, offset=1)
+    dim = 3 * past.size * past.size + maximum(past.size, 7)
+    table = Table()
+    position = table.add(dim)
+    assert read(json.loads(json.dumps(table.entries)))[position] == dim
+    assert text(past.size * past.size + 2) == "P**2 + 2"
+    assert [past.size_at(past.value_at(size)) for size in (0, 1, 37)] == [0, 1, 37]
+
+
 N = ["symbol", "N", 1, 1]
 
 
@@ -35,7 +46,8 @@ N = ["symbol", "N", 1, 1]
     "entries",
     [
         None, 7, "text", [1.5], [[]], [["exec", 0, 0]], [1, 0, ["floor", 0, 1]],
-        [["symbol", "N", 0, 1]], [["sum"]], [["sum", 1]], [["sum", 2, 0]],
+        [["symbol", "N", 0, 1]], [["symbol", "N", 1, 1, 2]],
+        [["sum"]], [["sum", 1]], [["sum", 2, 0]],
         [N, ["product", 0, 0]], [N, ["product", 0]], [N, ["product", 0, 1, 0, 1]],
         [N, ["product", 0, 1], ["sum", 0, 1]], [N, ["product", 0, 1], ["sum", 1]],
         [N, ["product", 0, 1], ["sum", 1, 1, 2, 1]], [N, ["sum", 1, 0]],

@@ -40,11 +40,26 @@ def quotient(x):
     return x.exp() if x.shape[0] // (x.shape[1] - 1) < 2 else x + 1
 
 
+def fewer_together(x):
+    number = 5 if x.shape[0] * x.shape[1] == 1 else 7
+    return x + torch.ones(number).exp().sum()
+
+
+def several_apart_and_together(x):
+    batch, length, width = x.shape
+    number = 7 if batch == 1 else 11
+    number += 13 if length + width < 3 else 17
+    number += 19 if batch * length * width == 1 else 23
+    return x + torch.ones(number).exp().sum()
+
+
 def other_when_exported(x):
     return x.exp() if torch.compiler.is_exporting() else x.exp().exp()
 
 
 CASES = {
+    "less work where two are one": (fewer_together, "x: N L"),
+    "less work apart and together": (several_apart_and_together, "x: N L T"),
     "pointwise": (lambda x: (x + 1).relu(), "x: N L"),
     "a transposed reshape": (lambda x: x.transpose(0, 1).reshape(-1, 6) + 1, "x: N L 6"),
     "flattened heads": (lambda x: x.transpose(1, 2).flatten(0, 1).exp(), "x: N L 6"),

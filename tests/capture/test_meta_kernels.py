@@ -29,6 +29,10 @@ def truths(*sizes):
     return torch.ones(sizes, dtype=torch.bool, device="meta")
 
 
+def halves(*sizes):
+    return torch.rand(sizes, device="meta").to(torch.bfloat16)
+
+
 def expanded(*sizes):
     return floats(*(1 for _ in sizes[:-1]), sizes[-1]).expand(sizes)
 
@@ -57,6 +61,7 @@ SINGLE = sorted(
 )
 IMAGE = floats(2, 6, 11, 13)
 CHANNELS_LAST = floats(2, 11, 13, 6).permute(0, 3, 1, 2)
+ENDS = torch.tensor([4, 16], dtype=torch.int32, device="meta")
 INDEX = torch.zeros(2, 3, 4, dtype=torch.int64, device="meta")
 
 GATES = {aten.lstm.input: 4, aten.gru.input: 3, aten.rnn_tanh.input: 1, aten.rnn_relu.input: 1}
@@ -136,6 +141,9 @@ ROWS = [
     (aten.arange.default, (7,)),
     (aten.gather.default, (floats(2, 3, 9).transpose(0, 0), 2, INDEX)),
     (aten.topk.default, (floats(*X), 2, 1)),
+    (aten._grouped_mm.default, (halves(16, 8), halves(2, 8, 24), ENDS)),
+    (aten._grouped_mm.default, (halves(16, 8), halves(2, 8, 24)[..., :21], ENDS)),
+    (aten._grouped_mm.default, (halves(16, 24), halves(24, 40), ENDS)),
     *(
         (op, (floats(5, 2, 3), states(op, way, 5 if first else 2), weights(gates, way),
               True, 1, 0.0, False, way == 2, first))

@@ -109,8 +109,12 @@ OF_TWO = ["--input", "x: 4 4"]
         ("Twice", ["--input", "x: N", "--at", f"N={LONG}"], "5,000 digits"),
         ("Twice", ["--input", "x: N", "--batch", LONG], "5,000 digits"),
         ("Twice", ["--input", "x: H W", "--size", f"{LONG}x2"], "5,000 digits"),
-        ("Twice", ["--input", "x: N", "--at", "N=0"], "no positive integer"),
-        ("Twice", ["--input", "x: N", "--at", "N=0" + "0" * 5000], "no positive integer"),
+        ("Twice", ["--input", "x: N", "--at", "N=0"], "must be a positive integer, not 0"),
+        (
+            "Twice",
+            ["--input", "x: N", "--at", "N=0" + "0" * 5000],
+            "must be a positive integer, not 0",
+        ),
         ("Twice", ["--input", "x: N", "--depth", LONG], "5,000 digits"),
     ],
 )

@@ -92,6 +92,13 @@ CASES = (
     Case("bucket", aten.bucketize.Tensor, ((3, 7), (13,)), comparison=3 * 7 * 4, unsized=True),
     Case("bucket, once", aten.bucketize.Scalar, (7, (13,)), comparison=4, unsized=True),
     Case(
+        "histogram",
+        aten.histc.default,
+        ((3, 7), 5, 0, 4),
+        elementwise=4 * 3 * 7,
+        comparison=2 * 3 * 7,
+    ),
+    Case(
         "quantiles along an axis",
         aten.quantile.default,
         (X, (3,), 1),

@@ -419,3 +419,13 @@ def logsumexp(self: Array, dim: Any, keepdim: bool) -> Any:
 @defines(aten.logcumsumexp.default, aten._logcumsumexp.default)
 def logcumsumexp(self: Array, dim: int) -> Any:
     return np.log(running(np.add)(np.exp(self), dim))
+
+
+@defines(aten.histc.default, low=0, high=4)
+def histc(self: Array, bins: int, min: float, max: float) -> Array:
+    counts = [Number(0) for _ in range(bins)]
+    for value in self.flat:
+        if value >= min and not value > max:
+            place = int(float((value - min) * bins / (max - min)))
+            counts[place] = counts[place] + 1
+    return np.array(counts, dtype=object)

@@ -50,6 +50,10 @@ class Rule(NamedTuple):
 
 def result_of(operator: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The result of the call as meta tensors, or None where no rule applies."""
+    if operator is aten.cat.default and (joined := _without_empty(*args)) is not args[0]:
+        args = (joined, *args[1:])
+        result = result_of(operator, args, kwargs)
+        return aten.cat.default(*args, **kwargs) if result is None else result
     if operator in MAKERS:
         return MAKERS[operator](*args, **kwargs)
     rule = RULES.get(operator)
@@ -316,6 +320,16 @@ def _windows(
     return (input.shape[0], channels, *sizes)
 
 
+def _without_empty(tensors: Sequence[Tensor], *_: object) -> Sequence[Tensor]:
+    """What is joined: a tensor of shape (0,) joins with any other, and PyTorch skips it.
+
+    Its kernel in Python, which runs where sizes are symbolic, refuses that. Caches of keys and
+    values are such tensors before their first use.
+    """
+    kept = [t for t in tensors if t.dim() != 1 or not isinstance(t.shape[0], int) or t.shape[0]]
+    return kept if 0 < len(kept) < len(tensors) else tensors
+
+
 def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Sizes | None:
     first, *others = (list(tensor.shape) for tensor in tensors)
     if not first:
@@ -375,6 +389,23 @@ def _adaptive_avg_pool(input: Tensor, output_size: Sequence[Any]) -> Tensor | No
         last = torch.empty((batch, height, width, channels), dtype=input.dtype, device="meta")
         return last.permute(0, 3, 1, 2)
     return None
+
+
+def _grouped_mm(input: Tensor, mat2: Tensor, offs: Tensor | None = None) -> Tensor | None:
+    """Rows in groups, a matrix for each; or the common axis of two matrices, a result for each.
+
+    Of any one type, as on the CPU: PyTorch's own kernel for meta takes what GPUs take. Rows of the
+    result start at multiples of 16 bytes.
+    """
+    if offs is None or input.dim() != 2 or input.dtype != mat2.dtype:
+        return None
+    if not _is_same(input.shape[1], mat2.shape[-2]):
+        return None
+    groups = (offs.shape[0],) if mat2.dim() == 2 else ()
+    rows, columns = input.shape[0], mat2.shape[-1]
+    aligned = columns + -columns % (16 // input.element_size())
+    made = torch.empty((*groups, rows, aligned), dtype=input.dtype, device="meta")
+    return made if _is_same(aligned, columns) else made[..., :columns]
 
 
 def _topk(
@@ -452,6 +483,7 @@ MAKERS: dict[object, Callable[..., Any]] = {
     aten.rnn_relu.input: _recurrent,
     aten.rnn_tanh.input: _recurrent,
     aten.topk.default: _topk,
+    aten._grouped_mm.default: _grouped_mm,
 }
 """Rules whose results differ from their arguments in type or number."""
 

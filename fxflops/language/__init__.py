@@ -1,0 +1,1 @@
+"""Language models in use: what a prompt, a token, an answer and a training step cost."""
