@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     deploy = _deploy(arguments)
 
     from fxflops import cache
-    from fxflops.models import is_file, is_installed
+    from fxflops.models import is_file, is_installed, require
     from fxflops.reports import render
     from fxflops.summary import summarize
 
@@ -127,6 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
     key = cache.Key(request) if cached else None
     ledger = cache.find(key, at) if key else None
     if ledger is None:
+        require(arguments.model)
         with progress(f"Capturing {arguments.model} …"):
             from fxflops.answer import derive
 

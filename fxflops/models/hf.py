@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.models import images
+from fxflops.models import images, installed
 from fxflops.models.named import Arguments, NamedModel, closest, required, with_forward
 from fxflops.spec import InputSpec, parse
 
@@ -20,12 +19,26 @@ LENGTH = 128
 SECOND = 16_000
 """Samples of audio."""
 
+LISTED = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
+NAME = re.compile(r"[\"'](\w+)[\"']")
+
 COMPLETED: dict[str, dict[str, Any]] = {"lw_detr": {"projector_scale_factors": [1.0]}}
 """What default configurations of these types lack: without it the model has no map to decode."""
 
 
+def names() -> Iterable[str]:
+    """The names of its architectures."""
+    for path, text in installed.texts("transformers", "models/*/modeling_*.py"):
+        if path.endswith("modeling_auto.py"):
+            continue  # these are no architectures
+        for listed in LISTED.findall(text):
+            for name in NAME.findall(listed):
+                if not name.endswith("PreTrainedModel") and f"\nclass {name}(" in text:
+                    yield name
+
+
 def find(name: str) -> NamedModel:
-    """The architecture ``name``, or that of the configuration file of this path.
+    """The architecture ``name`` with its default configuration.
 
     Its input is what its ``forward`` and configuration ask for. One call reads a whole sequence
     and keeps no cache of keys and values.
@@ -33,21 +46,36 @@ def find(name: str) -> NamedModel:
     Raises ModelError where transformers is missing, or has no such architecture.
     """
     transformers = required("transformers", f"hf:{name}")
-    if name.endswith(".json"):
-        model_class, config = _from_file(transformers, name)
-    else:
-        model_class, config = _from_class(transformers, name)
-    config.use_cache = False
-    completed = {} if name.endswith(".json") else COMPLETED.get(config.model_type, {})
-    inputs, defaults, narrower = _inputs(model_class, config)
-    return NamedModel(
-        name=f"hf:{name}",
-        build=lambda: _of_whole_sequences(model_class(config)),
-        inputs=inputs,
-        notes=tuple(
+    model_class, config = _from_class(transformers, name)
+    completed = COMPLETED.get(config.model_type, {})
+    return _named(
+        f"hf:{name}",
+        model_class,
+        config,
+        tuple(
             f"The default configuration does not run; {field} is {value} here."
             for field, value in completed.items()
         ),
+    )
+
+
+def configured(path: str, written: dict[str, Any]) -> NamedModel:
+    """The architecture of the configuration that was read from this path.
+
+    Raises ModelError where transformers is missing, or does not know it.
+    """
+    transformers = required("transformers", path)
+    return _named(path, *_from_file(transformers, path, written))
+
+
+def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()) -> NamedModel:
+    config.use_cache = False
+    inputs, defaults, narrower = _inputs(model_class, config)
+    return NamedModel(
+        name=name,
+        build=lambda: _of_whole_sequences(model_class(config)),
+        inputs=inputs,
+        notes=notes,
         defaults=defaults,
         narrower=narrower,
         call=_by_name,
@@ -67,13 +95,7 @@ def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
     return model_class, _without_weights(config)
 
 
-def _from_file(transformers: Any, path: str) -> tuple[Any, Any]:
-    try:
-        written = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"Cannot read the configuration {path}: {error}") from error
-    if not isinstance(written, dict) or not isinstance(written.get("model_type"), str):
-        raise ModelError(f"{path} is no configuration of transformers: it has no model_type.")
+def _from_file(transformers: Any, path: str, written: dict[str, Any]) -> tuple[Any, Any]:
     known = transformers.CONFIG_MAPPING
     kind = written["model_type"]
     if kind not in known:
