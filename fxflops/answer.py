@@ -10,10 +10,13 @@ from fxflops.cache import Request
 from fxflops.capture.prepare import symbol_of
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, SpecError
-from fxflops.ledger import Ledger, ledger
 from fxflops.models import python
 from fxflops.pipeline import analyze
+from fxflops.report import Report
 from fxflops.spec import EXAMPLE, parse
+
+LARGEST_TRACED = 2**31
+MULTIPLE = 2**6 * 3**2 * 5 * 7 * 11 * 13
 
 
 def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = False) -> Request:
@@ -34,7 +37,7 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
 
 def derive(
     request: Request, sizes: Mapping[str, int], *, trust: bool = False
-) -> tuple[Ledger, tuple[str, ...]]:
+) -> tuple[Report, tuple[str, ...]]:
     """The costs that hold at ``sizes``, and the packages that the model's code comes from.
 
     The model is captured at its own default sizes, so that the formulas are the same whatever
@@ -43,20 +46,29 @@ def derive(
     Raises ModelError, SpecError, CaptureError, DomainError.
     """
     named = models.find(request.model, trust=trust)
-    own = {name: size for name, size in sizes.items() if name not in named.defaults}
+    own = {n: _traceable(size) for n, size in sizes.items() if n not in named.defaults}
     analysis = _analysis(request, own, trust)
     if sizes.keys() - own.keys():
         try:
             analysis.domain.values({**analysis.defaults, **sizes}, analysis.model)
         except DomainError as outside:
+            hints = {name: _traceable(size) for name, size in sizes.items()}
             try:
-                analysis = _analysis(request, sizes, trust)
+                analysis = _analysis(request, hints, trust)
             except DomainError:
                 raise outside from None
             except CaptureError as error:
                 raise DomainError(f"{outside} {error}") from error
     kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
-    return ledger(analysis)._replace(defaults=kept), analysis.packages
+    return analysis.report._replace(defaults=kept), analysis.packages
+
+
+def _traceable(size: int) -> int:
+    """A size to trace with in the place of one that no tensor has, a multiple of the same numbers.
+
+    Formulas are then evaluated at the size asked for, where their domain has it.
+    """
+    return size if size <= LARGEST_TRACED else MULTIPLE + size % MULTIPLE
 
 
 def _analysis(request: Request, hints: Mapping[str, int], trust: bool) -> Analysis:

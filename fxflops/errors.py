@@ -15,6 +15,22 @@ A message says what happened, where, and what to do next, in one line. Mistakes 
 ``assert``ions and never appear here.
 """
 
+from typing import Any
+
+RENAMED = {"SpecialisedError": "SpecializationError"}
+"""Names of the release before, which still work, with a DeprecationWarning."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import warnings
+
+    new = RENAMED[name]
+    warnings.warn(f"{name} is now {new}", DeprecationWarning, stacklevel=2)
+    return globals()[new]
+
+
 DIGITS = 1000
 """Of a size that a user gives: Python's own limit, 4300, then holds for what is made of four."""
 
@@ -28,7 +44,14 @@ def shown(text: str) -> str:
 
 
 class FxflopsError(Exception):
-    """Base of every error that the user can put right."""
+    """Base of every error that the user can put right.
+
+    The message speaks Python; ``command_line`` says the same to who types commands.
+    """
+
+    def __init__(self, message: str = "", *, command_line: str | None = None) -> None:
+        super().__init__(message)
+        self.command_line = command_line
 
 
 class ModelError(FxflopsError):

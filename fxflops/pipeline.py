@@ -21,7 +21,7 @@ from fxflops.analysis.records import Analysis
 from fxflops.capture import Capture, trace
 from fxflops.capture import choose as frontends
 from fxflops.capture.arguments import described, flattened
-from fxflops.capture.choose import Captured
+from fxflops.capture.choose import Captured, FrontEnd
 from fxflops.capture.patches.module_state import unchanged
 from fxflops.capture.prepare import (
     alone,
@@ -32,7 +32,6 @@ from fxflops.capture.prepare import (
     require_shapes,
     symbol_of,
 )
-from fxflops.capture.proposal import Front
 from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
@@ -79,6 +78,7 @@ def analyze(
 
     Raises ModelError, SpecError, CaptureError.
     """
+    _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
     with alone(), unchanged(model, args, kwargs, loss):
         named = _named(model, trust)
         if args is not None or kwargs is not None:
@@ -89,15 +89,76 @@ def analyze(
             if loss is not None:
                 raise SpecError("A loss is that of a training step: give train=True, too.")
             return _analyze(
-                named, inputs, defaults or {}, dtype, frontends.FRONTS[frontend], deploy
+                named, inputs, defaults or {}, dtype, frontends.front_ends(frontend), deploy
             )
         front = _training(train, loss, frontend, deploy)
         return _analyze(named, inputs, defaults or {}, dtype, [front], (), train)
 
 
+def _require_types(
+    inputs: object,
+    args: object,
+    kwargs: object,
+    defaults: object,
+    frontend: object,
+    deploy: object,
+    train: object,
+    loss: object,
+) -> None:
+    """Raises SpecError that says which argument of `analyze` is of no kind that it takes."""
+
+    def is_sequence(value: object) -> bool:
+        return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+    if frontend not in frontends.CHOICES:
+        known = ", ".join(frontends.CHOICES)
+        raise SpecError(f"There is no front end {frontend!r}. Known: {known}.")
+    required = (
+        (
+            inputs is None or isinstance(inputs, str | InputSpec | Tensor) or is_sequence(inputs),
+            f"inputs must be a spec like {EXAMPLE}, a tensor or a list of them",
+            inputs,
+        ),
+        (
+            args is None or is_sequence(args),
+            "args must be a tuple of a call's arguments, (x,) for one",
+            args,
+        ),
+        (
+            kwargs is None
+            or (isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs)),
+            "kwargs must be a dict of a call's arguments by name",
+            kwargs,
+        ),
+        (
+            defaults is None or isinstance(defaults, Mapping),
+            'defaults must be a dict of sizes by name, such as {"N": 1}',
+            defaults,
+        ),
+        (
+            is_sequence(deploy),
+            "deploy must be a tuple of passes, all of them with deploy=fxflops.PASSES",
+            deploy,
+        ),
+        (
+            isinstance(train, bool | str),
+            f"train must be True, or an optimizer ({', '.join(OPTIMIZERS)})",
+            train,
+        ),
+        (loss is None or callable(loss), "loss must be a function of the model's result", loss),
+    )
+    for is_met, what, given in required:
+        if not is_met:
+            kind = type(given).__name__
+            shown = (
+                repr(given) if isinstance(given, bool | int | float | str) else f"of type {kind}"
+            )
+            raise SpecError(f"{what}, not {shown}.")
+
+
 def _training(
     train: bool | str, loss: Loss | None, frontend: Frontend, deploy: Sequence[str]
-) -> Front:
+) -> FrontEnd:
     """What captures a training step. Raises SpecError for what does not go with one."""
     from fxflops.capture import backward
 
@@ -108,7 +169,8 @@ def _training(
         raise SpecError("A deployed model is not trained: leave out deploy, or train.")
     if frontend == "export":
         raise SpecError("torch.export gives no gradients: for train the front end is trace.")
-    return partial(backward.capture, loss=loss or backward.sum_of_outputs)
+    capture = partial(backward.capture, loss=loss or backward.sum_of_outputs)
+    return FrontEnd(name="trace", capture=capture, recapture=capture)
 
 
 def _analyze(
@@ -116,7 +178,7 @@ def _analyze(
     inputs: Inputs | None,
     defaults: Mapping[str, int],
     dtype: str | None,
-    fronts: Sequence[Front],
+    fronts: Sequence[FrontEnd],
     deploy: Sequence[str],
     train: bool | str = False,
 ) -> Analysis:
@@ -238,7 +300,7 @@ def _named(model: str | nn.Module, trust: bool) -> NamedModel:
         return models.find(model, trust=trust)
     if not isinstance(model, nn.Module):
         raise ModelError(
-            f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."
+            f"The model must be a name or a torch.nn.Module, not of type {type(model).__name__}."
         )
     return NamedModel(name=type(model).__name__, build=lambda: model)
 
@@ -286,7 +348,7 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
 def _first(
     module: nn.Module,
     proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
-    fronts: Sequence[Front],
+    fronts: Sequence[FrontEnd],
     deploy: Sequence[str],
 ) -> tuple[Captured, Deployed, CaptureError | None]:
     """The first capture that holds at the model's own sizes, and why none before it does.

@@ -138,6 +138,9 @@ class Polynomial:
             self._hash = hash(frozenset(self.terms.items()))
         return self._hash
 
+    def __reduce__(self) -> tuple[type[Polynomial], tuple[dict[Monomial, int]]]:
+        return Polynomial, (dict(self.terms),)  # a hash of strings is another in each process
+
     def __bool__(self) -> bool:
         raise TypeError(f"the truth of the symbolic size {self} depends on a size not known yet")
 

@@ -106,7 +106,7 @@ def _flex_attention(
     unknown = [f"{cost.op} of every score: {cost.unknown}" for cost in of_score if cost.unknown]
     if unknown:
         return None, unknown[0]
-    per_score = total(c.cost._replace(bytes_read=0, bytes_written=0) for c in of_score if c.cost)
+    per_score = total(c.cost.replace(bytes_read=0, bytes_written=0) for c in of_score if c.cost)
     query, _, value, *_ = shaped(values(node.args), read)
     return flex_attention(query, value, per_score), ""
 

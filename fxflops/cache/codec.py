@@ -16,9 +16,9 @@ from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.encoding import Table, natural
 from fxflops.algebra.encoding import read as read_dims
 from fxflops.algebra.polynomial import is_dim
-from fxflops.cost import PHASES, Training
+from fxflops.cost import PHASES, QUANTITIES, Cost, Training
 from fxflops.domain import Guard
-from fxflops.ledger import Ledger
+from fxflops.report import Report
 
 Write: TypeAlias = Callable[[Any, Table], Any]
 Read: TypeAlias = Callable[[Any, list[Any]], Any]
@@ -31,25 +31,25 @@ class Codec(NamedTuple):
     read: Read
 
 
-def written(ledger: Ledger) -> dict[str, Any]:
-    """``ledger`` as JSON."""
+def written(report: Report) -> dict[str, Any]:
+    """``report`` as JSON."""
     table = Table()
-    record = _codec(Ledger).write(ledger, table)
+    record = _codec(Report).write(report, table)
     return {"dims": table.entries, "record": record}
 
 
-def read(found: Any) -> Ledger:
-    """The ledger that was ``written``.
+def read(found: Any) -> Report:
+    """The report that was ``written``.
 
     Raises ValueError for what is none, without unbounded work and without executing any of it.
     """
     if type(found) is not dict or found.keys() != {"dims", "record"}:
         raise ValueError("no record")
     dims = read_dims(found["dims"])
-    ledger: Ledger = _codec(Ledger).read(found["record"], dims)
-    if not {value for value in dims if isinstance(value, Symbol)} <= set(ledger.domain.symbols):
+    report: Report = _codec(Report).read(found["record"], dims)
+    if not {value for value in dims if isinstance(value, Symbol)} <= set(report.domain.symbols):
         raise ValueError("a size that is not among those of the input")
-    return ledger
+    return report
 
 
 def _text(value: Any, _: Any = None) -> str:
@@ -78,6 +78,12 @@ def _dim(position: Any, dims: list[Any]) -> Dim:
     return dim
 
 
+def _cost(values: Any, dims: list[Any]) -> Cost:
+    if len(_list(values)) != len(QUANTITIES):
+        raise ValueError("too many metrics, or too few")
+    return Cost(*(_dim(value, dims) for value in values))
+
+
 def _as_it_is(value: Any, _: Any = None) -> Any:
     return value
 
@@ -88,6 +94,7 @@ CODECS: dict[Any, Codec] = {
     bool: Codec(_as_it_is, _truth),
     NoneType: Codec(_as_it_is, _none),
     Dim: Codec(lambda dim, table: table.add(dim), _dim),
+    Cost: Codec(lambda cost, table: [table.add(count) for count in cost.counts], _cost),
 }
 """By type; those of records, and of other types made of these, are added when they are needed."""
 
@@ -195,15 +202,15 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
-def _in_order(ledger: Ledger) -> bool:
+def _in_order(report: Report) -> bool:
     """Whether each call uses results of earlier ones alone."""
-    return all(need < position for position, (_, needs) in enumerate(ledger.flow) for need in needs)
+    return all(need < position for position, (_, needs) in enumerate(report.flow) for need in needs)
 
 
 REQUIREMENTS: Mapping[Any, Callable[[Any], bool]] = {
     Symbol: lambda symbol: symbol.name.isidentifier() and symbol.multiple > 0,
     Guard: lambda guard: type(guard.value) is not int,
     Training: lambda training: training.phases.keys() == set(PHASES),
-    Ledger: lambda ledger: bool(ledger.modules) and _in_order(ledger),
+    Report: lambda report: bool(report.modules) and _in_order(report),
 }
 """What holds for each record of a type, beyond the types of its fields."""

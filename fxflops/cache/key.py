@@ -2,8 +2,8 @@
 
 Known before the model is (`Key`): what is asked and where, the sources of fxflops, the versions of
 Python and of torch, which packages are installed, torch's settings, and the environment variables
-that torch reads. Known once the model is loaded (`sources`): the loaded modules of the packages that its
-classes come from, and the environment variables that these modules name.
+that torch reads. Known once the model is loaded (`sources`): the loaded modules of the packages
+that its classes come from, and the environment variables that these modules name.
 
 Nothing here imports a package in order to know it, and a file is read only if it is a regular one.
 """

@@ -18,7 +18,7 @@ from typing import Any
 from fxflops.cache import codec
 from fxflops.cache.key import Key, are_unchanged, checksum, read_with_status, sources
 from fxflops.errors import FxflopsError
-from fxflops.ledger import Ledger
+from fxflops.report import Report
 
 LARGEST_FILE = 2**24
 LARGEST_CACHE = 2**28
@@ -44,32 +44,32 @@ def directory() -> str:
     return os.path.join(root, "fxflops")
 
 
-def find(key: Key, sizes: Mapping[str, int]) -> Ledger | None:
+def find(key: Key, sizes: Mapping[str, int]) -> Report | None:
     """What was derived for ``key`` and holds at ``sizes``, if anything."""
-    for ledger in _ledgers(key):
-        known = {**ledger.defaults, **sizes}
+    for report in _ledgers(key):
+        known = {**report.defaults, **sizes}
         try:
-            if sizes or known.keys() >= set(ledger.domain.names):
-                ledger.domain.values(known, ledger.model)
+            if sizes or known.keys() >= set(report.domain.names):
+                report.domain.values(known, report.model)
         except FxflopsError:
             continue
-        return ledger
+        return report
     return None
 
 
-def keep(key: Key, ledger: Ledger, packages: Iterable[str]) -> None:
-    """Keep ``ledger`` as the answer to ``key``, for as long as the packages are what they are.
+def keep(key: Key, report: Report, packages: Iterable[str]) -> None:
+    """Keep ``report`` as the answer to ``key``, for as long as the packages are what they are.
 
     Where that is not possible (a full disk, no permission) nothing is kept.
     """
     with contextlib.suppress(OSError, ValueError):
         if not _folder_is_ours(make=True):
             return
-        kept = [known for known in _ledgers(key) if known.domain != ledger.domain]
+        kept = [known for known in _ledgers(key) if known.domain != report.domain]
         found = {
             "key": key.fields,
             "sources": sources(packages, key.environment),
-            "ledgers": [codec.written(known) for known in [ledger, *kept][:LEDGERS_PER_REQUEST]],
+            "ledgers": [codec.written(known) for known in [report, *kept][:LEDGERS_PER_REQUEST]],
         }
         text = json.dumps(found, ensure_ascii=True, separators=(",", ":"))
         if len(text) < LARGEST_FILE:
@@ -201,7 +201,7 @@ def _shrink() -> None:
             _delete(path)
 
 
-def _ledgers(key: Key) -> Iterator[Ledger]:
+def _ledgers(key: Key) -> Iterator[Report]:
     """What is stored under ``key``, if all of it is still as it was."""
     if not _folder_is_ours():
         return

@@ -37,12 +37,13 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.capture.result import Capture, SizeReader
-from fxflops.capture.source import TORCH, located, model_frame
+from fxflops.capture.source import TORCH, located, model_frame, runs_a_model
 from fxflops.domain import Guard, Sign
 from fxflops.errors import CaptureError
 from fxflops.spec import Axis, InputSpec
 
 
+@runs_a_model
 def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 

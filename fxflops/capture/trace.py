@@ -45,7 +45,7 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.capture.result import Capture
-from fxflops.capture.source import model_line
+from fxflops.capture.source import model_line, runs_a_model
 from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
@@ -79,6 +79,7 @@ def capture(
     return recorded(recorder, model, inputs, hints)
 
 
+@runs_a_model
 def recorded(
     recorder: Recorder, model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]
 ) -> Capture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fxflops import cache
-from fxflops.cli.options import deliver
+from fxflops.cli.options import say
 
 HELP = """Show how much is kept of earlier answers, and where; or delete it.
 
@@ -25,13 +25,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the folder, the number of files and their size; or delete them."""
     folder = cache.printable(cache.directory())
     if arguments.clear:
-        deliver(f"Deleted {cache.clear()} answers in {folder}.\n", None)
+        say(f"Deleted {cache.clear()} answers in {folder}.\n")
         return 0
     files = cache.files()
     size = sum(status.st_size for status in files.values())
-    deliver(
+    say(
         f"{len(files)} answers, {size / 1e6:.1f} MB of at most "
-        f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {folder}.\n",
-        None,
+        f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {folder}.\n"
     )
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from fnmatch import fnmatchcase
 
-from fxflops.cli.options import deliver
+from fxflops.cli.options import say
 from fxflops.errors import ModelError, shown
 
 HELP = """Print the names of models that can be counted, one on each line.
@@ -31,5 +31,5 @@ def run(arguments: argparse.Namespace) -> int:
     if not fitting:
         near = bare.nearest(arguments.pattern.strip("*"), known)
         raise ModelError(f"No model's name fits {shown(arguments.pattern)!r}{near}.")
-    deliver("".join(f"{name}\n" for name in fitting), None)
+    say("".join(f"{name}\n" for name in fitting))
     return 0

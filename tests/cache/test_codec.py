@@ -11,7 +11,6 @@ from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.encoding import Table
 from fxflops.algebra.encoding import read as read_dims
 from fxflops.cache import codec
-from fxflops.ledger import ledger
 
 
 class Slotted:
@@ -83,16 +82,16 @@ def test_fields_are_as_many_as_annotated(change):
 
 @pytest.mark.parametrize("asked", [{}, {"deploy": fxflops.PASSES}, {"train": "adamw"}])
 def test_a_ledger_is_the_same_again(asked):
-    whole = ledger(fxflops.analyze("rtdetr_r18", **asked))
+    whole = fxflops.analyze("rtdetr_r18", **asked).report
     assert codec.read(json.loads(json.dumps(codec.written(whole)))) == whole
 
 
 def test_what_annotations_cannot_say_is_required(monkeypatch):
-    whole = ledger(fxflops.analyze("torchvision:alexnet"))
+    whole = fxflops.analyze("torchvision:alexnet").report
     for wrong in (
         whole._replace(modules=()),
         whole._replace(flow=((1, (0,)),)),
         whole._replace(domain=whole.domain._replace(symbols=())),
     ):
-        with pytest.raises(ValueError, match=r"no Ledger|not among"):
+        with pytest.raises(ValueError, match=r"no Report|not among"):
             codec.read(json.loads(json.dumps(codec.written(wrong))))

@@ -1,19 +1,12 @@
-"""What ``fxflops explain`` found, as a table, markdown or JSON."""
+"""What ``fxflops explain`` found, as a document."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from fxflops.peers.explanation import Explanation, Explanations, LeftOut, Part
-from fxflops.reports.markdown import markdown_table
-from fxflops.reports.terminal import rendered
+from fxflops.reports.document import Document, Table
 from fxflops.reports.wording import exact, scaled
 
 SCHEMA = "fxflops-explain/1"
@@ -22,21 +15,14 @@ LEFT_OUT = ("left out, says the tool", "modules", "FLOPs of their own", "of thes
 SHOWN_MODULES = 2
 
 
-def render(explanations: Explanations, format: str) -> str:
-    """``explanations`` as ``table``, ``markdown`` or ``json``."""
-    if format == "json":
-        return json.dumps(as_object(explanations), indent=2, ensure_ascii=False) + "\n"
-    if format == "markdown":
-        parts = [f"### {title(explanations)}"]
-        for tool in explanations.tools:
-            parts += [f"#### {headline(tool)}", conventions(tool), _markdown(tool)]
-        parts += [f"- {line}" for line in absences(explanations)]
-        return "\n\n".join(parts) + "\n"
-    shown: list[RenderableType] = [Text(title(explanations), style="bold")]
-    for tool in explanations.tools:
-        shown += ["", Text(headline(tool), style="bold"), Text(conventions(tool)), *_tables(tool)]
-    shown += ["", *map(Text, absences(explanations))] if explanations.missing else []
-    return rendered(*shown)
+def document(explanations: Explanations) -> Document:
+    """For each tool its number, what it counts, and the way from it to ours."""
+    return Document(
+        title=title(explanations),
+        tables=[table for tool in explanations.tools for table in _tables(tool)],
+        notes=absences(explanations),
+        data=lambda: as_object(explanations),
+    )
 
 
 def as_object(explanations: Explanations) -> dict[str, Any]:
@@ -139,24 +125,7 @@ def _left_out_cells(row: LeftOut) -> tuple[str, str, str, str]:
     return row.kind, str(row.modules), scaled(row.flops), scaled(row.missed)
 
 
-def _markdown(tool: Explanation) -> str:
-    parts = [markdown_table(STEPS, steps(tool))]
-    if left_out(tool):
-        parts.append(markdown_table(LEFT_OUT, left_out(tool)))
-    return "\n\n".join(parts)
-
-
-def _tables(tool: Explanation) -> list[RenderableType]:
-    tables: list[RenderableType] = [_table(STEPS, steps(tool), (1,))]
-    if left_out(tool):
-        tables += ["", _table(LEFT_OUT, left_out(tool), (1, 2, 3))]
-    return tables
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for column, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if column in numbers else "left")
-    for row in rows:
-        table.add_row(*row)
-    return table
+def _tables(tool: Explanation) -> list[Table]:
+    way = Table(STEPS, "lrl", steps(tool), caption=headline(tool), text=conventions(tool))
+    rows = left_out(tool)
+    return [way, *([Table(LEFT_OUT, "lrrr", rows)] if rows else [])]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fxflops.errors import SpecError
+from fxflops.reports.files import write
 
 if TYPE_CHECKING:
     from fxflops.peers.explanation import Explanation, Explanations
@@ -48,10 +50,9 @@ def draw(explanations: Explanations, file: str) -> None:
         _waterfall(axis, tool)
     sizes = ", ".join(f"{name}={size}" for name, size in explanations.at.items())
     figure.suptitle(f"{explanations.model} at {sizes}")
-    try:
-        figure.savefig(file)
-    except OSError as error:
-        raise SpecError(f"Cannot write {file}: {error.strerror}.") from error
+    drawn = BytesIO()
+    figure.savefig(drawn, format=Path(file).suffix.removeprefix(".").lower())
+    write(file, drawn.getvalue())
 
 
 def _waterfall(axis: Any, tool: Explanation) -> None:

@@ -1,19 +1,14 @@
-"""The outcome of ``fxflops check``, as a table, markdown or JSON."""
+"""The outcome of ``fxflops check``, as a document."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from fxflops.cost import Cost
 from fxflops.crosscheck.reconcile import Check, CheckedCall, Group, Run, Total, Unmeasured
-from fxflops.reports.markdown import markdown_table
-from fxflops.reports.terminal import rendered
+from fxflops.reports.document import Document, Table
 from fxflops.reports.wording import exact, scaled
 
 SCHEMA = "fxflops-check/2"
@@ -55,28 +50,24 @@ KERNELS = {
 }
 
 
-def render(check: Check, format: str, *, nodes: bool = False) -> str:
-    """``check`` as ``table``, ``markdown`` or ``json``.
-
-    ``nodes`` adds a table of every node to the first two; JSON has them in any case.
-    """
-    if format == "json":
-        return json.dumps(as_object(check), indent=2) + "\n"
+def document(check: Check, *, nodes: bool = False) -> Document:
+    """``check`` in tables; ``nodes`` adds one of every node, which the data has in any case."""
     tables = [
-        (TOTALS, [total_cells(row) for row in check.totals]),
-        (GROUPS, [group_cells(row) for row in check.groups]),
-        (UNMEASURED, [unmeasured_cells(row) for row in check.unmeasured]),
-        (SLOWEST, [slowest_cells(row) for row in check.slowest]),
+        _table(TOTALS, [total_cells(row) for row in check.totals]),
+        _table(GROUPS, [group_cells(row) for row in check.groups]),
+        _table(UNMEASURED, [unmeasured_cells(row) for row in check.unmeasured]),
+        _table(SLOWEST, [slowest_cells(row) for row in check.slowest]),
     ]
     if nodes:
         calls = [call for run in check.runs for call in run.calls if run.kernels == "default"]
-        tables.append((NODES, [node_cells(call) for call in calls]))
-    if format == "markdown":
-        parts = [f"### {title(check)}", *(markdown_table(*table) for table in tables)]
-        lines = "\n".join(f"- {line}" for line in remarks(check))
-        return "\n\n".join([*parts, lines, f"**{verdict(check)}**"]) + "\n"
-    shown = [part for table in tables for part in ("", _table(*table))]
-    return rendered(title(check), *shown, "", *remarks(check), verdict(check))
+        tables.append(_table(NODES, [node_cells(call) for call in calls]))
+    return Document(
+        title=title(check),
+        tables=tables,
+        notes=remarks(check),
+        conclusion=verdict(check),
+        data=lambda: as_object(check),
+    )
 
 
 def as_object(check: Check) -> dict[str, Any]:
@@ -102,7 +93,7 @@ def as_object(check: Check) -> dict[str, Any]:
 
 def _named(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """A record's fields, the counts of its costs by name."""
-    return {name: v._asdict() if isinstance(v, Cost) else v for name, v in items}
+    return {name: dict(v.items()) if isinstance(v, Cost) else v for name, v in items}
 
 
 def title(check: Check) -> str:
@@ -218,10 +209,4 @@ def percent(share: float) -> str:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=None)
-    for heading in headings:
-        is_text = heading in TEXTS
-        table.add_column(Text(heading), justify="left" if is_text else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+    return Table(headings, "".join("l" if h in TEXTS else "r" for h in headings), rows)
