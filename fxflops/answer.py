@@ -29,8 +29,7 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
     spec = parse(request.inputs) if request.inputs else named.inputs
     if spec is None:
         raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
-    own = {a.name: named.defaults[a.name] for a in spec.axes if a.name in named.defaults}
-    known = {**own, **sizes}
+    known = {**named.sizes(spec), **sizes}
     Domain(tuple(map(symbol_of, spec.axes))).values(known, named.name)
     return request._replace(inputs=str(spec.fixed(known)))
 
@@ -59,7 +58,7 @@ def derive(
                 raise outside from None
             except CaptureError as error:
                 raise DomainError(f"{outside} {error}") from error
-    kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
+    kept = named.sizes(analysis.inputs)
     return analysis.report._replace(defaults=kept), analysis.packages
 
 

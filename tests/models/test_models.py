@@ -59,7 +59,7 @@ def test_static_counts_at_one_size(capsys):
     assert report["symbols"] == []
     assert report["totals"]["comparison"]["value"] == 2 * 3 * 5
     assert main(words) == 2
-    assert "No value for the size N, H" in capsys.readouterr().err
+    assert "No value for the size H" in capsys.readouterr().err
     assert main([*words, "--symbolic"]) == 2
 
 
