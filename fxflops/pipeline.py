@@ -172,7 +172,9 @@ def profile(model: str | nn.Module, inputs: Sequence[Any]) -> tuple[int, int]:
             f"{analysis.model} calls what has no formula, {lacking}: a number without it would be "
             "too small. Give it one, with fxflops.formula, or see print(fxflops.analyze(…))."
         )
-    return int(analysis.at().contraction) // 2, analysis.parameters
+    contraction = analysis.at().contraction
+    assert isinstance(contraction, int)
+    return contraction // 2, analysis.parameters
 
 
 def _training(

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
-from fxflops.errors import ModelError
-from fxflops.models import images, installed
-from fxflops.models.named import Arguments, NamedModel, closest, required, with_forward
-from fxflops.spec import InputSpec, parse
-
-IMAGE = 224
-DETECTION_IMAGE = 640
-LENGTH = 128
-SECOND = 16_000
-"""Samples of audio."""
+from fxflops.errors import CaptureError, ModelError
+from fxflops.models import hf_inputs, installed
+from fxflops.models.named import (
+    Arguments,
+    NamedModel,
+    build_empty,
+    called,
+    closest,
+    required,
+    with_forward,
+)
+from fxflops.spec import InputSpec
 
 LISTED = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"[\"'](\w+)[\"']")
@@ -70,17 +73,53 @@ def configured(path: str, written: dict[str, Any]) -> NamedModel:
 
 def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()) -> NamedModel:
     config.use_cache = False
-    inputs, defaults, narrower = _inputs(model_class, config)
-    return NamedModel(
-        name=name,
-        build=lambda: _of_whole_sequences(model_class(config)),
-        inputs=inputs,
-        notes=notes,
-        defaults=defaults,
-        narrower=narrower,
-        call=_by_name,
-        is_new=True,
-    )
+    for field in ("image_token_index", "image_token_id"):
+        if getattr(config, field, 0) is None:
+            setattr(config, field, 0)  # which token it is does not change what is done
+
+    def model(proposed: hf_inputs.Proposal) -> NamedModel:
+        return NamedModel(
+            name=name,
+            build=lambda: _of_whole_sequences(model_class(config)),
+            inputs=proposed.inputs,
+            notes=(*notes, *proposed.notes),
+            defaults=proposed.defaults,
+            narrower=proposed.narrower,
+            call=partial(_by_name, proposed.constants),
+            is_new=True,
+        )
+
+    key = model_class, repr(config)
+    if key not in _PROPOSED:
+        _PROPOSED[key] = hf_inputs.proposal(
+            model_class, config, lambda proposed: _runs(model(proposed))
+        )
+    return model(_PROPOSED[key])
+
+
+_PROPOSED: dict[tuple[Any, str], hf_inputs.Proposal] = {}
+"""What classes have been asked before: it takes a run of some."""
+
+
+def _runs(named: NamedModel) -> bool:
+    """Whether the model runs on the meta device, at the usual sizes of its narrowest spec."""
+    from fxflops.capture import trace
+    from fxflops.capture.prepare import hints, prepared
+
+    spec = (named.inputs, *named.narrower)[-1]
+    assert spec is not None
+    at = hints(spec, named.defaults) | named.sizes(spec)
+    try:
+        module = called(named, prepared(build_empty(named)), spec)
+        for mode in ("eager", "compiled"):
+            try:
+                trace.capture(module, spec.fixed(at), {}, mode=mode, with_meta_kernels=False)
+            except CaptureError:
+                continue
+            return True
+    except ModelError:
+        return True  # it cannot be built, whatever its inputs are
+    return False
 
 
 def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
@@ -144,6 +183,7 @@ def _of_whole_sequences(model: Any) -> Any:
     answers: tuple[tuple[Any, str, Any], ...] = (
         (masking_utils, "find_packed_sequence_indices", lambda position_ids: None),
         (masking_utils, "fast_all", lambda padding_mask: True),
+        (masking_utils, "_ignore_bidirectional_mask_sdpa", _hides_nothing),
         (PreTrainedModel, "warn_if_padding_and_no_attention_mask", lambda *_: None),
     )
 
@@ -157,110 +197,25 @@ def _of_whole_sequences(model: Any) -> Any:
     return with_forward(model, forward)
 
 
-Proposal = tuple[InputSpec, dict[str, int], tuple[InputSpec, ...]]
+def _hides_nothing(padding_mask: Any, kv_length: Any, local_attention_size: Any = None) -> bool:
+    """Whether attention in both directions needs no mask, where there is no padding."""
+    from transformers.utils.import_utils import is_torchdynamo_exporting
+
+    if is_torchdynamo_exporting():
+        return False
+    return local_attention_size is None or bool(kv_length < local_attention_size)
 
 
-def _inputs(model_class: Any, config: Any) -> Proposal:
-    """The spec, its defaults, and narrower specs, by what ``forward`` takes."""
-    parameters = inspect.signature(model_class.forward).parameters
-    main = model_class.main_input_name
-    vision = getattr(config, "vision_config", None) or config
-    tensors: list[tuple[str, ...]] = []
-    defaults: dict[str, int] = {}
-    if main == "pixel_values" or "image" in _modalities(model_class):
-        spec = _image(vision, "pixel_values", model_class.__name__, defaults)
-        tensors.append(spec)
-    if main == "input_ids":
-        tensors.insert(0, ("input_ids: N L int64",))
-        defaults |= {"N": 1, "L": _length(config)}
-    if main == "input_values":
-        tensors.append(("input_values: N T", f"input_values: N {SECOND}"))
-        defaults |= {"N": 1, "T": SECOND}
-    if main == "input_features":
-        tensors.append(_features(config, defaults))
-    if getattr(config, "is_encoder_decoder", False) and "decoder_input_ids" in parameters:
-        tensors.append(("decoder_input_ids: N T int64",))
-        defaults |= {"T": _length(config)}
-    if not tensors:
-        raise ModelError(
-            f"{model_class.__name__} takes {main}, whose shape its configuration does not say: "
-            f"count it in Python, with fxflops.analyze(model, kwargs=…)."
-        )
-    depth = max(map(len, tensors))
-    specs = [
-        parse("; ".join(several[min(level, len(several) - 1)] for several in tensors))
-        for level in range(depth)
-    ]
-    return specs[0], defaults, tuple(specs[1:])
-
-
-def _modalities(model_class: Any) -> tuple[str, ...]:
-    said = getattr(model_class, "input_modalities", ())
-    return (said,) if isinstance(said, str) else tuple(said or ())
-
-
-def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tuple[str, ...]:
-    channels = getattr(config, "num_channels", None) or 3
-    said = getattr(config, "image_size", None)
-    usual = DETECTION_IMAGE if "Detection" in model else IMAGE
-    height, width = images.pair(said or usual)
-    multiple = _multiple(config)
-    if multiple > 1:
-        height, width = (size // multiple * multiple for size in (height, width))
-        defaults |= {"N": 1, "H": height, "W": width}
-        return (
-            f"{name}: N {channels} H%{multiple} W%{multiple}",
-            f"{name}: N {channels} {height} {width}",
-        )
-    defaults |= {"N": 1, "H": height, "W": width}
-    narrower = images.narrower(height, width, name=name, channels=channels)
-    if said:
-        return tuple(map(str, narrower))
-    return tuple(map(str, (images.free(height, width, name=name, channels=channels), *narrower)))
-
-
-def _multiple(config: Any) -> int:
-    """Of what height and width are multiples; 1 where nothing is known of it.
-
-    Patches may be in windows; a detector may have maps beyond those of its backbone, each half as
-    large as the one before.
-    """
-    backbone = getattr(config, "backbone_config", None)
-    levels = getattr(config, "num_feature_levels", None)
-    of_backbone = getattr(backbone, "out_indices", None)
-    if levels and of_backbone and levels > len(of_backbone):
-        halvings: int = levels - len(of_backbone)
-        return images.STRIDE << halvings
-    windows: int = getattr(backbone, "num_windows", 1)
-    windows = getattr(backbone, "num_windows_side", windows)
-    patch: int = getattr(backbone, "patch_size", 1)
-    return windows * patch if windows > 1 else 1
-
-
-def _features(config: Any, defaults: dict[str, int]) -> tuple[str, ...]:
-    """A spectrogram, whose length an encoder with learnt positions fixes."""
-    bins = getattr(config, "num_mel_bins", None) or getattr(config, "input_feat_per_channel", 80)
-    positions = getattr(config, "max_source_positions", None)
-    defaults |= {"N": 1}
-    if positions and hasattr(config, "num_mel_bins"):
-        return (f"input_features: N {bins} {2 * positions}",)
-    defaults |= {"F": 1024}
-    return (f"input_features: N F {bins}", f"input_features: N 1024 {bins}")
-
-
-def _length(config: Any) -> int:
-    try:
-        text = config.get_text_config()
-    except ValueError:  # it has one for an encoder and one for a decoder
-        text = config.get_text_config(decoder=True)
-    most = getattr(text, "max_position_embeddings", None) or LENGTH
-    return min(LENGTH, most)
-
-
-def _by_name(module: Any, inputs: InputSpec, tensors: tuple[Any, ...]) -> Arguments:
+def _by_name(
+    constants: Mapping[str, Callable[[], Any]],
+    module: Any,
+    inputs: InputSpec,
+    tensors: tuple[Any, ...],
+) -> Arguments:
     """By keyword where ``forward`` knows the names of the spec, and otherwise by position."""
     known = inspect.signature(type(module).forward).parameters
     names = [tensor.name for tensor in inputs.tensors]
     if all(name in known for name in names):
-        return (), dict(zip(names, tensors, strict=True))
+        made = {name: make() for name, make in constants.items()}
+        return (), dict(zip(names, tensors, strict=True)) | made
     return tensors, {}
