@@ -5,6 +5,11 @@ resnet18d                   a name that exactly one of the libraries below has
 torchvision:resnet50        a model of torchvision
 timm:vit_tiny_patch16_224   a model of timm
 hf:ViTModel                 a class of transformers with its default configuration
+diffusers:AutoencoderKL     a class of diffusers with its default configuration
+ultralytics:yolo11n         a model of ultralytics
+smp:Unet-resnet18           an architecture of segmentation_models_pytorch, and its encoder
+open_clip:ViT-B-32          a model of OpenCLIP
+torchaudio:wav2vec2_base    a model of torchaudio
 PekingU/rtdetr_r50vd        that of a folder, or of a model of the Hub in its local cache
 config.json                 the architecture that a configuration names
 model.pt2                   a program that torch.export.save has written
@@ -23,7 +28,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fxflops.models.named import NamedModel
 
-LIBRARIES = ("torchvision", "timm", "hf")
+LIBRARIES = (
+    "torchvision",
+    "timm",
+    "hf",
+    "diffusers",
+    "ultralytics",
+    "smp",
+    "open_clip",
+    "torchaudio",
+)
 """Packages whose models have names of their own, ``torchvision:resnet50``: a file for each.
 
 It has ``find(name)``, which gives the model, and ``names()``, which imports no library.
