@@ -1,7 +1,8 @@
 """Models of diffusers: denoisers, controls and autoencoders, with their default configuration.
 
-``diffusers:AutoencoderKL`` is one pass through it; ``…AutoencoderKL.encode`` and ``.decode`` are its
-halves. The inputs are those that ``forward`` names, shaped by the configuration.
+``diffusers:AutoencoderKL`` is one pass through it; ``diffusers:AutoencoderKL.encode`` and
+``.decode`` are its halves. The inputs are those that ``forward`` names; their shapes are those of
+the configuration.
 """
 
 from __future__ import annotations

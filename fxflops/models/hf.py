@@ -25,6 +25,9 @@ from fxflops.spec import InputSpec
 LISTED = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"[\"'](\w+)[\"']")
 
+MARKS = [f"{what}_token_{kind}" for what in ("image", "video") for kind in ("index", "id")]
+"""Fields of a configuration that say which token stands for an image."""
+
 COMPLETED: dict[str, dict[str, Any]] = {"lw_detr": {"projector_scale_factors": [1.0]}}
 """What default configurations of these types lack: without it the model has no map to decode."""
 
@@ -73,7 +76,7 @@ def configured(path: str, written: dict[str, Any]) -> NamedModel:
 
 def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()) -> NamedModel:
     config.use_cache = False
-    for field in ("image_token_index", "image_token_id"):
+    for field in MARKS:
         if getattr(config, field, 0) is None:
             setattr(config, field, 0)  # which token it is does not change what is done
 

@@ -117,7 +117,9 @@ def proposal(model_class: Any, config: Any, runs: Runs) -> Proposal:
             "fxflops.analyze(model, kwargs=…)."
         )
     several = [
-        asked.proposed(chosen) for chosen in itertools.islice(_nearest_first(layouts), MOST_TRIED)
+        asked.proposed(chosen)
+        for chosen in itertools.islice(_nearest_first(layouts), MOST_TRIED)
+        if (proposed := asked.proposed(chosen)) is not None
     ]
     if len(several) == 1:
         return several[0]
@@ -215,8 +217,8 @@ class Asked:
                     return value
         return None
 
-    def proposed(self, chosen: Sequence[Layout]) -> Proposal:
-        """The specs of the chosen layouts, the widest first."""
+    def proposed(self, chosen: Sequence[Layout]) -> Proposal | None:
+        """The specs of the chosen layouts, the widest first; None where all are left out."""
         notes = tuple(
             f"No {layout.name} are given, and what is done with them is not counted."
             for layout in chosen
@@ -228,6 +230,8 @@ class Asked:
             notes += ("One image is given, for whatever number of rows.",)
         chosen = [layout for layout in chosen if not layout.is_left_out]
         tensors = [layout for layout in chosen if layout.levels]
+        if not tensors:
+            return None
         depth = max(len(layout.levels) for layout in tensors)
         specs = [
             parse(
@@ -256,14 +260,18 @@ class Asked:
 
     def image_size(self) -> tuple[int, int]:
         """Height and width of an image, as the configuration or the processor says."""
-        said = getattr(self.config, "image_size", None) or getattr(self.vision, "image_size", None)
-        if said is None:
-            said = _processed(self.config)
-        if said is None:
-            said = DETECTION_IMAGE if "Detection" in self.name else IMAGE
-        if isinstance(said, Mapping):
-            said = list(said.values())
-        return images.pair(said)
+        return self.image_sizes()[0]
+
+    def image_sizes(self) -> list[tuple[int, int]]:
+        """Heights and widths of images, as all of them say that say one."""
+        said = [
+            getattr(self.config, "image_size", None),
+            getattr(self.vision, "image_size", None),
+            _processed(self.config),
+        ]
+        known = [list(s.values()) if isinstance(s, Mapping) else s for s in said if s]
+        usual = DETECTION_IMAGE if "Detection" in self.name else IMAGE
+        return list(dict.fromkeys(map(images.pair, known or [usual])))
 
     def channels(self) -> int:
         """Of an image."""
@@ -356,7 +364,8 @@ def _image(asked: Asked, name: str) -> Iterator[Layout]:
         frames = frames or 16
         yield Layout(name, *_levels(f"N {frames} {channels}", height, width, asked))
         return
-    yield Layout(name, *_levels(f"N {channels}", height, width, asked))
+    for size in asked.image_sizes():
+        yield Layout(name, *_levels(f"N {channels}", *size, asked))
     for several in (1, 2):
         yield Layout(name, *_levels(f"N {several} {channels}", height, width, asked))
     if frames:
@@ -508,6 +517,10 @@ def _of_states(asked: Asked, name: str) -> Iterator[Layout]:
         yield Layout(name, (f"N {asked.number('max_state_dim', 'state_dim') or 1}",))
 
 
+def _places(asked: Asked, name: str) -> Iterator[Layout]:
+    yield Layout(name, ("N L int64",))
+
+
 def _boxes(asked: Asked, name: str) -> Iterator[Layout]:
     yield Layout(name, ("N L 4 int64",))
     yield Layout(name, ("N L 8",))
@@ -620,6 +633,7 @@ RULES: dict[str, Callable[[Asked, str], Iterable[Layout]]] = {
     "actions": _of_states,
     "rewards": _of_states,
     "returns_to_go": _of_states,
+    "timesteps": _places,
     "bbox": _boxes,
     "inputs": _any_input,
     "task_inputs": _tasks,

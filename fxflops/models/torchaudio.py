@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from fxflops.errors import ModelError
 from fxflops.models import installed
@@ -15,15 +14,13 @@ SECOND = 16_000
 LISTED = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"\"(\w+)\"")
 
-SOURCES = ["drums", "bass", "other", "vocals"]
-TAKES: tuple[tuple[re.Pattern[str], str, dict[str, Any]], ...] = (
-    (re.compile(r"(wav2vec2|hubert|wavlm)_(?!pretrain|model)\w+"), "waveforms: N S", {}),
-    (re.compile(r"conv_tasnet_base|ConvTasNet"), "input: N 1 S", {}),
-    (re.compile(r"hdemucs_\w+"), "input: N 2 S", {"sources": SOURCES}),
-    (re.compile(r"Wav2Letter"), "x: N 1 S", {}),
-    (re.compile(r"squim_objective_base"), "x: N S", {}),
+TAKES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(wav2vec2|hubert|wavlm)_(?!pretrain|model)\w+"), "waveforms: N S"),
+    (re.compile(r"conv_tasnet_base|ConvTasNet"), "input: N 1 S"),
+    (re.compile(r"Wav2Letter"), "x: N 1 S"),
+    (re.compile(r"squim_objective_base"), "x: N S"),
 )
-"""Which models take what, and what they must be told; others take more than a waveform."""
+"""Which models take what; others take more than a waveform."""
 
 
 def names() -> Iterable[str]:
@@ -33,8 +30,8 @@ def names() -> Iterable[str]:
             yield from (name for name in NAME.findall(listed) if _taken(name))
 
 
-def _taken(name: str) -> tuple[str, dict[str, Any]] | None:
-    return next((rest for pattern, *rest in TAKES if pattern.fullmatch(name)), None)  # type: ignore[return-value]
+def _taken(name: str) -> str | None:
+    return next((spec for pattern, spec in TAKES if pattern.fullmatch(name)), None)
 
 
 def find(name: str) -> NamedModel:
@@ -43,13 +40,12 @@ def find(name: str) -> NamedModel:
     Raises ModelError where torchaudio is missing, or has no such model.
     """
     audio = required("torchaudio", f"torchaudio:{name}").models
-    takes = _taken(name)
-    if takes is None or not hasattr(audio, name):
+    spec = _taken(name)
+    if spec is None or not hasattr(audio, name):
         raise ModelError(f"torchaudio has no model {name!r} of waveforms{closest(name, names())}.")
-    spec, told = takes
     return NamedModel(
         name=f"torchaudio:{name}",
-        build=lambda: getattr(audio, name)(**told),
+        build=lambda: getattr(audio, name)(),
         inputs=parse(spec),
         defaults={"N": 1, "S": SECOND},
         narrower=(parse(spec.replace("S", str(SECOND))),),

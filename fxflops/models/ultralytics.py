@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fxflops.errors import ModelError
 from fxflops.models import images, installed
-from fxflops.models.named import NamedModel, closest, required
+from fxflops.models.named import NamedModel, closest, required, with_forward
 
 USUAL = {"cls": 224}
 SIDE = 640
 
 SCALES = re.compile(r"^scales:.*\n((?:[ \t]+.*\n)+)", re.MULTILINE)
 SCALE = re.compile(r"^\s+(\w):", re.MULTILINE)
+SCALED = re.compile(r"(yolo(?:e-)?v?\d+)((?:-.*)?)")
+"""A name into which the scale goes, after the version."""
+
 TASK = re.compile(r"[-_](cls|seg|pose|obb|sem)\b")
 
 
@@ -23,17 +26,12 @@ def names() -> Iterable[str]:
     """The names of its models: those of configurations, with each scale that they have."""
     for path, text in installed.texts("ultralytics", "cfg/models/**/*.yaml"):
         name = os.path.splitext(os.path.basename(path))[0]
-        scales = SCALES.search(text)
-        if scales is None:
+        scales, parts = SCALES.search(text), SCALED.fullmatch(name)
+        if scales is None or parts is None:
             yield name
             continue
-        family, dash, task = name.partition("-")
-        if name.startswith("yoloe-"):  # whose version comes after the dash
-            family, dash, task = name, "", ""
-            family, _, task = name.removeprefix("yoloe-").partition("-")
-            family, dash = f"yoloe-{family}", "-" if task else ""
         for scale in SCALE.findall(scales[1]):
-            yield f"{family}{scale}{dash}{task}"
+            yield f"{parts[1]}{scale}{parts[2]}"
 
 
 def find(name: str) -> NamedModel:
@@ -58,7 +56,18 @@ def find(name: str) -> NamedModel:
 
 
 def _built(name: str) -> Any:
+    import torch
     from ultralytics import RTDETR, YOLO
 
     make = RTDETR if name.startswith("rtdetr") else YOLO
-    return make(f"{name}.yaml", verbose=False).model
+    with torch.device("cpu"):  # it makes strides of shapes, which it reads back when it runs
+        model = make(f"{name}.yaml").model
+    stride = getattr(model.model[-1], "stride", None)
+
+    def forward(original: Callable[..., Any], itself: Any, *args: Any) -> Any:
+        head = itself.model[-1]
+        if stride is not None and head.stride.is_meta:  # the model moves it with its weights
+            head.stride = stride
+        return original(*args)
+
+    return with_forward(model, forward)
