@@ -48,12 +48,12 @@ def find(name: str) -> NamedModel:
     """
     diffusers = required("diffusers", f"diffusers:{name}")
     own, _, half = name.partition(".")
-    model_class = getattr(diffusers, own, None)
+    model_class: Any = getattr(diffusers, own, None)
     if not hasattr(model_class, "from_config") or (half and half not in HALVES):
         raise ModelError(f"diffusers has no model {name!r}{closest(name, names())}.")
     config = {
         key: parameter.default
-        for key, parameter in inspect.signature(model_class.__init__).parameters.items()
+        for key, parameter in inspect.signature(model_class).parameters.items()
         if parameter.default is not parameter.empty
     }
     return _named(f"diffusers:{name}", model_class, config, half)
@@ -63,10 +63,10 @@ def configured(path: str, written: dict[str, Any]) -> NamedModel:
     """The architecture of the configuration that was read from this path."""
     diffusers = required("diffusers", path)
     name = written["_class_name"]
-    model_class = getattr(diffusers, name, None)
+    model_class: Any = getattr(diffusers, name, None)
     if not hasattr(model_class, "from_config"):
         raise ModelError(f"diffusers has no model {name!r}{closest(name, names())}.")
-    own = inspect.signature(model_class.__init__).parameters
+    own = inspect.signature(model_class).parameters
     defaults = {k: p.default for k, p in own.items() if p.default is not p.empty}
     given = {key: value for key, value in written.items() if key in own}
     return _named(path, model_class, defaults | given, "")

@@ -116,11 +116,8 @@ def proposal(model_class: Any, config: Any, runs: Runs) -> Proposal:
             "documentation nor its configuration says: count it in Python, with "
             "fxflops.analyze(model, kwargs=…)."
         )
-    several = [
-        asked.proposed(chosen)
-        for chosen in itertools.islice(_nearest_first(layouts), MOST_TRIED)
-        if (proposed := asked.proposed(chosen)) is not None
-    ]
+    tried = itertools.islice(_nearest_first(layouts), MOST_TRIED)
+    several = [proposed for proposed in map(asked.proposed, tried) if proposed is not None]
     if len(several) == 1:
         return several[0]
     return next((each for each in several if runs(each)), several[0])
@@ -324,13 +321,15 @@ def _part(config: Any, *words: str) -> Any:
 def _processed(config: Any) -> Sequence[int] | None:
     """Height and width of the images that the usual processor of this type makes."""
     try:
-        from transformers.models.auto import image_processing_auto as processors
+        from importlib import import_module
 
-        names = processors.IMAGE_PROCESSOR_MAPPING_NAMES
-        named = names.get(config.model_type)
-        named = next(iter(named.values())) if isinstance(named, dict) else named
-        named = next((n for n in named if n), None) if isinstance(named, tuple) else named
-        processor = processors.image_processor_class_from_name(named) if named else None
+        auto: Any = import_module("transformers.models.auto.image_processing_auto")
+        named: Any = auto.IMAGE_PROCESSOR_MAPPING_NAMES.get(config.model_type)
+        named = list(named.values()) if isinstance(named, dict) else named
+        named = next((n for n in named if n), None) if isinstance(named, list | tuple) else named
+        of_name = getattr(auto, "get_image_processor_class_from_name", None)
+        of_name = of_name or auto.image_processor_class_from_name  # its name before
+        processor = of_name(named) if named else None
     except Exception:  # of a package that the processor needs
         return None
     is_cropped = getattr(processor, "do_center_crop", False)
@@ -489,10 +488,9 @@ def _spectrogram(asked: Asked, name: str) -> Iterator[Layout]:
     width = asked.number("feature_projection_input_dim", "input_dim")
     if width and width != bins:
         yield Layout(name, (f"N F {width}", f"N {frames} {width}"), free)
-    size = asked.number("spec_size")
-    if size:
-        yield Layout(name, (f"N 1 1024 {bins}", f"N 4 1024 {bins}"))
-        yield Layout(name, (f"N 4 1024 {bins}",))
+    if asked.number("spec_size"):  # of one channel, or of the whole and three parts of it
+        yield Layout(name, (f"N 1 {frames} {bins}",))
+        yield Layout(name, (f"N 4 {frames} {bins}",))
 
 
 def _series(asked: Asked, name: str) -> Iterator[Layout]:

@@ -63,11 +63,16 @@ def _built(name: str) -> Any:
     with torch.device("cpu"):  # it makes strides of shapes, which it reads back when it runs
         model = make(f"{name}.yaml").model
     stride = getattr(model.model[-1], "stride", None)
+    known = None if stride is None else stride.tolist()
 
     def forward(original: Callable[..., Any], itself: Any, *args: Any) -> Any:
         head = itself.model[-1]
-        if stride is not None and head.stride.is_meta:  # the model moves it with its weights
-            head.stride = stride
-        return original(*args)
+        if known is None:
+            return original(*args)
+        moved, head.stride = head.stride, known  # it goes to the meta device with the weights
+        try:
+            return original(*args)
+        finally:
+            head.stride = moved
 
     return with_forward(model, forward)
