@@ -28,8 +28,13 @@ NAME = re.compile(r"[\"'](\w+)[\"']")
 MARKS = [f"{what}_token_{kind}" for what in ("image", "video") for kind in ("index", "id")]
 """Fields of a configuration that say which token stands for an image."""
 
-COMPLETED: dict[str, dict[str, Any]] = {"lw_detr": {"projector_scale_factors": [1.0]}}
-"""What default configurations of these types lack: without it the model has no map to decode."""
+COMPLETED: dict[str, dict[str, Any]] = {
+    "lw_detr": {"projector_scale_factors": [1.0]},
+    "autoformer": {"prediction_length": 24},
+    "informer": {"prediction_length": 24},
+    "time_series_transformer": {"prediction_length": 24},
+}
+"""What default configurations of these types lack: maps to decode, steps to predict."""
 
 
 def names() -> Iterable[str]:
