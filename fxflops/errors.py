@@ -5,7 +5,8 @@
     ├── SpecError             an input spec, a size or an option that cannot be read
     ├── DomainError           sizes at which the formula does not hold
     ├── CaptureError          the model cannot be written down as a graph
-    │   └── SpecializationError  ... because it fixes a size that the user left free
+    │   ├── SpecializationError  ... because it fixes a size that the user left free
+    │   └── SizeAsKeyError    ... because it looks something up by such a size
     ├── CheckError            a measurement that nothing can be held against
     ├── ConventionError       a model or a size to which another tool's convention cannot be applied
     ├── FormulaError          a formula registered for an operator it does not fit
@@ -72,6 +73,13 @@ class CaptureError(FxflopsError):
 
 class SpecializationError(CaptureError):
     """The model turns a size that the user left free into a constant."""
+
+
+class SizeAsKeyError(CaptureError):
+    """The model keeps something under a size, as `functools.lru_cache` does, that is symbolic.
+
+    What it keeps is not looked up while it is compiled.
+    """
 
 
 class CheckError(FxflopsError):

@@ -23,6 +23,7 @@ from fxflops.capture import choose as frontends
 from fxflops.capture.arguments import described, flattened
 from fxflops.capture.choose import Captured, FrontEnd
 from fxflops.capture.patches.module_state import unchanged
+from fxflops.capture.patches.process import paused_garbage_collection
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
@@ -45,7 +46,7 @@ Loss: TypeAlias = Callable[[Any], Tensor]
 
 
 def analyze(
-    model: str | nn.Module,
+    model: str | nn.Module | NamedModel,
     inputs: Inputs | None = None,
     *,
     args: Sequence[Any] | None = None,
@@ -80,7 +81,7 @@ def analyze(
     Raises ModelError, SpecError, CaptureError.
     """
     _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
-    with alone(), unchanged(model, args, kwargs, loss):
+    with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
         named = _named(model, trust)
         if args is not None or kwargs is not None:
             named = _called_with(named, _arguments(inputs, args), dict(kwargs or {}))
@@ -314,8 +315,10 @@ def recount(
     return total(node.cost for node in count(captured) if node.cost)
 
 
-def _named(model: str | nn.Module, trust: bool) -> NamedModel:
+def _named(model: str | nn.Module | NamedModel, trust: bool) -> NamedModel:
     """The model under its name, which for a module is its type's."""
+    if isinstance(model, NamedModel):
+        return model
     if isinstance(model, str):
         return models.find(model, trust=trust)
     if not isinstance(model, nn.Module):
@@ -411,7 +414,8 @@ def _first(
             continue
         outside = _outside(deployed.domain, captured.sizes)
         lacking = outside or _unsized(deployed)
-        so_far = captured, deployed, failures[0] if failures else None
+        is_narrower = captured.spec != proposed[0][0]
+        so_far = captured, deployed, failures[0] if failures and is_narrower else None
         if lacking is None:
             return so_far
         if found is None or (outside is None and not holds):

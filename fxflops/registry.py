@@ -21,6 +21,7 @@ write to ``out=`` cost what their functional form costs, and are not registered.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -137,6 +138,9 @@ def formula(
     Raises FormulaError when it asks for an argument that a schema does not have, when the counter
     or the kind is unknown, and when the operator has a cost for that counter already.
     """
+    if str(numbers) == "quantised":  # the spelling of 0.1.0
+        warnings.warn('numbers="quantised" is now "quantized"', DeprecationWarning, stacklevel=2)
+        numbers = "quantized"
     if counter is not None and counter not in COUNTERS:
         raise FormulaError(f"There is no counter {counter!r}. Known: {', '.join(COUNTERS)}.")
     if kind not in KINDS:

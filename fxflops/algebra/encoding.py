@@ -16,10 +16,17 @@ from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any, NamedTuple
 
-from fxflops.algebra.bounds import lower_bound
-from fxflops.algebra.extremum import MinMax
-from fxflops.algebra.polynomial import ONE, Atom, Dim, Monomial, Polynomial, Symbol
-from fxflops.algebra.quotient import FloorDiv
+from fxflops.algebra.minmax import MinMax
+from fxflops.algebra.polynomial import (
+    ONE,
+    Atom,
+    Dim,
+    FloorDiv,
+    Monomial,
+    Polynomial,
+    Symbol,
+    lower_bound,
+)
 
 LARGEST_POWER = 64
 DEEPEST = 64

@@ -13,7 +13,7 @@ from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import hints
 from fxflops.capture.proposal import Front, at_fixed_sizes, at_multiples
 from fxflops.capture.result import Recapture
-from fxflops.errors import CaptureError, SpecializationError
+from fxflops.errors import CaptureError, SizeAsKeyError, SpecializationError
 from fxflops.spec import Frontend, InputSpec
 
 
@@ -95,16 +95,22 @@ def captures(
 ) -> Iterator[Captured | CaptureError]:
     """What comes of the specs that a model's source proposes, by the first front end that works."""
     failures: list[CaptureError] = []
-    for front in fronts:
+    waiting = [(front, tuple(proposed)) for front in fronts]
+    while waiting:
+        front, specs = waiting.pop(0)
         works = False
         if not front.is_worth_trying(failures):
             continue
-        for spec, sizes in proposed:
+        for position, (spec, sizes) in enumerate(specs):
             try:
                 captured = _captured(front, module, spec, sizes, failures)
             except CaptureError as error:
                 failures.append(error)
                 yield error
+                if isinstance(error, SizeAsKeyError) and waiting:
+                    # Another front end may leave out the look-up, rather than fix the size.
+                    waiting.append((front, specs[position + 1 :]))
+                    break
             else:
                 works = True
                 yield captured

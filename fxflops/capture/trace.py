@@ -49,10 +49,11 @@ from fxflops.capture.source import model_line, runs_a_model
 from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
-from fxflops.errors import CaptureError, SpecError
+from fxflops.errors import CaptureError, SizeAsKeyError, SpecError
 from fxflops.spec import InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
+UNHASHABLE = "unhashable type: non-nested SymInt"
 Attributes: TypeAlias = list[tuple[dict[Any, Any], dict[Any, tuple[Tensor, int]]]]
 
 
@@ -121,7 +122,9 @@ def recorded(
     except SpecError:
         raise
     except Exception as error:
-        raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
+        is_key = isinstance(error, TypeError) and str(error).startswith(UNHASHABLE)
+        kind = SizeAsKeyError if is_key else CaptureError
+        raise kind(f"The model does not run at {inputs}: {failure(error)}") from error
     recorder.add_output(result)
     return Capture(
         graph=recorder.graph,

@@ -131,10 +131,11 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
     train: bool | str = arguments.train is not None and (arguments.train or True)
     deploy = _deploy(arguments)
 
-    from fxflops import cache
-    from fxflops.models import is_file, is_installed, require
+    from fxflops.answer import answer, at_one_size
+    from fxflops.cache import Request
+    from fxflops.models import is_file, is_installed
 
-    request = cache.Request(
+    request = Request(
         model=arguments.model,
         inputs=arguments.input,
         dtype=arguments.dtype,
@@ -146,8 +147,6 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
     if arguments.static:
         if arguments.symbolic:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
-        from fxflops.answer import at_one_size
-
         require_tensor_sizes(at, "--static")
         request, at = at_one_size(request, at, trust=arguments.trust), {}
     if arguments.cache and is_file(arguments.model):
@@ -156,16 +155,13 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         raise SpecError("--cache keeps no answer for a loss, which may change. Leave it out.")
     may_be_kept = arguments.loss is None and is_installed(arguments.model)
     cached = arguments.cache or (arguments.cache is None and may_be_kept)
-    key = cache.Key(request) if cached else None
-    report = cache.find(key, at) if key else None
-    if report is None:
-        require(arguments.model)
-        with progress(f"Capturing {arguments.model} …"):
-            from fxflops.answer import derive
-
-            report, packages = derive(request, at, trust=arguments.trust)
-        if key:
-            cache.keep(key, report, packages)
+    report = answer(
+        request,
+        at,
+        cached=cached,
+        trust=arguments.trust,
+        while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
+    )
     formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES or not at
     return report.at(None if formulas_suffice and not report.is_known_at(at) else at)
 

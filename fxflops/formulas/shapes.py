@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
 from fxflops.algebra import Dim, maximum
-
-if TYPE_CHECKING:
-    pass
 
 Shape: TypeAlias = tuple[Dim, ...]
 
@@ -42,6 +39,12 @@ def reduction(elements: Dim, results: Dim) -> Dim:
         return operations
     length = elements // results
     return results * maximum(length - 1, 0) if length * results == elements else operations
+
+
+def per_axis(option: Any, axes: int) -> tuple[Any, ...]:
+    """An option of a kernel for each axis, of which one number stands for all."""
+    each = tuple(option) if isinstance(option, (list, tuple)) else (option,)
+    return each * axes if len(each) == 1 else each
 
 
 def broadcast(*shapes: Sequence[Dim]) -> Shape:

@@ -30,9 +30,9 @@ MARKS = [f"{what}_token_{kind}" for what in ("image", "video") for kind in ("ind
 
 COMPLETED: dict[str, dict[str, Any]] = {
     "lw_detr": {"projector_scale_factors": [1.0]},
-    "autoformer": {"prediction_length": 24},
-    "informer": {"prediction_length": 24},
-    "time_series_transformer": {"prediction_length": 24},
+    "autoformer": {"prediction_length": 24, "num_time_features": 1},
+    "informer": {"prediction_length": 24, "num_time_features": 1},
+    "time_series_transformer": {"prediction_length": 24, "num_time_features": 1},
 }
 """What default configurations of these types lack: maps to decode, steps to predict."""
 

@@ -27,6 +27,9 @@ SECOND = 16_000
 """Samples of audio."""
 
 FRAMES_OF_SPECTROGRAM = 1024
+USUAL = {"V": 36, "E": 16}
+"""Parts of an image that a detector has found, and entities in a text."""
+
 PATCHES = 256
 """Of an image that arrives as a sequence of patches."""
 
@@ -239,7 +242,7 @@ class Asked:
             )
             for level in range(depth)
         ]
-        defaults = {"N": 1, "L": self._length(), "T": self._length()}
+        defaults = {"N": 1, "L": self._length(), "T": self._length(), **USUAL}
         for layout in chosen:
             defaults |= layout.defaults
         free = {axis.name for axis in specs[0].axes}

@@ -135,7 +135,7 @@ def test_a_configuration_of_diffusers(tmp_path):
 class Config:
     model_type = "no_such_type"
     sub_configs = ()
-    number_of_things = 11
+    things = 11
 
     def get_text_config(self, **_):
         return self
@@ -151,7 +151,7 @@ class Documented:
         """Run it.
 
         input_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`): tokens
-        places (`torch.FloatTensor` of shape `(batch_size, sequence_length, number_of_things)`, *optional*):
+        places (`torch.FloatTensor` of shape `(batch_size, sequence_length, things)`, *optional*):
             where they are
         rest (`torch.FloatTensor` of shape `(batch_size, 3)`): what it can do without
         """

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fxflops.algebra.bounds import lower_bound
-from fxflops.algebra.polynomial import Dim, Symbol, from_atom, key_of
+from fxflops.algebra.polynomial import Dim, Symbol, from_atom, key_of, lower_bound
 
 
 class MinMax:

@@ -1,17 +1,8 @@
-"""Writes the generated parts of the README: formula, variants, training, check.
-
-``--check`` writes nothing: it exits 1 if one of the first three is out of date.
-The check's part is measured, and so is not compared.
-"""
+"""The tables of RT-DETR's variants, and of training steps."""
 
 from __future__ import annotations
 
-import argparse
-import re
-import subprocess
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import torch
 
@@ -19,7 +10,6 @@ import fxflops
 from fxflops.algebra.closed_form import coefficients
 from rtdetr.variants import VARIANTS, build
 
-README = Path(__file__).parents[1] / "README.md"
 # GFLOPs at 640x640: the RT-DETR repository's README; for rtdetr_l and rtdetr_x arXiv:2304.08069.
 PUBLISHED = {
     "rtdetr_r18": 60,
@@ -49,7 +39,6 @@ COLUMNS = (
     "residual [GFLOP]",
     "residual [%]",
 )
-COMPARED = ("formula", "variants", "training")
 TRAINED = {
     "torchvision:resnet50": {"N": 1, "H": 224, "W": 224},
     "rtdetr_r50": {},
@@ -70,60 +59,10 @@ PHASES = (
 ABC = ("N*H**2*W**2", "N*H*W", "N")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
-    arguments = parser.parse_args()
-    readme = README.read_text(encoding="utf-8")
-    if parser.parse_args().check:
-        stale = [name for name in COMPARED if part(readme, name) != PARTS[name]()]
-        for name in stale:
-            print(f"README.md: {name} is out of date: run {sys.argv[0]}", file=sys.stderr)
-        return 1 if stale else 0
-    if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
-    for name in arguments.parts or PARTS:
-        readme = readme.replace(part(readme, name), PARTS[name]())
-    README.write_text(readme, encoding="utf-8")
-    return 0
-
-
-def part(readme: str, name: str) -> str:
-    """What stands between the markers of ``name``, which are included."""
-    found = re.search(f"<!-- begin: {name} -->.*?<!-- end: {name} -->", readme, re.DOTALL)
-    if found is None:
-        sys.exit(f"README.md has no part {name!r} between markers.")
-    return found[0]
-
-
-def marked(name: str, text: str) -> str:
-    return f"<!-- begin: {name} -->\n{text}\n<!-- end: {name} -->"
-
-
-def run(*words: str) -> str:
-    command = [sys.executable, "-m", "fxflops", *words]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-
-def formula() -> str:
-    return marked("formula", f"```text\n{run('rtdetr_r50', '--symbolic', '--no-cache')}\n```")
-
-
-def check() -> str:
-    text = run("check", "rtdetr_r50", "--format", "markdown").replace("### ", "#### ")
-    return marked("check", text)
-
-
-def variants() -> str:
+def table() -> str:
+    """A row for each variant at 640x640, as built and as deployed."""
     rows = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)], *map(row, VARIANTS)]
-    return marked("variants", "\n".join(f"| {' | '.join(cells)} |" for cells in rows))
-
-
-def relatives() -> str:
-    from relatives import table  # needs transformers, which the other parts do not
-
-    return marked("relatives", table())
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def row(variant: str) -> list[str]:
@@ -146,9 +85,10 @@ def row(variant: str) -> list[str]:
 
 
 def training() -> str:
+    """A row for each model's training step."""
     rows = [PHASES, ["---", "---", *["---:"] * (len(PHASES) - 2)]]
     rows += [trained(name, sizes) for name, sizes in TRAINED.items()]
-    return marked("training", "\n".join(f"| {' | '.join(cells)} |" for cells in rows))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def trained(name: str, sizes: dict[str, int]) -> list[str]:
@@ -156,7 +96,9 @@ def trained(name: str, sizes: dict[str, int]) -> list[str]:
     assert analysis.complete
     assert analysis.optimizer is not None
     values = analysis.values(sizes)
-    phases = [cost.at(values).contraction for cost in analysis.by_phase().values()]
+    costs = [cost.at(values) for cost in analysis.by_phase().values()]
+    phases = [cost.contraction for cost in costs if isinstance(cost.contraction, int)]
+    assert len(phases) == len(costs)
     at = {symbol.name: value * symbol.multiple for symbol, value in values.items()}
     return [
         name,
@@ -183,15 +125,3 @@ def beside_published(variant: str, contraction: object) -> tuple[str, str, str]:
 def giga(count: object) -> str:
     assert isinstance(count, int)
     return f"{count / 1e9:.3f}"
-
-
-PARTS = {
-    "formula": formula,
-    "variants": variants,
-    "training": training,
-    "relatives": relatives,
-    "check": check,
-}
-
-if __name__ == "__main__":
-    sys.exit(main())
