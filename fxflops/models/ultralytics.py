@@ -39,6 +39,7 @@ def find(name: str) -> NamedModel:
 
     Raises ModelError where ultralytics is missing, or has no such model.
     """
+    os.environ.setdefault("YOLO_OFFLINE", "true")  # otherwise importing it asks the network
     required("ultralytics", f"ultralytics:{name}")
     known = list(names())
     if name not in known:
