@@ -353,3 +353,19 @@ def test_the_graph_of_an_eager_run_says_nothing():
     analysis = fxflops.analyze(OnceCompiled(lambda x: x), "x: N 8")
     assert analysis.at(N=5).contraction == 2 * 2 * 5 * 8 * 8
     assert analysis.notes == ()
+
+
+def test_text_of_what_failed_is_nothing_decided():
+    def checked(x):
+        torch._assert(x.dim() == 2, f"two axes, not {tuple(x.shape)}")
+        assert x.shape[0] > 0, f"no rows in {x.shape[0]}"
+        if x.shape[1] < 0:
+            raise ValueError(f"{x.shape[1]} columns")
+        return x * 2
+
+    assert fxflops.analyze(Calls(checked), "x: N L").notes == ()
+
+    def decided(x):
+        return x * len(str(x.shape[0]))
+
+    assert fxflops.analyze(Calls(decided), "x: N L").notes

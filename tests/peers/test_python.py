@@ -80,7 +80,7 @@ def test_all_runs_the_others_where_one_is_missing(monkeypatch):
     assert {tool.tool for tool in outcome.tools} == {"flop-counter", "torch-profiler"}
     assert "thop" in {tool.tool for tool in outcome.missing}
     assert len(outcome.missing) == 8
-    assert all("install" in tool.why or "--python" in tool.why for tool in outcome.missing)
+    assert all("install" in tool.why or "pythons=" in tool.why for tool in outcome.missing)
 
 
 def test_a_tool_asked_for_by_name_must_be_there(monkeypatch):

@@ -8,11 +8,14 @@ decides by it cannot be known.
 
 from __future__ import annotations
 
+import ast
+import linecache
 import logging
 import os
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from types import FrameType
 from typing import Any
 
@@ -33,6 +36,9 @@ PASSED_ON = {
     *(os.path.join(OURS, "capture", "symint", f"{kind}node.py") for kind in ("", "int_", "float_")),
 }
 """Files whose functions ask for another one that calls them."""
+
+SAYS = ("assert", "check", "warn", "print", "debug", "info", "log", "error", "exception")
+"""How the names of functions begin that are called for what they say."""
 
 TEXT = (
     "{where} makes text of the size {size}: what it decides by that could not be followed, and is "
@@ -129,6 +135,31 @@ def sizes_are_numbers(packages: Collection[str]) -> Iterator[None]:
             del number.__getattribute__
 
 
+@cache
+def _is_message(file: str, line: int) -> bool:
+    """Whether a line only says something: of a failed check, or to whoever reads a log."""
+    statement: ast.AST | None = None
+    for found in _statements(file):
+        if found.lineno <= line <= (found.end_lineno or found.lineno):
+            statement = found  # the inner ones come later
+    if isinstance(statement, ast.Assert | ast.Raise):
+        return True
+    if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
+        return False
+    function = statement.value.func
+    name = getattr(function, "attr", getattr(function, "id", ""))
+    return name.lstrip("_").startswith(SAYS)
+
+
+@lru_cache(maxsize=16)
+def _statements(file: str) -> tuple[ast.stmt, ...]:
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except SyntaxError:
+        return ()
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+
+
 class Texts:
     """Makes text of symbolic numbers, and notes where the model's code asks for it."""
 
@@ -140,6 +171,8 @@ class Texts:
         asker = _asker()
         if asker is None or asker.f_code.co_filename.startswith(NOTHING_DECIDED):
             return repr(node)
+        if _is_message(asker.f_code.co_filename, asker.f_lineno):
+            return str(node.hint)
         self._noted[TEXT.format(where=model_line(), size=readable(node), hint=node.hint)] = None
         return str(node.hint)
 
