@@ -221,7 +221,7 @@ def summary(of: str, rows: Iterable[Found]) -> str:
         len(rows),
         f"{len(captured)} ({100 * len(captured) / len(rows):.0f} %)",
         sum("N" in row["symbols"] for row in captured),
-        sum(row["holds_at_one"] for row in captured if "holds_at_one" in row),
+        sum(any(c["at"].get("N") == 1 for c in row["compared"]) for row in captured),
         sum(bool(set(row["symbols"]) - {"N"}) for row in captured),
         len({op for row in captured for op in row["uncounted"]}),
         len(compared),

@@ -47,7 +47,6 @@ def examine(name: str, *, export: bool = True) -> dict[str, Any]:
         "frontend": analysis.frontend,
         "uncounted": sorted({str(node.op) for node in analysis.uncounted}),
         "holds_at_default": _holds(analysis, analysis.defaults),
-        "holds_at_one": _holds(analysis, {**analysis.defaults, "N": 1}),
     }
     sizes = list(itertools.islice(_inside(analysis), AT))
     alone = [at | {"N": 1} for at in sizes[:1] if "N" in at]
