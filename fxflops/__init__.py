@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fxflops.crosscheck.run import check
     from fxflops.passes import PASSES
     from fxflops.peers.explanation import explain
-    from fxflops.pipeline import analyze
+    from fxflops.pipeline import analyze, profile
     from fxflops.registry import formula, free
 
 __version__ = "0.1.0"
@@ -46,6 +46,7 @@ _HOME = {
     "explain": "peers.explanation",
     "formula": "registry",
     "free": "registry",
+    "profile": "pipeline",
 }
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "explain",
     "formula",
     "free",
+    "profile",
 ]
 
 

@@ -40,6 +40,9 @@ def answer(
     key = cache.Key(request) if cached else None
     report = cache.find(key, sizes) if key else None
     if report is None:
+        from fxflops.models import require
+
+        require(request.model)
         with while_deriving():
             report, packages = derive(request, sizes, trust=trust)
         if key:
@@ -64,8 +67,7 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
         raise SpecError(f"{named.name} has no default input: pass --input, for example {EXAMPLE}.")
     if request.past is not None:
         spec = spec.with_past(request.past)
-    own = {a.name: named.defaults[a.name] for a in spec.axes if a.name in named.defaults}
-    known = {**own, **sizes}
+    known = {**named.sizes(spec), **sizes}
     Domain(tuple(map(symbol_of, spec.axes))).values(known, named.name)
     return request._replace(inputs=str(spec.fixed(known)), past=None)
 
@@ -96,7 +98,7 @@ def derive(
                 raise outside from None
             except CaptureError as error:
                 raise DomainError(f"{outside} {error}") from error
-    kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
+    kept = named.sizes(analysis.inputs)
     return analysis.report._replace(defaults=kept), analysis.packages
 
 

@@ -41,7 +41,7 @@ from fxflops.passes import require_passes
 from fxflops.passes.weights import weights
 from fxflops.spec import EXAMPLE, FLOATS, Axis, Frontend, InputSpec, parse
 
-Inputs = str | InputSpec | Tensor | Sequence[Tensor]
+Inputs = str | InputSpec | Tensor | Sequence[Tensor] | Sequence[int]
 Loss: TypeAlias = Callable[[Any], Tensor]
 
 
@@ -63,9 +63,10 @@ def analyze(
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
     ``model`` is a name (see `fxflops.models`) or a module, which is not changed. ``inputs`` is an
-    input spec (see `fxflops.spec`), or example tensors, whose sizes are then fixed; a named
-    model brings its own. In its place, ``args`` and ``kwargs`` are those of a call, with tensors
-    in them however nested, whose sizes are fixed likewise. ``defaults`` are sizes to trace with and
+    input spec (see `fxflops.spec`), a shape, or example tensors, whose sizes are then fixed; a
+    named model brings its own. ``args``, in its place, and ``kwargs`` are those of a call, with
+    tensors in them however nested, whose sizes are fixed likewise, or the spec of one in its place:
+    ``kwargs={"batch": {"image": "N 3 H W"}}``. ``defaults`` are sizes to trace with and
     to stand in for those not given later. ``dtype`` (``"float32"``, ``"float16"``, ``"bfloat16"``,
     …) is that of the weights and inputs, the model's own by default. The graph is that of
     inference, in eval mode. ``frontend`` chooses what captures it: ``"trace"``, ``"export"``, or
@@ -87,9 +88,8 @@ def analyze(
     with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
         named = _named(model, trust)
         if args is not None or kwargs is not None:
-            if inputs is not None:
-                raise SpecError("Both inputs and args or kwargs are given. Give one of them.")
-            named = _called_with(named, tuple(args or ()), dict(kwargs or {}))
+            named = _called_with(named, _arguments(inputs, args), dict(kwargs or {}))
+            inputs = None
         if past is not None:
             inputs, named = _with_past(inputs, named, past)
         if not train:
@@ -161,6 +161,27 @@ def _require_types(
                 repr(given) if isinstance(given, bool | int | float | str) else f"of type {kind}"
             )
             raise SpecError(f"{what}, not {shown}.")
+
+
+def profile(model: str | nn.Module, inputs: Sequence[Any]) -> tuple[int, int]:
+    """The multiply-adds of one call, and the model's parameters, as thop's function of this name.
+
+    ``inputs`` are the arguments of the call. Multiply-adds are those of contractions (convolutions,
+    matrix products, attention), exactly; thop itself counts some other operators, too, and misses
+    functions that no module calls. Each parameter is counted once.
+
+    Raises CaptureError where an operator is uncounted: the number would be too small.
+    """
+    analysis = analyze(model, args=tuple(inputs))
+    if not analysis.complete:
+        lacking = ", ".join(sorted({str(node.op) for node in analysis.uncounted}))
+        raise CaptureError(
+            f"{analysis.model} calls what has no formula, {lacking}: a number without it would be "
+            "too small. Give it one, with fxflops.formula, or see print(fxflops.analyze(…))."
+        )
+    contraction = analysis.at().contraction
+    assert isinstance(contraction, int)
+    return contraction // 2, analysis.parameters
 
 
 def _training(
@@ -288,8 +309,7 @@ def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict
     Raises SpecError and DomainError for given sizes that the spec does not have or excludes.
     """
     _require_names(spec, given, named.name)
-    known = {**named.defaults, **given}
-    known = {axis.name: known[axis.name] for axis in spec.axes if axis.name in known}
+    known = {**named.sizes(spec), **given}
     _require_axes(spec, known, named.name)
     return known
 
@@ -338,8 +358,24 @@ def _with_past(
     return None, replace(named, inputs=_spec(None, named).with_past(past), narrower=narrower)
 
 
+def _arguments(inputs: Inputs | None, args: Sequence[Any] | None) -> tuple[Any, ...]:
+    """The arguments by position, of which ``inputs`` are another notation.
+
+    Raises SpecError where both are given.
+    """
+    if inputs is None:
+        return tuple(args or ())
+    if args is not None:
+        raise SpecError("Both inputs and args are given. Give one of them.")
+    if isinstance(inputs, Tensor):
+        return (inputs,)
+    if isinstance(inputs, str):
+        return parse(inputs).tensors
+    return inputs.tensors if isinstance(inputs, InputSpec) else tuple(inputs)
+
+
 def _called_with(named: NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NamedModel:
-    """The model as it is called with these arguments, at the sizes of their tensors."""
+    """The model as it is called with these arguments, at the sizes of their tensors and specs."""
     spec, arrange = flattened(args, kwargs)
     return replace(
         named, inputs=spec, narrower=(), call=lambda module, inputs, tensors: arrange(tensors)
@@ -353,10 +389,12 @@ def _spec(inputs: Inputs | None, named: NamedModel) -> InputSpec:
     if isinstance(inputs, str):
         return parse(inputs)
     if inputs is not None:
-        tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-        if not all(isinstance(tensor, Tensor) for tensor in tensors):
+        given: list[Any] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        if given and all(type(size) is int for size in given):
+            return parse(" ".join(map(str, given)))
+        if not all(isinstance(tensor, Tensor) for tensor in given):
             raise SpecError(f"The inputs are neither tensors nor a spec like {EXAMPLE}.")
-        return described(tensors)
+        return described(given)
     if named.inputs is None:
         raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
     return named.inputs

@@ -6,14 +6,15 @@
     term    = integer | symbol
 
 An integer is a fixed size; a symbol is a free one; the same symbol twice is the same size. With
-``past`` the model is called with a cache that holds that many positions, or none.
+``past`` the model is called with a cache that holds that many positions, or none. A shape, such as
+``(1, 3, 224, 224)``, is the spec ``1 3 224 224``.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import lcm
 from typing import Literal, TypeAlias
@@ -30,6 +31,9 @@ EXAMPLE = '"image: N 3 H%32 W%32"'
 _NAME = r"[A-Za-z_][A-Za-z_0-9]*"
 _SIZE = r"[0-9]{1,18}"  # below 2**63: no tensor has a longer axis
 _PAST = re.compile(r"past\s*=")
+_SHAPE = re.compile(
+    r"\s*(?:torch\.Size)?[(\[]+(?P<sizes>[^()\[\]]+)[)\]]+(?:\s+(?P<dtype>\w+))?\s*"
+)
 _AXIS = re.compile(rf"(?P<name>{_NAME})(?:%(?P<multiple>{_SIZE}))?(?:>=(?P<minimum>{_SIZE}))?")
 
 
@@ -183,11 +187,39 @@ def _tensor(text: str, index: int) -> TensorInput:
     name = name.strip() if colon else f"input{index}"
     if not re.fullmatch(_NAME, name):
         raise SpecError(f"'{shown(name)}' in the input spec is no name. Write it like {EXAMPLE}.")
+    if written := _SHAPE.fullmatch(body):
+        body = f"{written['sizes'].replace(',', ' ')} {written['dtype'] or ''}"
     tokens = body.split()
     dtype = tokens.pop() if tokens and tokens[-1] in DTYPES else None
     if not tokens and dtype is None:
         raise SpecError(f"'{shown(text)}' in the input spec has no axes. Write it like {EXAMPLE}.")
     return TensorInput(name=name, axes=tuple(_axis(token, text) for token in tokens), dtype=dtype)
+
+
+def joined(tensors: Iterable[TensorInput]) -> InputSpec:
+    """The spec of these tensors: each has a name of its own, a symbol all that is said of it."""
+    taken: dict[str, TensorInput] = {}
+    for tensor in tensors:
+        names = (f"{tensor.name}{count or ''}" for count in range(len(taken) + 1))
+        name = next(name for name in names if name not in taken)
+        taken[name] = replace(tensor, name=name)
+    return _unified(InputSpec(tuple(taken.values())))
+
+
+def of_argument(text: str) -> TensorInput | None:
+    """The tensor that a string among a call's arguments stands for; None where it is a string.
+
+    It is a spec of one tensor that cannot be taken for words: it has two axes at least, or a name
+    or a dtype, and its symbols are in capital letters.
+    """
+    try:
+        tensors = parse(text).tensors
+    except SpecError:
+        return None
+    symbols = [axis.name for axis in tensors[0].axes if isinstance(axis, Axis)]
+    is_written_out = ":" in text or tensors[0].dtype is not None or len(tensors[0].axes) > 1
+    is_spec = len(tensors) == 1 and is_written_out and all(map(str.isupper, symbols))
+    return tensors[0] if is_spec else None
 
 
 def _axis(token: str, tensor: str) -> Size:

@@ -108,7 +108,8 @@ def complaint(words: list[str]) -> str:
     if named and not words[1:]:
         return ""  # the command is only mentioned
     parser = Parser(prog="fxflops", allow_abbrev=False)
-    import_module(f"fxflops.cli.{words[0] if named else 'count'}").add_arguments(parser)
+    file = COMMANDS[words[0] if named else "count"]
+    import_module(f"fxflops.cli.{file}").add_arguments(parser)
     with contextlib.redirect_stderr(io.StringIO()) as said:
         try:
             parser.parse(words[1:] if named else words)

@@ -144,8 +144,8 @@ def options() -> str:
     from fxflops.cli import COMMANDS, Parser
 
     parts = []
-    for command in COMMANDS:
-        module = import_module(f"fxflops.cli.{command}")
+    for command, file in COMMANDS.items():
+        module = import_module(f"fxflops.cli.{file}")
         parser = Parser(prog=f"fxflops {command}", add_help=False)
         module.add_arguments(parser)
         rows = [(f"`{cell(spelled(a))}`", cell(a.help)) for a in parser._actions]

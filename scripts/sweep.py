@@ -42,6 +42,12 @@ LOADED_FOR = {
     "detection": "torchvision",
     "timm": "timm",
     "transformers": "transformers",
+    "architectures": "transformers",
+    "diffusers": "torch",
+    "ultralytics": "torch",
+    "smp": "torch",
+    "open_clip": "torch",
+    "torchaudio": "torch",
 }
 Found = dict[str, Any]
 
@@ -52,6 +58,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=RESULTS / "sweep.jsonl")
     parser.add_argument("--seconds", type=int, default=400, help="for one model")
     parser.add_argument("--again", nargs="*", default=[], help="models to count anew")
+    parser.add_argument("--no-export", action="store_true", help="leave torch.export out")
     parser.add_argument("--failed", action="store_true", help="count anew what failed or differs")
     options = parser.parse_args()
     known = read(options.results)
@@ -66,7 +73,7 @@ def main() -> int:
         for of in options.only:
             waiting = {shown(n): n for n in sweep_models.names(of, Path(folder))}
             waiting = {short: name for short, name in waiting.items() if short not in kept}
-            run(of, waiting, options.results, options.seconds)
+            run(of, waiting, options.results, options.seconds, export=not options.no_export)
     table = report(read(options.results))
     options.results.with_suffix(".md").write_text(table, encoding="utf-8")
     return 0
@@ -89,13 +96,13 @@ def write(path: Path, found: Mapping[str, Found]) -> None:
     path.write_text("".join(f"{json.dumps(line)}\n" for line in found.values()), encoding="utf-8")
 
 
-def run(of: str, waiting: Mapping[str, str], results: Path, seconds: int) -> None:
+def run(of: str, waiting: Mapping[str, str], results: Path, seconds: int, *, export: bool) -> None:
     """Examine every model that waits, and append what is found to ``results``."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["sweep_model", LOADED_FOR[of]])
     bar = Progress(*Progress.get_default_columns(), console=Console(stderr=True, soft_wrap=True))
     with bar:
-        _run(of, waiting, context, results, seconds, bar)
+        _run(of, waiting, context, results, seconds, bar, export)
 
 
 def _run(
@@ -105,6 +112,7 @@ def _run(
     results: Path,
     seconds: int,
     bar: Progress,
+    export: bool,
 ) -> None:
     queue = list(waiting.items())
     running: dict[Connection, tuple[str, Any, float]] = {}
@@ -113,7 +121,7 @@ def _run(
         while queue and len(running) < AT_ONCE:
             short, name = queue.pop(0)
             receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=work, args=(name, sender))
+            process = context.Process(target=work, args=(name, sender, export))
             process.start()
             sender.close()
             running[receiver] = short, process, time.monotonic()
@@ -129,7 +137,7 @@ def _run(
             bar.advance(task)
 
 
-def work(name: str, sender: Connection) -> None:
+def work(name: str, sender: Connection, export: bool) -> None:
     import sweep_model
     import torch
 
@@ -137,7 +145,7 @@ def work(name: str, sender: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (LARGEST, LARGEST))
     torch.set_num_threads(1)
     try:
-        sender.send(sweep_model.examine(name))
+        sender.send(sweep_model.examine(name, export=export))
     except BaseException as error:
         sender.send({"captured": False, "why": f"{type(error).__name__}: {error}"[:400]})
 
@@ -179,11 +187,12 @@ def report(found: Mapping[str, Found]) -> str:
         "operator; where a model asks whether it is exported, and then runs otherwise, those of",
         "what it then runs.",
         "",
-        "| set | run | captured | batch free | height, width or length free | uncounted operators |"
+        "| set | run | captured | batch free | batch of 1 in the domain |"
+        " height, width or length free | uncounted operators |"
         " held against FlopCounterMode | equal | wrong | median s |"
         " exported with all sizes | with the batch | same | of these, runs otherwise | differ |"
         " median s |",
-        f"| --- |{' ---: |' * 15}",
+        f"| --- |{' ---: |' * 16}",
     ]
     for of in sweep_models.SETS:
         rows = [row for row in found.values() if row["set"] == of]
@@ -212,6 +221,7 @@ def summary(of: str, rows: Iterable[Found]) -> str:
         len(rows),
         f"{len(captured)} ({100 * len(captured) / len(rows):.0f} %)",
         sum("N" in row["symbols"] for row in captured),
+        sum(any(c["at"].get("N") == 1 for c in row["compared"]) for row in captured),
         sum(bool(set(row["symbols"]) - {"N"}) for row in captured),
         len({op for row in captured for op in row["uncounted"]}),
         len(compared),

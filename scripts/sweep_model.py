@@ -30,8 +30,8 @@ BATCHES = (3, 5, 2)
 SECONDS_OF_EXPORT = 120
 
 
-def examine(name: str) -> dict[str, Any]:
-    """Whether it is captured, and what then holds."""
+def examine(name: str, *, export: bool = True) -> dict[str, Any]:
+    """Whether it is captured, and what then holds; by torch.export, too, with ``export``."""
     torch.backends.mha.set_fastpath_enabled(False)  # of which FlopCounterMode counts nothing
     started = time.perf_counter()
     try:
@@ -52,7 +52,7 @@ def examine(name: str) -> dict[str, Any]:
     alone = [at | {"N": 1} for at in sizes[:1] if "N" in at]
     sizes += [at for at in alone if _holds(analysis, at)]
     found |= {"compared": [_compared(name, analysis, at) for at in sizes]}
-    if analysis.frontend == "trace":
+    if export and analysis.frontend == "trace":
         found["exported"] = _exported(name, analysis)
     return found
 

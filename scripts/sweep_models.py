@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rtdetr.variants import VARIANTS
 
-SETS = ("rtdetr", "torchvision", "detection", "timm", "transformers")
+LIBRARIES = ("diffusers", "ultralytics", "smp", "open_clip", "torchaudio")
+SETS = ("rtdetr", "torchvision", "detection", "timm", "transformers", "architectures", *LIBRARIES)
+OF_TRANSFORMERS = 200
+OF_A_LIBRARY = 20
 OF_TIMM = 150
 SMALL = ("atto", "femto", "pico", "nano", "tiny", "xxs", "xs", "small", "mini", "_s", "18", "b0")
 
@@ -79,6 +83,8 @@ def names(of: str, folder: Path) -> list[str]:
         "detection": _of_detection,
         "timm": _of_timm,
         "transformers": lambda: _of_transformers(folder),
+        "architectures": _of_architectures,
+        **{library: partial(_of_library, library) for library in LIBRARIES},
     }[of]()
     return listed
 
@@ -109,6 +115,51 @@ def _of_timm() -> list[str]:
     files = {module: name for (module, _), name in zip(families, chosen, strict=True)}
     rest = [name for name in chosen if name not in files.values()]
     return sorted(f"timm:{name}" for name in [*files.values(), *rest][:OF_TIMM])
+
+
+HEADS = (
+    "ForConditionalGeneration",
+    "ForObjectDetection",
+    "ForImageClassification",
+    "ForCausalLM",
+    "ForMaskedLM",
+    "ForPreTraining",
+    "ForCTC",
+    "Model",
+)
+"""Which class of a family is counted: the first of these that it has."""
+
+
+def _of_architectures() -> list[str]:
+    """Classes of transformers with their default configuration, one of each family, spread evenly.
+
+    A family is what names have in common before the first word that says what they are for.
+    """
+    from fxflops.models import hf
+
+    families: dict[str, list[str]] = {}
+    for name in hf.names():
+        families.setdefault(re.split(r"(?<=.)(?:For[A-Z]|Model|LMHead)", name)[0], []).append(name)
+    chosen = sorted(min(members, key=_head) for members in families.values())
+    return [f"hf:{name}" for name in spread(chosen, OF_TRANSFORMERS)]
+
+
+def _head(name: str) -> tuple[int, int]:
+    place = next((i for i, head in enumerate(HEADS) if name.endswith(head)), len(HEADS))
+    return place, len(name)
+
+
+def _of_library(library: str) -> list[str]:
+    from fxflops import models
+
+    listed = sorted(models.source(library).names())
+    return [f"{library}:{name}" for name in spread(listed, OF_A_LIBRARY)]
+
+
+def spread(listed: list[str], most: int) -> list[str]:
+    """At most so many of them, as far from each other as they can be."""
+    count = min(most, len(listed))
+    return [listed[i * len(listed) // count] for i in range(count)]
 
 
 def _largeness(name: str) -> tuple[bool, str]:

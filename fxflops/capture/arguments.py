@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ from torch.utils import _pytree as pytree  # private: the containers that torch.
 
 from fxflops._torch import python_dispatch
 from fxflops.errors import SpecError
-from fxflops.spec import InputSpec, TensorInput
+from fxflops.spec import InputSpec, TensorInput, joined, of_argument
 
 Arrange: TypeAlias = Callable[[Sequence[Tensor]], tuple[tuple[Any, ...], dict[str, Any]]]
 """Tensors by position -> the arguments that have them, by position and by keyword."""
@@ -25,11 +26,13 @@ def flattened(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[InputSp
     """The spec of the tensors in a call's arguments, their sizes fixed, and how to put them back.
 
     They are also those in objects, such as caches; but parameters there, and tensors without
-    elements, are constants. A tensor that is in several places is one. The arguments are copied,
-    and each call gets another copy.
+    elements, are constants. A tensor that is in several places is one; the spec of one, alone or as
+    text, is one with the axes that it says. The arguments are copied, and each call gets another
+    copy.
 
     Raises SpecError for a tensor without elements, and for what cannot be copied.
     """
+    (args, kwargs), specs = _with_stand_ins((args, dict(kwargs)))
     leaves = pytree.tree_leaves((args, dict(kwargs)))
     direct = {id(leaf): leaf for leaf in leaves if isinstance(leaf, Tensor)}
     tensors = list(direct.values())
@@ -61,7 +64,29 @@ def flattened(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[InputSp
             arranged: tuple[tuple[Any, ...], dict[str, Any]] = copied_on_meta(copied, placed)
         return arranged
 
-    return described(tensors), arrange
+    spec = described(tensors).tensors
+    return joined(specs.get(id(t), as_is) for t, as_is in zip(tensors, spec, strict=True)), arrange
+
+
+def _with_stand_ins(arguments: Any) -> tuple[Any, dict[int, TensorInput]]:
+    """The arguments with a tensor where they have the spec of one, and the specs by tensor."""
+    specs: dict[int, TensorInput] = {}
+
+    def stand_in(path: Any, leaf: Any) -> Any:
+        spec = of_argument(leaf) if isinstance(leaf, str) else leaf
+        if not isinstance(spec, TensorInput):
+            return leaf
+        key = getattr(path[-1], "key", None) if path else None
+        if isinstance(key, str) and key.isidentifier():
+            spec = replace(spec, name=key)
+        kind = getattr(torch, spec.dtype) if spec.dtype else None
+        held.append(torch.empty((1,) * len(spec.axes), dtype=kind, device="meta"))
+        specs[id(held[-1])] = spec
+        return held[-1]
+
+    held: list[Tensor] = []
+    replaced = pytree.tree_map_with_path(stand_in, arguments)
+    return (replaced if specs else arguments), specs
 
 
 def described(tensors: Iterable[Tensor]) -> InputSpec:

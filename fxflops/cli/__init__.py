@@ -14,10 +14,20 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from fxflops import __version__
 from fxflops.errors import FxflopsError
 from fxflops.reports.wording import printable
 
-COMMANDS = ("count", "check", "explain", "llm", "cache")
+COMMANDS = {
+    "count": "count",
+    "check": "check",
+    "explain": "explain",
+    "llm": "llm",
+    "cache": "cache",
+    "list": "listing",
+}
+"""What is written, and the file of it."""
+
 EPILOG = f"Commands: {', '.join(COMMANDS)}; the first is the default. See fxflops check --help."
 MAY_STAND_ALONE = ("--deploy", "--train")
 INPUT_AT_FAULT = 2
@@ -45,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     named = bool(words) and words[0] in COMMANDS
     command = words[0] if named else "count"
-    module = import_module(f"fxflops.cli.{command}")
+    module = import_module(f"fxflops.cli.{COMMANDS[command]}")
     parser = Parser(
         prog=f"fxflops {command}" if named else "fxflops",
         description=module.HELP,
@@ -54,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
+    if not named:
+        parser.add_argument("--version", action="version", version=f"fxflops {__version__}")
     arguments = parser.parse(words[1:] if named else words)
     try:
         status: int = module.run(arguments)

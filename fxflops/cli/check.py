@@ -16,6 +16,7 @@ from fxflops.cli.options import (
     sizes,
 )
 from fxflops.errors import SpecError
+from fxflops.models import require
 from fxflops.reports.files import require_writable
 
 HELP = "Run a model under PyTorch's own counters and hold them against the formula, node by node."
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     for variable, value in QUIET_PROFILER.items():
         os.environ.setdefault(variable, value)
 
+    require(arguments.model)
     with progress(f"Capturing and measuring {arguments.model} …"):
         from fxflops.crosscheck.checked import document
         from fxflops.crosscheck.run import check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from fxflops.analysis.optimizer import OPTIMIZERS
 from fxflops.cli.options import (
@@ -11,6 +12,7 @@ from fxflops.cli.options import (
     add_output,
     complain,
     deliver,
+    each_sizes,
     progress,
     require_tensor_sizes,
     sizes,
@@ -18,6 +20,9 @@ from fxflops.cli.options import (
 from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.passes import PASSES, require_passes
 from fxflops.reports.files import require_writable
+
+if TYPE_CHECKING:
+    from fxflops.report import Answer
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
 READ_BY_PEOPLE = ("table", "markdown")
@@ -93,8 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Count, print, and return 1 if ``--strict`` finds uncounted work."""
-    at = sizes(arguments)
-    train: bool | str = arguments.train is not None and (arguments.train or True)
+    several = each_sizes(arguments)
     depth = _depth(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
@@ -102,13 +106,41 @@ def run(arguments: argparse.Namespace) -> int:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
         from fxflops.cli.quoted import quoted
 
-        return quoted(arguments, at)
+        return quoted(arguments, sizes(arguments))
+    if len(several) > 1 and arguments.format not in READ_BY_PEOPLE:
+        raise SpecError(f"--format {arguments.format} has room for one --size. Give it once.")
+
+    from fxflops.reports.count import document
+
+    answers = [_answer(arguments, at) for at in several]
+    symbolic = arguments.symbolic or arguments.format == "latex"
+    documents = [
+        document(answer, depth=depth, symbolic=symbolic or answer.values is None)
+        for answer in answers
+    ]
+    deliver(documents[0], arguments, *documents[1:])
+    if answers[0].values is None and not symbolic and arguments.format in READ_BY_PEOPLE:
+        report = answers[0].report
+        missing = ",".join(f"{n}=…" for n in report.domain.names if n not in report.defaults)
+        complain(f"these are formulas: for numbers give --at {missing}.")
+    uncounted = max(answer.report.uncounted_calls for answer in answers)
+    if arguments.strict and uncounted:
+        complain(f"{uncounted} operator calls are uncounted (--strict).")
+        return UNCOUNTED_WORK
+    return 0
+
+
+def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
+    """The report at the sizes, or in formulas alone where none are given and some are missing.
+
+    Raises what is the user's to put right.
+    """
+    train: bool | str = arguments.train is not None and (arguments.train or True)
     deploy = _deploy(arguments)
 
     from fxflops.answer import answer, at_one_size
     from fxflops.cache import Request
     from fxflops.models import is_file, is_installed
-    from fxflops.reports.count import document
 
     request = Request(
         model=arguments.model,
@@ -138,14 +170,8 @@ def run(arguments: argparse.Namespace) -> int:
         trust=arguments.trust,
         while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
     )
-    formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
-    shown_at = report.at(None if formulas_suffice and not report.is_known_at(at) else at)
-    symbolic = arguments.symbolic or arguments.format == "latex"
-    deliver(document(shown_at, depth=depth, symbolic=symbolic), arguments)
-    if arguments.strict and not report.complete:
-        complain(f"{report.uncounted_calls} operator calls are uncounted (--strict).")
-        return UNCOUNTED_WORK
-    return 0
+    formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES or not at
+    return report.at(None if formulas_suffice and not report.is_known_at(at) else at)
 
 
 def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from fxflops.cli.options import (
     sizes,
 )
 from fxflops.errors import SpecError
+from fxflops.models import require
 from fxflops.reports.files import require_writable
 
 HELP = "Run other tools on a model and explain each number to the last FLOP."
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         require_drawable(arguments.picture)
 
+    require(arguments.model)
     with progress(f"Capturing {arguments.model}, running {', '.join(against)} …"):
         from fxflops.peers.explained import document
         from fxflops.peers.explanation import explain

@@ -30,7 +30,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input", metavar="SPEC", help='the model\'s input, e.g. "image: N 3 H%%32 W%%32"'
     )
-    parser.add_argument("--size", metavar="HxW", help="height and width, e.g. 800x1216")
+    parser.add_argument(
+        "--size", metavar="HxW", action="append", help="height and width, e.g. 800x1216"
+    )
     parser.add_argument("--batch", metavar="N", help="the batch size")
     parser.add_argument("--at", metavar="N=2,H=800,…", help="any free sizes, by name")
     parser.add_argument("--dtype", choices=DTYPES, help="of weights and activations")
@@ -47,12 +49,27 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
 
     Raises SpecError for what is no size, and for a size given two values.
     """
+    several = each_sizes(arguments)
+    if len(several) > 1:
+        raise SpecError("--size is given several times, which only a count prints. Give it once.")
+    return several[0]
+
+
+def each_sizes(arguments: argparse.Namespace) -> list[dict[str, int]]:
+    """The sizes for each ``--size``, or those without one.
+
+    Raises SpecError for what is no size, and for a size given two values.
+    """
+    return [_sizes(size, arguments) for size in arguments.size or (None,)]
+
+
+def _sizes(height_and_width: str | None, arguments: argparse.Namespace) -> dict[str, int]:
     given: list[tuple[str, str, str]] = []
-    if arguments.size is not None:
-        height, cross, width = arguments.size.lower().partition("x")
+    if height_and_width is not None:
+        height, cross, width = height_and_width.lower().partition("x")
         if not cross:
             raise SpecError(
-                f"--size {shown(arguments.size)} is not of the form HxW, e.g. 800x1216."
+                f"--size {shown(height_and_width)} is not of the form HxW, e.g. 800x1216."
             )
         given += [("H", height, "--size"), ("W", width, "--size")]
     if arguments.batch is not None:
@@ -108,14 +125,15 @@ def progress(message: str) -> Iterator[None]:
         yield
 
 
-def deliver(document: Document, arguments: argparse.Namespace) -> None:
-    """The document in the format asked for, to stdout, or whole to a file.
+def deliver(document: Document, arguments: argparse.Namespace, *more: Document) -> None:
+    """The documents in the format asked for, to stdout, or whole to a file.
 
     Raises SpecError for what cannot be written; no file is left half-written.
     """
     is_for_terminal = arguments.output is None and sys.stdout.isatty()
     color = is_for_terminal and not os.environ.get("NO_COLOR")
-    text = render(document, arguments.format, color=color)
+    documents = (document, *more)
+    text = "\n".join(render(each, arguments.format, color=color) for each in documents)
     if arguments.output is None:
         say(text)
     else:

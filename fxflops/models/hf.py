@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import inspect
-import json
-from pathlib import Path
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from fxflops.errors import ModelError
-from fxflops.models import images
-from fxflops.models.named import NamedModel, by_name, closest, required
-from fxflops.spec import InputSpec, parse
+from fxflops.errors import CaptureError, ModelError
+from fxflops.models import hf_inputs, installed
+from fxflops.models.named import (
+    Arguments,
+    NamedModel,
+    build_empty,
+    called,
+    closest,
+    required,
+)
+from fxflops.spec import InputSpec
 
-IMAGE = 224
-DETECTION_IMAGE = 640
-LENGTH = 128
-SECOND = 16_000
-"""Samples of audio."""
+LISTED = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
+NAME = re.compile(r"[\"'](\w+)[\"']")
 
-COMPLETED: dict[str, dict[str, Any]] = {"lw_detr": {"projector_scale_factors": [1.0]}}
-"""What default configurations of these types lack: without it the model has no map to decode."""
+MARKS = [f"{what}_token_{kind}" for what in ("image", "video") for kind in ("index", "id")]
+"""Fields of a configuration that say which token stands for an image."""
+
+COMPLETED: dict[str, dict[str, Any]] = {
+    "lw_detr": {"projector_scale_factors": [1.0]},
+    "autoformer": {"prediction_length": 24, "num_time_features": 1},
+    "informer": {"prediction_length": 24, "num_time_features": 1},
+    "time_series_transformer": {"prediction_length": 24, "num_time_features": 1},
+}
+"""What default configurations of these types lack: maps to decode, steps to predict."""
+
+
+def names() -> Iterable[str]:
+    """The names of its architectures."""
+    for path, text in installed.texts("transformers", "models/*/modeling_*.py"):
+        if path.endswith("modeling_auto.py"):
+            continue  # these are no architectures
+        for listed in LISTED.findall(text):
+            for name in NAME.findall(listed):
+                if not name.endswith("PreTrainedModel") and f"\nclass {name}(" in text:
+                    yield name
 
 
 def find(name: str) -> NamedModel:
-    """The architecture ``name``, or that of the configuration file of this path.
+    """The architecture ``name`` with its default configuration.
 
     Its input is what its ``forward`` and configuration ask for. One call reads a whole sequence
     and keeps no cache of keys and values.
@@ -31,26 +55,52 @@ def find(name: str) -> NamedModel:
     Raises ModelError where transformers is missing, or has no such architecture.
     """
     transformers = required("transformers", f"hf:{name}")
-    if name.endswith(".json"):
-        model_class, config = _from_file(transformers, name)
-    else:
-        model_class, config = _from_class(transformers, name)
-    config.use_cache = False
-    completed = {} if name.endswith(".json") else COMPLETED.get(config.model_type, {})
-    inputs, defaults, narrower = _inputs(model_class, config)
-    return NamedModel(
-        name=f"hf:{name}",
-        build=lambda: _built(model_class, config),
-        inputs=inputs,
-        notes=tuple(
+    model_class, config = _from_class(transformers, name)
+    completed = COMPLETED.get(config.model_type, {})
+    return _named(
+        f"hf:{name}",
+        model_class,
+        config,
+        tuple(
             f"The default configuration does not run; {field} is {value} here."
             for field, value in completed.items()
         ),
-        defaults=defaults,
-        narrower=narrower,
-        call=by_name,
-        is_new=True,
     )
+
+
+def configured(path: str, written: dict[str, Any]) -> NamedModel:
+    """The architecture of the configuration that was read from this path.
+
+    Raises ModelError where transformers is missing, or does not know it.
+    """
+    transformers = required("transformers", path)
+    return _named(path, *_from_file(transformers, path, written))
+
+
+def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()) -> NamedModel:
+    config.use_cache = False
+    for field in MARKS:
+        if getattr(config, field, 0) is None:
+            setattr(config, field, 0)  # which token it is does not change what is done
+
+    def model(proposed: hf_inputs.Proposal) -> NamedModel:
+        return NamedModel(
+            name=name,
+            build=lambda: _built(model_class, config),
+            inputs=proposed.inputs,
+            notes=(*notes, *proposed.notes),
+            defaults=proposed.defaults,
+            narrower=proposed.narrower,
+            call=partial(_by_name, proposed.constants),
+            is_new=True,
+        )
+
+    key = model_class, repr(config)
+    if key not in _PROPOSED:
+        _PROPOSED[key] = hf_inputs.proposal(
+            model_class, config, lambda proposed: _runs(model(proposed))
+        )
+    return model(_PROPOSED[key])
 
 
 def _built(model_class: Any, config: Any) -> Any:
@@ -68,6 +118,31 @@ def _built(model_class: Any, config: Any) -> Any:
         torch.set_default_dtype(usual)
 
 
+_PROPOSED: dict[tuple[Any, str], hf_inputs.Proposal] = {}
+"""What classes have been asked before: it takes a run of some."""
+
+
+def _runs(named: NamedModel) -> bool:
+    """Whether the model runs on the meta device, at the usual sizes of its narrowest spec."""
+    from fxflops.capture import trace
+    from fxflops.capture.prepare import hints, prepared
+
+    spec = (named.inputs, *named.narrower)[-1]
+    assert spec is not None
+    at = hints(spec, named.defaults) | named.sizes(spec)
+    try:
+        module = called(named, prepared(build_empty(named)), spec)
+        for mode in ("eager", "compiled"):
+            try:
+                trace.capture(module, spec.fixed(at), {}, mode=mode, with_meta_kernels=False)
+            except CaptureError:
+                continue
+            return True
+    except ModelError:
+        return True  # it cannot be built, whatever its inputs are
+    return False
+
+
 def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
     model_class = _class(transformers, name)
     config_class = getattr(model_class, "config_class", None)
@@ -80,13 +155,7 @@ def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
     return model_class, _without_weights(config)
 
 
-def _from_file(transformers: Any, path: str) -> tuple[Any, Any]:
-    try:
-        written = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"Cannot read the configuration {path}: {error}") from error
-    if not isinstance(written, dict) or not isinstance(written.get("model_type"), str):
-        raise ModelError(f"{path} is no configuration of transformers: it has no model_type.")
+def _from_file(transformers: Any, path: str, written: dict[str, Any]) -> tuple[Any, Any]:
     known = transformers.CONFIG_MAPPING
     kind = written["model_type"]
     if kind not in known:
@@ -122,101 +191,16 @@ def _without_weights(config: Any) -> Any:
     return config
 
 
-Proposal = tuple[InputSpec, dict[str, int], tuple[InputSpec, ...]]
-
-
-def _inputs(model_class: Any, config: Any) -> Proposal:
-    """The spec, its defaults, and narrower specs, by what ``forward`` takes."""
-    parameters = inspect.signature(model_class.forward).parameters
-    main = model_class.main_input_name
-    vision = getattr(config, "vision_config", None) or config
-    tensors: list[tuple[str, ...]] = []
-    defaults: dict[str, int] = {}
-    if main == "pixel_values" or "image" in _modalities(model_class):
-        spec = _image(vision, "pixel_values", model_class.__name__, defaults)
-        tensors.append(spec)
-    if main == "input_ids":
-        tensors.insert(0, ("input_ids: N L int64",))
-        defaults |= {"N": 1, "L": _length(config)}
-    if main == "input_values":
-        tensors.append(("input_values: N T", f"input_values: N {SECOND}"))
-        defaults |= {"N": 1, "T": SECOND}
-    if main == "input_features":
-        tensors.append(_features(config, defaults))
-    if getattr(config, "is_encoder_decoder", False) and "decoder_input_ids" in parameters:
-        tensors.append(("decoder_input_ids: N T int64",))
-        defaults |= {"T": _length(config)}
-    if not tensors:
-        raise ModelError(
-            f"{model_class.__name__} takes {main}, whose shape its configuration does not say: "
-            f"count it in Python, with fxflops.analyze(model, kwargs=…)."
-        )
-    depth = max(map(len, tensors))
-    specs = [
-        parse("; ".join(several[min(level, len(several) - 1)] for several in tensors))
-        for level in range(depth)
-    ]
-    return specs[0], defaults, tuple(specs[1:])
-
-
-def _modalities(model_class: Any) -> tuple[str, ...]:
-    said = getattr(model_class, "input_modalities", ())
-    return (said,) if isinstance(said, str) else tuple(said or ())
-
-
-def _image(config: Any, name: str, model: str, defaults: dict[str, int]) -> tuple[str, ...]:
-    channels = getattr(config, "num_channels", None) or 3
-    said = getattr(config, "image_size", None)
-    usual = DETECTION_IMAGE if "Detection" in model else IMAGE
-    height, width = images.pair(said or usual)
-    multiple = _multiple(config)
-    if multiple > 1:
-        height, width = (size // multiple * multiple for size in (height, width))
-        defaults |= {"N": 1, "H": height, "W": width}
-        return (
-            f"{name}: N {channels} H%{multiple} W%{multiple}",
-            f"{name}: N {channels} {height} {width}",
-        )
-    defaults |= {"N": 1, "H": height, "W": width}
-    narrower = images.narrower(height, width, name=name, channels=channels)
-    if said:
-        return tuple(map(str, narrower))
-    return tuple(map(str, (images.free(height, width, name=name, channels=channels), *narrower)))
-
-
-def _multiple(config: Any) -> int:
-    """Of what height and width are multiples; 1 where nothing is known of it.
-
-    Patches may be in windows; a detector may have maps beyond those of its backbone, each half as
-    large as the one before.
-    """
-    backbone = getattr(config, "backbone_config", None)
-    levels = getattr(config, "num_feature_levels", None)
-    of_backbone = getattr(backbone, "out_indices", None)
-    if levels and of_backbone and levels > len(of_backbone):
-        halvings: int = levels - len(of_backbone)
-        return images.STRIDE << halvings
-    windows: int = getattr(backbone, "num_windows", 1)
-    windows = getattr(backbone, "num_windows_side", windows)
-    patch: int = getattr(backbone, "patch_size", 1)
-    return windows * patch if windows > 1 else 1
-
-
-def _features(config: Any, defaults: dict[str, int]) -> tuple[str, ...]:
-    """A spectrogram, whose length an encoder with learnt positions fixes."""
-    bins = getattr(config, "num_mel_bins", None) or getattr(config, "input_feat_per_channel", 80)
-    positions = getattr(config, "max_source_positions", None)
-    defaults |= {"N": 1}
-    if positions and hasattr(config, "num_mel_bins"):
-        return (f"input_features: N {bins} {2 * positions}",)
-    defaults |= {"F": 1024}
-    return (f"input_features: N F {bins}", f"input_features: N 1024 {bins}")
-
-
-def _length(config: Any) -> int:
-    try:
-        text = config.get_text_config()
-    except ValueError:  # it has one for an encoder and one for a decoder
-        text = config.get_text_config(decoder=True)
-    most = getattr(text, "max_position_embeddings", None) or LENGTH
-    return min(LENGTH, most)
+def _by_name(
+    constants: Mapping[str, Callable[[], Any]],
+    module: Any,
+    inputs: InputSpec,
+    tensors: tuple[Any, ...],
+) -> Arguments:
+    """By keyword where ``forward`` knows the names of the spec, and otherwise by position."""
+    known = inspect.signature(type(module).forward).parameters
+    names = [tensor.name for tensor in inputs.tensors]
+    if all(name in known for name in names):
+        made = {name: make() for name, make in constants.items()}
+        return (), dict(zip(names, tensors, strict=True)) | made
+    return tensors, {}

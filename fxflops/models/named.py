@@ -23,6 +23,9 @@ Call: TypeAlias = "Callable[[nn.Module, InputSpec, tuple[Tensor, ...]], Argument
 """The arguments of a call of a module that is given the tensors of a spec."""
 
 
+BATCH = "N"
+"""The size that is 1 where nobody says another."""
+
 LARGEST = 4 * 2**30
 """Bytes of weights above which a model is not built with real ones."""
 
@@ -45,6 +48,12 @@ class NamedModel:
     is_new: bool = False
     """Whether each call of ``build`` gives a module that nobody else has."""
     notes: tuple[str, ...] = ()
+
+    def sizes(self, spec: InputSpec) -> dict[str, int]:
+        """The sizes that stand in for those not given: its own, and for a batch the least, 1."""
+        usual = {axis.name: axis.minimum for axis in spec.axes if axis.name == BATCH}
+        own = {**usual, **self.defaults}
+        return {axis.name: own[axis.name] for axis in spec.axes if axis.name in own}
 
 
 def build(model: NamedModel) -> nn.Module:

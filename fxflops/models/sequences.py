@@ -35,6 +35,7 @@ def of_whole_sequences(model: nn.Module) -> nn.Module:
     answers: tuple[tuple[Any, str, Any], ...] = (
         (masking_utils, "find_packed_sequence_indices", lambda position_ids: None),
         (masking_utils, "fast_all", lambda padding_mask: True),
+        (masking_utils, "_ignore_bidirectional_mask_sdpa", _hides_nothing),
         (PreTrainedModel, "warn_if_padding_and_no_attention_mask", lambda *_: None),
     )
 
@@ -46,3 +47,12 @@ def of_whole_sequences(model: nn.Module) -> nn.Module:
             return original(*args, **kwargs)
 
     return with_forward(model, forward)
+
+
+def _hides_nothing(padding_mask: Any, kv_length: Any, local_attention_size: Any = None) -> bool:
+    """Whether attention in both directions needs no mask, where there is no padding."""
+    from transformers.utils.import_utils import is_torchdynamo_exporting
+
+    if is_torchdynamo_exporting():
+        return False
+    return local_attention_size is None or bool(kv_length < local_attention_size)

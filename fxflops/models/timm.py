@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
 from fxflops.errors import ModelError
-from fxflops.models import images
+from fxflops.models import images, installed
 from fxflops.models.named import NamedModel, closest, required
+
+REGISTERED = re.compile(r"^@register_model\ndef (\w+)", re.MULTILINE)
+
+
+def names() -> Iterable[str]:
+    """The names of its models."""
+    return installed.matches("timm", REGISTERED, "models/*.py")
 
 
 def find(name: str) -> NamedModel:
@@ -26,4 +38,17 @@ def find(name: str) -> NamedModel:
         defaults={"N": 1, "H": height, "W": width},
         narrower=several[1:] if is_fixed else several,
         is_new=True,
+    )
+
+
+def configured(path: str, written: dict[str, Any]) -> NamedModel:
+    """The architecture of the configuration that was read from this path."""
+    named = find(written["architecture"])
+    classes = written.get("num_classes")
+    if not isinstance(classes, int):
+        return named
+    timm = required("timm", path)
+    name = written["architecture"]
+    return replace(
+        named, build=lambda: timm.create_model(name, pretrained=False, num_classes=classes)
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.models import images
+from fxflops.models import images, installed
 from fxflops.models.named import Arguments, NamedModel, closest, required
 from fxflops.spec import InputSpec, parse
 
@@ -13,6 +15,19 @@ USUAL = 224
 DETECTOR = 640
 CLIP = 16
 """The usual number of frames, where weights do not say one."""
+
+
+REGISTERED = re.compile(
+    r"""^@register_model\((?:name=)?["']?(\w*)["']?\)\n(?:@.*?)?^def (\w+)""",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def names() -> Iterable[str]:
+    """The names of its models."""
+    for _, text in installed.texts("torchvision", "models/**/*.py"):
+        for match in REGISTERED.finditer(text):
+            yield match[1] or match[2]
 
 
 def find(name: str) -> NamedModel:

@@ -6,18 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.models.named import NamedModel, closest
+from fxflops.models.named import NamedModel
 from fxflops.spec import parse
 
 ENTRY_POINTS = "fxflops.models"
 
 
-def find(name: str) -> NamedModel:
-    """The model that some package offers as ``name``. Raises ModelError where there is none."""
-    offered = catalogue()
-    if name not in offered:
-        raise ModelError(f"There is no model {name!r}{closest(name, offered)}.")
-    entry = offered[name]
+def named(name: str, entry: Mapping[str, Any]) -> NamedModel:
+    """The model that some package offers as ``name``."""
     return NamedModel(
         name=name,
         build=entry["build"],

@@ -180,6 +180,6 @@ def test_what_a_model_says_is_made_readable(message, said):
 
 def test_musicgen_has_two_text_configurations():
     transformers = pytest.importorskip("transformers")
-    from fxflops.models.hf import _length
+    from fxflops.models.hf_inputs import length
 
-    assert _length(transformers.MusicgenConfig()) == 128
+    assert length(transformers.MusicgenConfig()) == 128

@@ -147,7 +147,8 @@ def test_check_speaks_every_format_and_its_json_is_as_the_schema_says(capsys):
 def test_the_command_line_speaks_of_options_and_python_of_arguments(capsys):
     import fxflops
 
-    assert "give --at N=…." in refused(RELU, capsys)
-    analysis = fxflops.analyze("torch.nn:ReLU", "x: N 7")
-    with pytest.raises(fxflops.SpecError, match=r"give N=…\.$"):
+    two = ["torch.nn:ReLU", "--input", "x: H W", "--at", "H=7"]
+    assert "give --at W=…." in refused(two, capsys)
+    analysis = fxflops.analyze("torch.nn:ReLU", "x: H 7")
+    with pytest.raises(fxflops.SpecError, match=r"give H=…\.$"):
         analysis.at()

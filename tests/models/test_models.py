@@ -59,7 +59,7 @@ def test_static_counts_at_one_size(capsys):
     assert report["symbols"] == []
     assert report["totals"]["comparison"]["value"] == 2 * 3 * 5
     assert main(words) == 2
-    assert "No value for the size N, H" in capsys.readouterr().err
+    assert "No value for the size H" in capsys.readouterr().err
     assert main([*words, "--symbolic"]) == 2
 
 
@@ -173,7 +173,7 @@ def square(monkeypatch):
 
 
 def test_a_model_of_one_size_takes_that_size_and_says_so_of_others(square, capsys):
-    words = ["square", "--no-cache", "--batch", "2", "--format", "json"]
+    words = ["toys:square", "--no-cache", "--batch", "2", "--format", "json"]
     assert main([*words, "--size", "32x32"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["totals"]["comparison"]["value"] == 2 * 3 * 32 * 32
@@ -212,7 +212,7 @@ class Detector(Square):
 
 def test_a_model_that_fails_at_every_size_says_why_at_its_own(monkeypatch, capsys):
     monkeypatch.setattr(models, "find", lambda name, **_: offered(Detector))
-    assert main(["detector", "--no-cache", "--batch", "2"]) == 2
+    assert main(["toys:detector", "--no-cache", "--batch", "2"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "gives as many results as the data say" in error

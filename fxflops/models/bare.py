@@ -1,0 +1,66 @@
+"""Names without the library that they are of: ``resnet18d``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fxflops import models
+from fxflops.errors import ModelError, shown
+from fxflops.models import zoo
+from fxflops.models.named import NamedModel
+
+MOST = 3
+"""Names that are suggested."""
+
+
+def find(name: str) -> NamedModel:
+    """The model that an installed package offers as ``name``, or that exactly one library has.
+
+    Raises ModelError as `full` does.
+    """
+    known = full(name)
+    return zoo.named(name, zoo.catalogue()[name]) if known == name else models.find(known)
+
+
+def full(name: str) -> str:
+    """The name with the library that has it; that of an installed package's offer is itself.
+
+    No library is imported for it.
+
+    Raises ModelError that lists the names in full where several have it, and the closest ones where
+    none has it.
+    """
+    known = list(every())
+    having = [full for full in known if full.rpartition(":")[2] == name]
+    if name in having:
+        return name
+    if len(having) > 1:
+        raise ModelError(
+            f"Several libraries have a model {shown(name)!r}: give {' or '.join(having)}."
+        )
+    if not having:
+        raise ModelError(f"There is no model {shown(name)!r}{nearest(name, known)}.")
+    return having[0]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The full names whose own part is nearest, in small or capital letters, to end a sentence."""
+    import difflib
+
+    full: dict[str, list[str]] = {}
+    for candidate in known:
+        full.setdefault(candidate.rpartition(":")[2].casefold(), []).append(candidate)
+    near = difflib.get_close_matches(name.casefold(), full, n=MOST, cutoff=0.5)
+    said = [candidate for own in near for candidate in full[own]][:MOST]
+    return f"; did you mean {', '.join(said)}" if said else ""
+
+
+def every() -> Iterator[str]:
+    """The names of all models that can be counted, in full, from packages that are installed.
+
+    No library is imported for it.
+    """
+    yield from zoo.catalogue()
+    for library in models.LIBRARIES:
+        for name in models.source(library).names():
+            yield f"{library}:{name}"
