@@ -11,7 +11,8 @@ from fxflops.errors import ModelError, shown
 HELP = """Print the names of models that can be counted, one on each line.
 
 They are those of the installed packages, as they are to be written: with the library that a model
-is of. PATTERN is a part of the name, or a pattern such as 'timm:vit_*' for the whole of it."""
+is of. PATTERN is a part of the name, or a pattern such as 'timm:vit_*' or 'resnet*' for the whole
+of it, with the library or without."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +28,15 @@ def run(arguments: argparse.Namespace) -> int:
     if not any(character in pattern for character in "*?["):
         pattern = f"*{pattern}*"
     known = list(bare.every())
-    fitting = [name for name in known if fnmatchcase(name.casefold(), pattern)]
+    fitting = [name for name in known if any(fnmatchcase(n, pattern) for n in _written(name))]
     if not fitting:
         near = bare.nearest(arguments.pattern.strip("*"), known)
         raise ModelError(f"No model's name fits {shown(arguments.pattern)!r}{near}.")
     say("".join(f"{name}\n" for name in fitting))
     return 0
+
+
+def _written(name: str) -> tuple[str, str]:
+    """The name with its library, and without."""
+    whole = name.casefold()
+    return whole, whole.rpartition(":")[2]
