@@ -64,17 +64,18 @@ def _line(seed: int, verdict: Verdict) -> dict[str, Any]:
 def _show(seed: int, composed: Program, verdict: Verdict, *, shrink: bool) -> None:
     """Print a module that shows the first difference, as small as one is found."""
     wanted = kind(verdict.differences[0])
+    only = wanted.partition(" ")[0].strip(":")
 
     def fails(smaller: Program) -> bool:
         try:
-            return any(kind(d) == wanted for d in judge(smaller, seed).differences)
+            return any(kind(d) == wanted for d in judge(smaller, seed, only).differences)
         except Exception:
             return False
 
     if shrink:
         composed = shrunk(composed, fails)
     print(f"seed {seed}, shrunk: {composed.inputs!r}", composed.source, sep="\n")
-    print(*judge(composed, seed).differences[:4], sep="\n", flush=True)
+    print(*judge(composed, seed, only).differences[:4], sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -323,12 +323,20 @@ def _storage(tensor: Tensor) -> int:
 def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:
     """What PyTorch's own kernel gives. Raises CaptureError where the data decide the size."""
     try:
-        return func(*args, **kwargs)
+        return _asked_for(func, args, func(*args, **kwargs))
     except RuntimeError as error:
         said = data_dependent_size(func, args)
         if said is None:
             raise
         raise CaptureError(said) from error
+
+
+def _asked_for(func: OpOverload, args: Sequence[Any], result: Any) -> Any:
+    """The results that a call's mask asks for: some meta kernels give the others, too."""
+    last = func._schema.arguments[-1].name if isinstance(result, tuple) else ""
+    if last != "output_mask" or len(args) < len(func._schema.arguments):
+        return result
+    return tuple(item if asked else None for item, asked in zip(result, args[-1], strict=True))
 
 
 def size_of(formula: str) -> int:

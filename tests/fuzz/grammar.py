@@ -561,7 +561,7 @@ def reduction(s: Scope) -> str | None:
             f"$ = torch.linalg.vector_norm({v}, ord=3, dim={a})",
             f"$ = torch.linalg.vector_norm({v}, ord=float('inf'))",
             f"=> torch.var_mean({v}, {a})",
-            f"=> torch.std_mean({v}, {a}, keepdim=True)",
+            f"=> torch.std_mean({v}, dim={a}, keepdim=True)",
             f"$ = torch.diff({v}, dim={a})",
             f"$ = {v}.var({a}, unbiased=False)",
             f"$ = {v}.trace()",
@@ -754,7 +754,6 @@ def indexing(s: Scope) -> str | None:
         f"{v}[{part}{every}.flip(0)]",
         f"{s.layer('nn.Embedding(64, 4)')}({every})",
         f"{s.layer('nn.Embedding(8, 4)')}({every}.clamp(max=7))",
-        f"F.one_hot({every} % 3, 3) * 2.0",
         f"torch.meshgrid({every}, {every}, indexing='ij')[0] * 1.0",
     ]
     return f"$ = {s.rng.choice(options)}"
@@ -767,7 +766,6 @@ def of_integers(s: Scope) -> str | None:
         [
             f"$ = {s.layer('nn.Embedding(50, 4)')}({v})",
             f"$ = {v}.float()",
-            f"$ = F.one_hot({v}.long().clamp(0, 2), 3)",
             f"$ = {v} + 1",
             f"$ = {v}.sum()",
             f"$ = {v}.cumsum(0)",

@@ -21,6 +21,7 @@ from fxflops.capture.indexing import without_covering_slices
 from fxflops.capture.source import TORCH
 
 SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
+REAL = (bool, int, float, *SYMBOLIC)
 
 OF_DATA = {torch.tensor, torch.as_tensor, torch.asarray, Tensor.new_tensor, Tensor.new}
 """They make a tensor of nested lists of numbers."""
@@ -64,6 +65,8 @@ class AsOnCpu(TorchFunctionMode):
             return answer(args[0]) if len(args) == 1 and not kwargs else func(*args, **kwargs)
         if func in INDEXES and torch.is_grad_enabled():
             args = (args[0], without_covering_slices(*args[:2]), *args[2:])
+        if func is Tensor.__setitem__ and len(args) == 3 and isinstance(args[2], REAL):
+            return _set_number(args[0], args[1])
         elif func in MOVES:
             args, kwargs = tuple(map(_on_meta, args)), {k: _on_meta(v) for k, v in kwargs.items()}
             if func is Tensor.cpu:
@@ -105,6 +108,26 @@ def _is_asked_by_torch() -> bool:
     while frame.f_code.co_name == "__torch_function__" and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code.co_filename.startswith(TORCH)
+
+
+def _set_number(tensor: Tensor, index: Any) -> None:
+    """``tensor[index] = number``, in which the number is no call of its own, as on the CPU."""
+    with _disable_current_modes():
+        number = torch.empty((), dtype=tensor.dtype, device=META)
+    items = index if isinstance(index, tuple) else (index,)
+    if not all(map(_is_view_index, items)):
+        tensor[index] = number
+        return
+    part = tensor[index]
+    if part.dim() == 0:
+        part.copy_(number)
+    else:
+        part.fill_(number)
+
+
+def _is_view_index(item: Any) -> bool:
+    is_number = isinstance(item, (int, torch.SymInt)) and not isinstance(item, bool)
+    return item is None or item is Ellipsis or isinstance(item, slice) or is_number
 
 
 def _on_meta(device: Any) -> Any:
