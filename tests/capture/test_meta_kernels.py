@@ -136,6 +136,22 @@ ROWS = [
     (aten.arange.default, (7,)),
     (aten.gather.default, (floats(2, 3, 9).transpose(0, 0), 2, INDEX)),
     (aten.topk.default, (floats(*X), 2, 1)),
+    (aten.take_along_dim.default, (floats(2, 3, 9), INDEX, 2)),
+    *(
+        (op, (scores, target, None, reduction))
+        for op in (aten.cross_entropy_loss.default, aten.nll_loss_nd.default)
+        for reduction in (0, 1, 2)
+        for scores, target in (
+            (floats(4, 7), INDEX[0, 0]),
+            (floats(2, 7, 4), INDEX[:, 0]),
+            (floats(2, 7, 3, 4), INDEX),
+            (floats(7), INDEX[0, 0, 0]),
+        )
+    ),
+    (aten.cross_entropy_loss.default, (floats(4, 7), floats(4, 7), floats(7), 0)),
+    (aten.cross_entropy_loss.default, (floats(4, 7), floats(4, 7), None, 1, -100, 0.1)),
+    (aten.nll_loss.default, (floats(4, 7), INDEX[0, 0], floats(7), 0)),
+    (aten.nll_loss.default, (floats(4, 7), INDEX[0, 0])),
     *(
         (op, (floats(5, 2, 3), states(op, way, 5 if first else 2), weights(gates, way),
               True, 1, 0.0, False, way == 2, first))

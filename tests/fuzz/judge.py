@@ -8,6 +8,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -201,18 +202,35 @@ def _measured(
     rules = ByRules()
     model, inputs = program.module().train(train), _inputs(spec, sizes)
     try:
-        with sdpa_kernel(SDPBackend.MATH), rules:
+        with _by_definition(), rules:
             _step(model, inputs, train)
     except Exception:
+        return None
+    if any(name in APART_ON_META for name, _ in rules.calls):
         return None
     if any(name in UNKNOWN_TO_TORCH for name, _ in rules.calls):
         return rules, None
     model, inputs = program.module().train(train), _inputs(spec, sizes)
     counter = FlopCounterMode(display=False)
-    with sdpa_kernel(SDPBackend.MATH), counter:
+    with _by_definition(), counter:
         _step(model, inputs, train)
     return rules, counter.get_total_flops()
 
+
+@contextmanager
+def _by_definition() -> Iterator[None]:
+    """Attention without the fused kernels that the CPU alone has."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+APART_ON_META = {"aten.mish_backward.default"}
+"""Operators that PyTorch breaks into others before a recorder on the meta device sees them."""
 
 UNKNOWN_TO_TORCH = {
     "aten.mv.default",

@@ -8,6 +8,7 @@ went in and came out, unless the results are views. A call without a rule is in 
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -47,8 +48,8 @@ MOVES = frozenset(
     slice_scatter stack take take_along_dim tril tril_ tril_indices triu triu_ type_as unfold_copy
     uniform uniform_ upsample_nearest1d upsample_nearest2d where zero zero_ zeros zeros_like
     floor ceil round trunc any all isreal to view_copy positive _reshape_copy _pad_circular
-    triangular_solve _index_put_impl max_unpool2d hstack vstack column_stack concat tile
-    lift_fresh lift is_same_size index_put index_put_ float double half long int bool
+    triangular_solve max_unpool2d hstack vstack column_stack concat tile
+    lift_fresh lift is_same_size float double half long int bool
     _pad_enum deg result_type _shape_as_tensor resolve_conj resolve_neg unflatten fix
     """.split()
 )
@@ -127,7 +128,7 @@ def _counters(
     if not any(t.is_floating_point() for t in every):
         return Cost.zero()  # integer and boolean work is free
     op = functional(func)
-    definition = DEFINITIONS.get(op)
+    definition = None if given.get("ceil_mode") else DEFINITIONS.get(op)
     name = op._schema.name.partition("::")[2]
     if definition is None:
         rule = RULES.get(name)
@@ -212,4 +213,8 @@ def _sort(given: dict[str, Any], outputs: list[Tensor]) -> Cost:
     return Cost(comparison=count * length * max(length - 1, 0).bit_length())
 
 
-RULES: dict[str, Any] = {"topk": _topk, "sort": _sort, "argsort": _sort}
+def _index_put(given: dict[str, Any], outputs: list[Tensor]) -> Cost:
+    return Cost(elementwise=math.prod(given["values"]) if given["accumulate"] else 0)
+
+
+RULES: dict[str, Any] = {"index_put": _index_put, "_index_put_impl": _index_put, "topk": _topk, "sort": _sort, "argsort": _sort}
