@@ -26,9 +26,8 @@ def _smaller(program: Program) -> Iterator[Program]:
     for at in reversed(range(len(program.steps))):
         yield from _without(program, at)
     made = [name for step in program.steps for name in step.makes]
-    for name in made:
-        if program.returns != (name,):
-            yield replace(program, returns=(name,))
+    for name in made if len(program.returns) > 1 else ():
+        yield replace(program, returns=(name,))
 
 
 def _without(program: Program, at: int) -> Iterator[Program]:
@@ -43,11 +42,9 @@ def _without(program: Program, at: int) -> Iterator[Program]:
         else:
             kept.append(other)
     returns = tuple(n for n in program.returns if n not in lost)
-    setup = [line for s in kept for line in s.setup]
     needed = [a for a in _attributes(step.setup) if any(a in s.text for s in kept)]
     if returns and not needed:
         yield replace(program, steps=tuple(kept), returns=returns)
-    del setup
     for value in step.uses:
         renamed = rest
         for name in step.makes:
