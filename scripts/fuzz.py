@@ -1,7 +1,7 @@
 """Compose random small modules, and hold four counts of each against each other.
 
-    python scripts/fuzz.py --seeds 0:10000 --log fuzz.jsonl
-    python scripts/fuzz.py --seeds 17        what this module is, and what differs
+python scripts/fuzz.py --seeds 0:10000 --log fuzz.jsonl
+python scripts/fuzz.py --seeds 17        what this module is, and what differs
 """
 
 from __future__ import annotations

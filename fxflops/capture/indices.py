@@ -49,7 +49,11 @@ class Indices:
         """
         if self._known and func in INDEXING:
             for size, index in INDEXING[func](*args):
-                if isinstance(index, Tensor) and id(index) in self._known and 0 not in _fixed(index):
+                if (
+                    isinstance(index, Tensor)
+                    and id(index) in self._known
+                    and 0 not in _fixed(index)
+                ):
                     _require(size, self._known[id(index)][1])
 
     def follow(self, func: Any, args: Sequence[Any], kwargs: Any, result: Any) -> None:

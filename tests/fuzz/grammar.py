@@ -104,9 +104,7 @@ class Scope:
         """An axis of a value, with a size that is fixed or free."""
         sizes = self.shape(name)
         found = [
-            axis
-            for axis, size in enumerate(sizes)
-            if fixed is None or (size is not None) == fixed
+            axis for axis, size in enumerate(sizes) if fixed is None or (size is not None) == fixed
         ]
         return self.rng.choice(found) if found else None
 
@@ -172,9 +170,7 @@ def _inputs(spec: str, sizes: dict[str, int]) -> dict[str, Any]:
     for tensor in spec.split(";"):
         name, _, axes = tensor.strip().partition(": ")
         dtype = torch.int64 if axes.endswith(" int64") else torch.float32
-        shape = [
-            sizes[a] if a in sizes else int(a) for a in axes.removesuffix(" int64").split()
-        ]
+        shape = [sizes[a] if a in sizes else int(a) for a in axes.removesuffix(" int64").split()]
         made[name] = torch.empty(shape, dtype=dtype, device="meta")
     return made
 
@@ -250,6 +246,7 @@ def view(s: Scope) -> str | None:
     rank = s.tensor(v).dim()
     order = list(range(rank))
     s.rng.shuffle(order)
+    expanded = ", ".join("3" if axis == a else "-1" for axis in range(rank + 1))
     return s.rng.choice(
         [
             f"$ = {v}.transpose({a}, {b})",
@@ -260,7 +257,7 @@ def view(s: Scope) -> str | None:
             f"$ = {v}.reshape({v}.shape[0], -1)",
             f"$ = {v}.transpose({a}, {b}).reshape({v}.shape[0], -1)",
             f"$ = {v}.transpose({a}, {b}).contiguous()",
-            f"$ = {v}.unsqueeze({a}).expand({', '.join('3' if i == a else '-1' for i in range(rank + 1))})",
+            f"$ = {v}.unsqueeze({a}).expand({expanded})",
             f"$ = {v}.movedim({a}, {b})",
             f"$ = {v}.flip({a})",
             f"$ = {v}.roll(1, {a})",
@@ -308,9 +305,34 @@ def slices(s: Scope) -> str | None:
     a = s.axis(v)
     n = f"{v}.shape[{a}]"
     cut = s.rng.choice(
-        ["1:", ":-1", ":0", "::2", "1::2", "-2:", ":1", "-1:", "2:", "3:", ":3", "0:5", "5:", ":5"]
-        + [f": {n} // 2", f"{n} // 2 :", f": {n} - 1", f"{n} - 1 :", "1:-1", ":-2", "-3:-1", "::3"]
-        + [f": {n} + 1", f"{n} :", "0:0", "2:1"]
+        [
+            "1:",
+            ":-1",
+            ":0",
+            "::2",
+            "1::2",
+            "-2:",
+            ":1",
+            "-1:",
+            "2:",
+            "3:",
+            ":3",
+            "0:5",
+            "5:",
+            ":5",
+            f": {n} // 2",
+            f"{n} // 2 :",
+            f": {n} - 1",
+            f"{n} - 1 :",
+            "1:-1",
+            ":-2",
+            "-3:-1",
+            "::3",
+            f": {n} + 1",
+            f"{n} :",
+            "0:0",
+            "2:1",
+        ]
     )
     return f"$ = {v}[{':, ' * a}{cut}]"
 
@@ -335,14 +357,16 @@ def joined(s: Scope) -> str | None:
 
 # Arithmetic and dtypes.
 
-UNARY = (
-    "relu sigmoid tanh exp log sqrt rsqrt abs neg sin cos square reciprocal sign erf expm1 log1p "
-    "floor round trunc frac isnan isfinite logical_not nan_to_num lgamma sinc"
-).split()
-ACTIVATIONS = (
-    "gelu silu mish softplus hardswish hardsigmoid relu6 elu selu celu leaky_relu softsign "
-    "tanhshrink softshrink hardshrink logsigmoid hardtanh"
-).split()
+_UNARY = """
+relu sigmoid tanh exp log sqrt rsqrt abs neg sin cos square reciprocal sign erf expm1 log1p
+floor round trunc frac isnan isfinite logical_not nan_to_num lgamma sinc
+"""
+UNARY = _UNARY.split()
+_ACTIVATIONS = """
+gelu silu mish softplus hardswish hardsigmoid relu6 elu selu celu leaky_relu softsign tanhshrink
+softshrink hardshrink logsigmoid hardtanh
+"""
+ACTIVATIONS = _ACTIVATIONS.split()
 
 
 @production("pointwise", 4)
@@ -447,7 +471,7 @@ def in_place(s: Scope) -> str | None:
             f"$.masked_fill_({w} > 0, 1.0)",
             f"$[{part}:0].add_(1)",
             f"$.sub_({w}[{part}:1])",
-            f"F.relu($, inplace=True)",
+            "F.relu($, inplace=True)",
             "$.lerp_($, 0.5)",
             f"$.addcmul_({w}, {w})",
             "$[$ > 0] = 0.0",
@@ -470,10 +494,24 @@ def branch(s: Scope) -> str | None:
     a = s.axis(v)
     n = f"{v}.shape[{a}]"
     condition = s.rng.choice(
-        [f"{n} > 3", f"{n} == 1", f"{n} % 2 == 0", f"{v}.numel() > 40", f"{n} >= 2", f"{n} != 4"]
-        + [f"{n} < 20", f"len({v}) > 1", f"{n} == {v}.shape[0]", f"{n} // 2 > 1", "self.training"]
-        + [f"{v}.is_contiguous()", f"isinstance({n}, int)", f"min({v}.shape) > 1"]
-        + [f"{v}.dtype == torch.float32", f"{v}.requires_grad"]
+        [
+            f"{n} > 3",
+            f"{n} == 1",
+            f"{n} % 2 == 0",
+            f"{v}.numel() > 40",
+            f"{n} >= 2",
+            f"{n} != 4",
+            f"{n} < 20",
+            f"len({v}) > 1",
+            f"{n} == {v}.shape[0]",
+            f"{n} // 2 > 1",
+            "self.training",
+            f"{v}.is_contiguous()",
+            f"isinstance({n}, int)",
+            f"min({v}.shape) > 1",
+            f"{v}.dtype == torch.float32",
+            f"{v}.requires_grad",
+        ]
     )
     first, second = s.rng.sample(
         [f"{v}.relu()", f"{v} * 2", f"{v}.softmax({a})", f"{v} + 1", f"{v}.clone()", f"{v}.exp()"],
@@ -506,8 +544,13 @@ def state(s: Scope) -> str | None:
         b = s.buffer(f"torch.ones({size})")
         mean = f"{v}.flatten(0, -2).mean(0)" if len(s.shape(v)) > 1 else v
         update = s.rng.choice(
-            [f"{b}.mul_(0.9).add_({mean}.detach(), alpha=0.1)", f"{b} += 1", f"{b}[:2] = 0"]
-            + [f"{b} = {b} * 0.5 + 1", f"{b}.copy_({mean}.detach())"]
+            [
+                f"{b}.mul_(0.9).add_({mean}.detach(), alpha=0.1)",
+                f"{b} += 1",
+                f"{b}[:2] = 0",
+                f"{b} = {b} * 0.5 + 1",
+                f"{b}.copy_({mean}.detach())",
+            ]
         )
     order = [update, f"$ = {v} * {b}"]
     return "\n".join(order if s.rng.random() < 0.6 else order[::-1])
@@ -540,10 +583,26 @@ def reduction(s: Scope) -> str | None:
         return None
     a, b = s.axis(v), s.axis(v)
     name = s.rng.choice(
-        ["sum", "mean", "amax", "amin", "argmax", "var", "std", "prod", "norm", "logsumexp"]
-        + ["any", "all", "nansum", "count_nonzero", "argmin", "nanmean"]
+        [
+            "sum",
+            "mean",
+            "amax",
+            "amin",
+            "argmax",
+            "var",
+            "std",
+            "prod",
+            "norm",
+            "logsumexp",
+            "any",
+            "all",
+            "nansum",
+            "count_nonzero",
+            "argmin",
+            "nanmean",
+        ]
     )
-    rows = s.rng.choice([f"{a}", f"{a}, keepdim=True", f"({a}, {b})", "", f"-1, keepdim=True"])
+    rows = s.rng.choice([f"{a}", f"{a}, keepdim=True", f"({a}, {b})", "", "-1, keepdim=True"])
     return s.rng.choice(
         [
             f"$ = {v}.{name}({rows})",
@@ -626,7 +685,9 @@ def convolution(s: Scope) -> str | None:
     channels = s.shape(v)[1]
     if channels in (None, 0) or rank > 2:
         return None
-    kernel = s.rng.choice(["1", "2", "3", "3, padding=1", "3, stride=2, padding=1", "3, dilation=2"])
+    kernel = s.rng.choice(
+        ["1", "2", "3", "3, padding=1", "3, stride=2, padding=1", "3, dilation=2"]
+    )
     kernel += s.rng.choice(["", ", bias=False", f", groups={channels}"])
     text = f"nn.Conv{rank}d({channels}, {channels * s.rng.choice([1, 2])}, {kernel})"
     if s.rng.random() < 0.25:
@@ -681,7 +742,10 @@ def attention(s: Scope) -> str | None:
     ]
     if width == 4 and s.tensor(v).dim() == 3:
         attend = s.layer("nn.MultiheadAttention(4, 2, batch_first=True)")
-        options += [f"{attend}({v}, {w}, {w})[0]", f"{attend}({v}, {v}, {v}, need_weights=False)[0]"]
+        options += [
+            f"{attend}({v}, {w}, {w})[0]",
+            f"{attend}({v}, {v}, {v}, need_weights=False)[0]",
+        ]
         options += [f"{attend}({v}, {v}, {v})[1]"]
         layer = s.layer("nn.TransformerEncoderLayer(4, 2, 6, batch_first=True, dropout=0.0)")
         options += [f"{layer}({v})"]

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -32,29 +31,27 @@ assert test_by_definition  # it imports the definitions
 MOST = 20_000
 """Elements of a call that is run number by number."""
 
-MOVES = frozenset(
-    """
-    _assert_async _assert_tensor_metadata _local_scalar_dense _to_copy _unsafe_view abs abs_ alias
-    arange as_strided as_strided_scatter bernoulli bernoulli_ bitwise_and bitwise_or bitwise_xor
-    bitwise_not broadcast_tensors cat channel_shuffle clone col2im constant_pad_nd contiguous copy
-    copy_ detach diag_embed diagonal_backward diagonal_scatter embedding empty empty_like
-    empty_strided expand_copy eye fill fill_ flip full full_like gather im2col index index_copy
-    index_copy_ index_fill index_fill_ index_select is_nonzero item linspace logical_and logical_not
-    logical_or logical_xor masked_fill masked_fill_ masked_scatter meshgrid native_channel_shuffle
-    neg neg_ new_empty new_empty_strided new_full new_ones new_zeros normal normal_ ones ones_like
-    one_hot pad pixel_shuffle pixel_unshuffle rand rand_like randint randn randn_like
-    reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d replication_pad2d
-    reshape roll rot90 scalar_tensor scatter scatter_ select_backward select_scatter slice_backward
-    slice_scatter stack take take_along_dim tril tril_ tril_indices triu triu_ type_as unfold_copy
-    uniform uniform_ upsample_nearest1d upsample_nearest2d where zero zero_ zeros zeros_like
-    floor ceil round trunc any all isreal to view_copy positive _reshape_copy _pad_circular
-    triangular_solve max_unpool2d hstack vstack column_stack concat tile
-    lift_fresh lift is_same_size float double half long int bool
-    _pad_enum deg result_type _shape_as_tensor resolve_conj resolve_neg unflatten fix
-    """.split()
-)
+_MOVES = """
+_assert_async _assert_tensor_metadata _local_scalar_dense _pad_circular _pad_enum _reshape_copy
+_shape_as_tensor _to_copy _unsafe_view abs abs_ alias all any arange as_strided
+as_strided_scatter bernoulli bernoulli_ bitwise_and bitwise_not bitwise_or bitwise_xor bool
+broadcast_tensors cat ceil channel_shuffle clone col2im column_stack concat constant_pad_nd
+contiguous copy copy_ deg detach diag_embed diagonal_backward diagonal_scatter double embedding
+empty empty_like empty_strided expand_copy eye fill fill_ fix flip float floor full full_like
+gather half hstack im2col index index_copy index_copy_ index_fill index_fill_ index_select int
+is_nonzero is_same_size isreal item lift lift_fresh linspace logical_and logical_not logical_or
+logical_xor long masked_fill masked_fill_ masked_scatter max_unpool2d meshgrid
+native_channel_shuffle neg neg_ new_empty new_empty_strided new_full new_ones new_zeros normal
+normal_ one_hot ones ones_like pad pixel_shuffle pixel_unshuffle positive rand rand_like randint
+randn randn_like reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d
+replication_pad2d reshape resolve_conj resolve_neg result_type roll rot90 round scalar_tensor
+scatter scatter_ select_backward select_scatter slice_backward slice_scatter stack take
+take_along_dim tile to triangular_solve tril tril_ tril_indices triu triu_ trunc type_as
+unflatten unfold_copy uniform uniform_ upsample_nearest1d upsample_nearest2d view_copy vstack
+where zero zero_ zeros zeros_like
+"""
+MOVES = frozenset(_MOVES.split())
 """Operators, by name, that move numbers, select among them, or make them of nothing."""
-COMPARISONS = frozenset("bool any all".split())
 
 
 class ByRules(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -134,7 +131,7 @@ def _counters(
         rule = RULES.get(name)
         if rule is not None:
             return rule(given, outputs)
-        if name in MOVES or not func._schema.is_mutable and _is_view(tensors, outputs):
+        if name in MOVES or (not func._schema.is_mutable and _is_view(tensors, outputs)):
             return Cost.zero()
         return None
     if sum(t.numel() for t in every) > MOST:
@@ -217,4 +214,10 @@ def _index_put(given: dict[str, Any], outputs: list[Tensor]) -> Cost:
     return Cost(elementwise=math.prod(given["values"]) if given["accumulate"] else 0)
 
 
-RULES: dict[str, Any] = {"index_put": _index_put, "_index_put_impl": _index_put, "topk": _topk, "sort": _sort, "argsort": _sort}
+RULES: dict[str, Any] = {
+    "index_put": _index_put,
+    "_index_put_impl": _index_put,
+    "topk": _topk,
+    "sort": _sort,
+    "argsort": _sort,
+}

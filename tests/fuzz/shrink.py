@@ -49,9 +49,7 @@ def _without(program: Program, at: int) -> Iterator[Program]:
         renamed = rest
         for name in step.makes:
             renamed = [s.renamed(name, value) if name in s.uses else s for s in renamed]
-        results = tuple(
-            dict.fromkeys(value if n in step.makes else n for n in program.returns)
-        )
+        results = tuple(dict.fromkeys(value if n in step.makes else n for n in program.returns))
         if not any(a in s.text for a in _attributes(step.setup) for s in rest):
             yield replace(program, steps=tuple(renamed), returns=results)
 

@@ -67,7 +67,7 @@ class AsOnCpu(TorchFunctionMode):
             args = (args[0], without_covering_slices(*args[:2]), *args[2:])
         if func is Tensor.__setitem__ and len(args) == 3 and isinstance(args[2], REAL):
             return _set_number(args[0], args[1])
-        elif func in MOVES:
+        if func in MOVES:
             args, kwargs = tuple(map(_on_meta, args)), {k: _on_meta(v) for k, v in kwargs.items()}
             if func is Tensor.cpu:
                 func, args = Tensor.to, (*args, META)
