@@ -205,6 +205,8 @@ def _measured(
         with _by_definition(), rules:
             _step(model, inputs, train)
     except Exception:
+        if _runs(program, spec, sizes, train=train):
+            raise  # the rules failed, not the module
         return None
     if any(name in APART_ON_META for name, _ in rules.calls):
         return None

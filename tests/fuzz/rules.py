@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -136,8 +137,8 @@ def _counters(
         return None
     if sum(t.numel() for t in every) > MOST:
         return None
-    if not any(t.is_floating_point() for t in tensors):  # integers that become real numbers
-        given = {
+    if torch.Tag.pointwise in func.tags or not any(t.is_floating_point() for t in tensors):
+        given = {  # integers that become real numbers
             name: Floats(value.shape) if isinstance(value, np.ndarray) else value
             for name, value in given.items()
         }
