@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_
 from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
 from fxflops.algebra import Dim
+from fxflops.capture.constants import Constants
 from fxflops.capture.data import data_dependent_size
 from fxflops.capture.flex import (
     flex_attention_as_one_node,
@@ -170,6 +171,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.graph = torch.fx.Graph()
         self.paths = [""]
         self._indices = Indices()
+        self.constants = Constants()
         self._nodes: dict[int, torch.fx.Node] = {}
         self._alive: list[Tensor] = []  # an id stays taken only as long as its tensor lives
 
@@ -178,10 +180,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """What PyTorch is set to while the model runs; with symbols, to use kernels in Python."""
         with torch.inference_mode():
             if not is_symbolic:
-                with AsOnCpu(self.add_call):
+                with AsOnCpu(self.add_call, self.constants.of):
                     yield
                 return
-            with enable_python_dispatcher(), AsOnCpu(self.add_call):
+            with enable_python_dispatcher(), AsOnCpu(self.add_call, self.constants.of):
                 yield
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor]) -> object:
@@ -198,11 +200,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._higher_order(func, *args)
         if func is torch.ops.aten.size.default:  # torch 2.9, for plain integers
             return args[0].shape
+        number = self.constants.number(func, args)
+        if number is not None:
+            return self.add_call(func, args, number, kwargs)
         self._indices.require(func, args)
         result = self._meta_kernel(func, args, kwargs or {}) if self._with_meta_kernels else None
         if result is None:
             result = _result(func, args, kwargs or {})
         self._indices.follow(func, args, kwargs or {}, result)
+        self.constants.follow(func, args, kwargs or {}, result)
         return self.add_call(func, args, result, kwargs)
 
     def add_call(

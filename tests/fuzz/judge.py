@@ -210,7 +210,8 @@ def _measured(
         return None
     if any(name in APART_ON_META for name, _ in rules.calls):
         return None
-    if any(name in UNKNOWN_TO_TORCH for name, _ in rules.calls):
+    of_groups = train and "groups=" in program.source  # whose gradients it charges too often
+    if of_groups or any(name in UNKNOWN_TO_TORCH for name, _ in rules.calls):
         return rules, None
     model, inputs = program.module().train(train), _inputs(spec, sizes)
     counter = FlopCounterMode(display=False)

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes  # private: to call unrecorded
+from torch.utils._pytree import tree_leaves  # private: the nesting of numbers
 
+from fxflops.capture.constants import keep
 from fxflops.capture.indexing import without_covering_slices
 from fxflops.capture.source import TORCH
 
@@ -49,12 +51,18 @@ META, CPU = torch.device("meta"), torch.device("cpu")
 class AsOnCpu(TorchFunctionMode):
     """Answers the model's code as an eager run on the CPU would.
 
-    ``record`` writes down a call, of which operator, arguments and result are given.
+    ``record`` writes down a call, of which operator, arguments and result are given; ``values`` are
+    those of a tensor, if they are known.
     """
 
-    def __init__(self, record: Callable[[Any, tuple[Any, ...], Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        record: Callable[[Any, tuple[Any, ...], Tensor], Tensor],
+        values: Callable[[Tensor], Tensor | None],
+    ) -> None:
         super().__init__()
         self._record = record
+        self._values = values
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -63,6 +71,10 @@ class AsOnCpu(TorchFunctionMode):
         answer = ANSWERS.get(func)
         if answer is not None and not _is_asked_by_torch():
             return answer(args[0]) if len(args) == 1 and not kwargs else func(*args, **kwargs)
+        if func is Tensor.tolist:
+            values = self._values(args[0])
+            if values is not None:
+                return values.tolist()
         if func in INDEXES and torch.is_grad_enabled():
             args = (args[0], without_covering_slices(*args[:2]), *args[2:])
         if func is Tensor.__setitem__ and len(args) == 3 and isinstance(args[2], REAL):
@@ -168,6 +180,9 @@ def _of_data(func: Callable[..., Tensor], args: Any, kwargs: Mapping[str, Any]) 
         made = func(*args[:position], data, *args[position + 1 :], **kwargs)
     if isinstance(data, list):
         _require_regular(data, made.dtype)
+    if all(type(number) in (bool, int, float) for number in tree_leaves(given)):
+        with _disable_current_modes(), torch._C.DisableTorchFunction():
+            keep(made, torch.tensor(data, dtype=made.dtype, device=CPU))
     return made
 
 
@@ -194,5 +209,5 @@ ANSWERS: dict[Any, Callable[[Tensor], Any]] = {
 }
 INDEXES = {Tensor.__getitem__, Tensor.__setitem__}
 MOVES = {Tensor.to, Tensor.cpu}
-TOUCHED = {*ANSWERS, *INDEXES, *MOVES, *OF_DATA, *OF_ENDS, *OF_A_NUMBER}
+TOUCHED = {Tensor.tolist, *ANSWERS, *INDEXES, *MOVES, *OF_DATA, *OF_ENDS, *OF_A_NUMBER}
 """All that are called otherwise than they stand in the model's code; and those given a device."""
