@@ -7,7 +7,7 @@ eager run, and so is a branch on it. What a model changes in place is not known 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -39,7 +39,7 @@ MAKERS = {
 """What makes a tensor of numbers alone."""
 
 
-NUMBERS = {
+NUMBERS: dict[Any, Callable[[Any], Any]] = {
     aten.item.default: lambda number: number,
     aten._local_scalar_dense.default: lambda number: number,
     aten.is_nonzero.default: bool,
@@ -89,10 +89,14 @@ class Constants:
         if named.get("device") is not None:
             named["device"] = torch.device("cpu")
         with _disable_current_modes(), torch._C.DisableTorchFunction():
-            values = func(*called, **named)
+            try:
+                values = func(*called, **named)
+            except (RuntimeError, IndexError):  # as the model's own call may, where it is reached
+                return
         computed = values if isinstance(values, (tuple, list)) else (values,)
         for made, known in zip(results, computed, strict=True):
-            setattr(made, VALUES, known)
+            if known.device.type == "cpu":  # a device may be among the arguments
+                setattr(made, VALUES, known)
 
     def _is_known(self, func: OpOverload, args: Sequence[Any], kwargs: Any) -> bool:
         if func not in MAKERS and not any(self._may_be_known(a) for a in args):

@@ -232,8 +232,8 @@ def _by_definition() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-APART_ON_META = {"aten.mish_backward.default"}
-"""Operators that PyTorch breaks into others before a recorder on the meta device sees them."""
+APART_ON_META = {"aten.mish_backward.default", "aten.channel_shuffle.default"}
+"""Operators that PyTorch breaks into others where there is no kernel of the CPU."""
 
 UNKNOWN_TO_TORCH = {
     "aten.mv.default",

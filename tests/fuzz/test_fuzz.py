@@ -67,6 +67,11 @@ FOUND = {
         "self.m1 = nn.MultiheadAttention(4, 2, batch_first=True)",
         "v03 = self.m1(v01, v01, v01)[0]",
     ),
+    "a power and a factor that are sizes": (
+        "v01: N L 4",
+        "v02 = v01 ** v01.shape[1] + v01 ** (v01.shape[0] + 1)",
+        "v03 = torch.add(v01, v02, alpha=v01.shape[0] - 1)",
+    ),
     "a loss of classes": (
         "v01: N 4",
         "v02 = F.cross_entropy(v01, torch.zeros(v01.shape[0], dtype=torch.int64))",
