@@ -70,7 +70,7 @@ FOUND = {
     "a power and a factor that are sizes": (
         "v01: N L 4",
         "v02 = v01 ** v01.shape[1] + v01 ** (v01.shape[0] + 1)",
-        "v03 = torch.add(v01, v02, alpha=v01.shape[0] - 1)",
+        "v03 = torch.add(v01, v02, alpha=v01.shape[0])",
     ),
     "a loss of classes": (
         "v01: N 4",
