@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fxflops.errors import (
+    RENAMED,
     CaptureError,
     CheckError,
     ConventionError,
@@ -71,6 +72,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in RENAMED:
+        import warnings
+
+        new = RENAMED[name]
+        warnings.warn(f"fxflops.{name} is now fxflops.{new}", DeprecationWarning, stacklevel=2)
+        return globals()[new]
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

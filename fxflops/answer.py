@@ -1,19 +1,50 @@
-"""What is derived for one question of a user: a model, and sizes to know its cost at."""
+"""One question of a user, answered from the cache or anew: a model, and sizes to know its cost at.
+
+An answer from the cache imports neither torch nor what imports it (docs/architecture.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
-from fxflops import models
-from fxflops.analysis.records import Analysis
+from fxflops import cache
 from fxflops.cache import Request
-from fxflops.capture.prepare import symbol_of
-from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, SpecError
-from fxflops.ledger import Ledger, ledger
-from fxflops.models import python
-from fxflops.pipeline import analyze
-from fxflops.spec import EXAMPLE, parse
+from fxflops.report import Report
+
+if TYPE_CHECKING:
+    from fxflops.analysis.records import Analysis
+    from fxflops.models.named import NamedModel
+
+LARGEST_TRACED = 2**31
+MULTIPLE = 2**6 * 3**2 * 5 * 7 * 11 * 13
+
+
+def answer(
+    request: Request,
+    sizes: Mapping[str, int],
+    *,
+    cached: bool = False,
+    trust: bool = False,
+    while_deriving: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Report:
+    """The report that holds at ``sizes``, or in formulas alone where some are not given.
+
+    With ``cached``, an answer kept before is used, and a new one is kept. ``trust`` is that of
+    `fxflops.analyze`. ``while_deriving`` surrounds what takes time.
+
+    Raises ModelError, SpecError, CaptureError, DomainError.
+    """
+    key = cache.Key(request) if cached else None
+    report = cache.find(key, sizes) if key else None
+    if report is None:
+        with while_deriving():
+            report, packages = derive(request, sizes, trust=trust)
+        if key:
+            cache.keep(key, report, packages)
+    return report
 
 
 def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = False) -> Request:
@@ -22,10 +53,15 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
     Raises SpecError for a size that is missing or that the model does not have, and DomainError for
     one that its spec excludes.
     """
+    from fxflops import models
+    from fxflops.capture.prepare import symbol_of
+    from fxflops.domain import Domain
+    from fxflops.spec import EXAMPLE, parse
+
     named = models.find(request.model, trust=trust)
     spec = parse(request.inputs) if request.inputs else named.inputs
     if spec is None:
-        raise SpecError(f"{named.name} says nothing of its input: give a spec like {EXAMPLE}.")
+        raise SpecError(f"{named.name} has no default input: pass --input, for example {EXAMPLE}.")
     own = {a.name: named.defaults[a.name] for a in spec.axes if a.name in named.defaults}
     known = {**own, **sizes}
     Domain(tuple(map(symbol_of, spec.axes))).values(known, named.name)
@@ -34,7 +70,7 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
 
 def derive(
     request: Request, sizes: Mapping[str, int], *, trust: bool = False
-) -> tuple[Ledger, tuple[str, ...]]:
+) -> tuple[Report, tuple[str, ...]]:
     """The costs that hold at ``sizes``, and the packages that the model's code comes from.
 
     The model is captured at its own default sizes, so that the formulas are the same whatever
@@ -42,32 +78,45 @@ def derive(
 
     Raises ModelError, SpecError, CaptureError, DomainError.
     """
+    from fxflops import models
+
     named = models.find(request.model, trust=trust)
-    own = {name: size for name, size in sizes.items() if name not in named.defaults}
-    analysis = _analysis(request, own, trust)
+    own = {n: _traceable(size) for n, size in sizes.items() if n not in named.defaults}
+    analysis = _analysis(named, request, own)
     if sizes.keys() - own.keys():
         try:
             analysis.domain.values({**analysis.defaults, **sizes}, analysis.model)
         except DomainError as outside:
+            hints = {name: _traceable(size) for name, size in sizes.items()}
             try:
-                analysis = _analysis(request, sizes, trust)
+                analysis = _analysis(named, request, hints)
             except DomainError:
                 raise outside from None
             except CaptureError as error:
                 raise DomainError(f"{outside} {error}") from error
     kept = {name: named.defaults[name] for name in analysis.defaults if name in named.defaults}
-    return ledger(analysis)._replace(defaults=kept), analysis.packages
+    return analysis.report._replace(defaults=kept), analysis.packages
 
 
-def _analysis(request: Request, hints: Mapping[str, int], trust: bool) -> Analysis:
+def _analysis(named: NamedModel, request: Request, hints: Mapping[str, int]) -> Analysis:
+    from fxflops.models import python
+    from fxflops.pipeline import analyze
+
     return analyze(
-        request.model,
+        named,
         request.inputs,
         defaults=hints,
         dtype=request.dtype,
         frontend=request.frontend,
         deploy=request.deploy,
-        trust=trust,
         train=request.train,
         loss=python.loss(request.loss) if request.loss else None,
     )
+
+
+def _traceable(size: int) -> int:
+    """A size to trace with in the place of one that no tensor has, a multiple of the same numbers.
+
+    Formulas are then evaluated at the size asked for, where their domain has it.
+    """
+    return size if size <= LARGEST_TRACED else MULTIPLE + size % MULTIPLE

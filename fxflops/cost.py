@@ -1,9 +1,8 @@
-"""What anything costs: four counters and the bytes, which add up.
+"""What anything costs: the additive metrics of one call of the model.
 
-Units are those of one call of the model: FLOP for ``contraction`` and ``elementwise`` (one
-multiply-add is two), calls for ``transcendental``, comparisons of real numbers for ``comparison``,
-bytes for ``bytes_read`` and ``bytes_written``. A count is a `Dim`: an integer, or a polynomial in
-the symbols of the input spec.
+`METRICS` lists them, and everything that handles costs iterates over it: a metric is added by one
+entry there. A figure that does not add up over calls has its place in `FIGURES`. A count is a
+`Dim`: an integer, or a polynomial in the symbols of the input spec.
 """
 
 from __future__ import annotations
@@ -11,10 +10,11 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from fxflops.algebra import Dim, Symbol, evaluate
-from fxflops.errors import SpecError
+from fxflops.algebra import Dim, MinMax, Symbol, evaluate
+from fxflops.algebra.polynomial import Atom, is_dim
+from fxflops.errors import FormulaError, SpecError
 
 BindingTime: TypeAlias = Literal["model", "size", "call"]
 """How often something is computed: once per model, once per size, or in each call."""
@@ -24,36 +24,156 @@ Phase: TypeAlias = Literal["forward", "activations", "weights"]
 """A part of a training step: the model and its loss, gradients of activations, those of weights."""
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
-COUNTERS = ("contraction", "elementwise", "transcendental", "comparison")
+
+class Metric(NamedTuple):
+    """A quantity: its name, its unit as reports show it, and what is in it.
+
+    A ``counter`` is one that a formula may give alone: ``@formula(op, counter="contraction")``.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    counter: bool = False
+    title: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name as reports show it."""
+        return self.title or self.name.replace("_", " ").replace("flops", "FLOPs").replace(
+            "macs", "MACs"
+        )
 
 
-class Cost(NamedTuple):
-    """The four counters and the bytes of a node, a module or a model; costs add up."""
+METRICS = (
+    Metric(
+        "contraction",
+        "FLOP, 1 multiply-add = 2",
+        "convolutions, matrix products, attention's products, and their derivatives",
+        counter=True,
+    ),
+    Metric(
+        "elementwise",
+        "FLOP",
+        "every other addition, subtraction, multiplication and division of real numbers",
+        counter=True,
+    ),
+    Metric(
+        "transcendental",
+        "calls of exp, log, sqrt, sin, …",
+        "calls of functions that are no arithmetic",
+        counter=True,
+    ),
+    Metric(
+        "comparison",
+        "comparisons of real numbers",
+        "maxima, minima, clamps, sorting, pooling by maximum",
+        counter=True,
+    ),
+    Metric("bytes_read", "bytes, unfused graph", "each distinct input tensor of a call, once"),
+    Metric("bytes_written", "bytes, unfused graph", "each output tensor of a call, once"),
+)
+"""What adds up over calls, in the order of reports, JSON and the cache."""
 
-    contraction: Dim = 0
-    elementwise: Dim = 0
-    transcendental: Dim = 0
-    comparison: Dim = 0
-    bytes_read: Dim = 0
-    bytes_written: Dim = 0
+SUMS = (
+    Metric("flops", "FLOP, contraction + elementwise", "contraction + elementwise"),
+    Metric("macs", "multiply-adds", "contraction / 2"),
+    Metric("bytes", "bytes, unfused graph", "bytes_read + bytes_written"),
+)
+"""What is made of the metrics, and so adds up, too."""
+
+FIGURES = (
+    Metric(
+        "span",
+        "FLOP",
+        "the largest sum of FLOPs along one chain of dependent calls",
+        title="span (critical path)",
+    ),
+)
+"""What does not add up over calls: figures of the model as a whole, which `Answer` has by name."""
+
+COUNTERS = tuple(metric.name for metric in METRICS if metric.counter)
+QUANTITIES = tuple(metric.name for metric in METRICS)
+
+
+class Cost:
+    """The metrics of a node, a module or a model: ``Cost(contraction=2 * n, elementwise=n)``.
+
+    Immutable and equal by value. Costs add up, ``sum(costs, Cost.zero())``, and scale,
+    ``2 * cost``; they have no order, and are no sequence.
+    """
+
+    __slots__ = ("counts",)
+
+    counts: tuple[Dim, ...]
+    """Each metric's count, in the order of `METRICS`."""
+
+    def __init__(self, *counts: Dim, **by_name: Dim) -> None:
+        """Take the counts in the order of `METRICS`, or by name; those not given are 0."""
+        if len(counts) > len(QUANTITIES):
+            raise TypeError(f"Cost takes {len(QUANTITIES)} counts, not {len(counts)}")
+        for name in by_name:
+            if name not in QUANTITIES:
+                raise TypeError(f"Cost has no metric {name!r}")
+            if name in QUANTITIES[: len(counts)]:
+                raise TypeError(f"Cost is given {name!r} twice")
+        rest = (by_name.get(name, 0) for name in QUANTITIES[len(counts) :])
+        object.__setattr__(self, "counts", (*counts, *rest))
+
+    if TYPE_CHECKING:  # the metrics, each a read-only property
+
+        def __getattr__(self, name: str) -> Dim: ...
 
     @classmethod
     def zero(cls) -> Cost:
         """The neutral element: ``sum(costs, Cost.zero())``."""
         return cls()
 
-    def __add__(self, other: Cost) -> Cost:  # type: ignore[override]  # not a concatenation
-        return Cost(*map(operator.add, self, other))
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Cost is immutable: use cost.replace({name}=…)")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Cost is immutable")
+
+    def __add__(self, other: Cost) -> Cost:
+        if not isinstance(other, Cost):
+            return NotImplemented
+        return Cost(*map(operator.add, self.counts, other.counts))
 
     def __sub__(self, other: Cost) -> Cost:
-        return Cost(*map(operator.sub, self, other))
+        if not isinstance(other, Cost):
+            return NotImplemented
+        return Cost(*map(operator.sub, self.counts, other.counts))
 
-    def __mul__(self, times: Dim) -> Cost:  # type: ignore[override]  # not a repetition
-        return self.map(lambda count: count * times)
+    def __mul__(self, times: Dim) -> Cost:
+        return self.map(lambda count: count * times) if is_dim(times) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __eq__(self, other: object) -> bool:
+        return self.counts == other.counts if isinstance(other, Cost) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.counts)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name}={count}" for name, count in self.items())
+        return f"Cost({counts})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_names, (dict(self.items()),)
+
+    def items(self) -> list[tuple[str, Dim]]:
+        """Each metric's name and count, in order."""
+        return list(zip(QUANTITIES, self.counts, strict=True))
 
     def map(self, change: Callable[[Dim], Dim]) -> Cost:
         """The cost with ``change`` applied to every count."""
-        return Cost(*map(change, self))
+        return Cost(*map(change, self.counts))
+
+    def replace(self, **counts: Dim) -> Cost:
+        """The cost with these counts in place of its own."""
+        return Cost(**{**dict(self.items()), **counts})
 
     def at(self, values: Mapping[Symbol, int]) -> Cost:
         """The cost in integers, with these values of the symbols."""
@@ -66,8 +186,18 @@ class Cost(NamedTuple):
 
     @property
     def macs(self) -> Dim:
-        """``contraction / 2`` [multiply-adds]; exact, since every contraction is even."""
-        return self.contraction // 2
+        """``contraction / 2`` [multiply-adds], exactly.
+
+        Every formula of fxflops gives an even contraction; one that a user or PyTorch's registry
+        has registered may not. Raises FormulaError for a contraction that is not known to be even.
+        """
+        contraction = self.contraction
+        if not _is_even(contraction):
+            raise FormulaError(
+                f"MACs are contraction / 2, and a contraction of {_brief(contraction)} FLOP is not "
+                f"known to be even: use contraction, or mend the operator's own formula."
+            )
+        return contraction // 2
 
     @property
     def bytes(self) -> Dim:
@@ -75,19 +205,55 @@ class Cost(NamedTuple):
         return self.bytes_read + self.bytes_written
 
     @property
-    def intensity(self) -> float:
+    def intensity(self) -> float | int:
         """Arithmetic intensity [FLOP per byte]; not a number where nothing moves."""
         if not isinstance(self.flops, int) or not isinstance(self.bytes, int):
             raise SpecError("The arithmetic intensity needs sizes: use analysis.at(…).intensity.")
-        return self.flops / self.bytes if self.bytes else float("nan")
+        return ratio(self.flops, self.bytes) if self.bytes else float("nan")
 
 
-QUANTITIES = Cost._fields
+def _count_of(position: int) -> Callable[[Cost], Dim]:
+    return lambda cost: cost.counts[position]
+
+
+for _position, _metric in enumerate(METRICS):
+    _property = property(_count_of(_position), doc=f"{_metric.meaning} [{_metric.unit}]")
+    setattr(Cost, _metric.name, _property)
+
+
+def _from_names(counts: Mapping[str, Dim]) -> Cost:
+    return Cost(**counts)
+
+
+def _is_even(count: Dim) -> bool:
+    """Whether ``count`` is even for all values of its symbols, as far as its form shows."""
+    if isinstance(count, int):
+        return count % 2 == 0
+
+    def is_even(atom: Atom) -> bool:
+        return isinstance(atom, MinMax) and _is_even(atom.left) and _is_even(atom.right)
+
+    return all(c % 2 == 0 or any(is_even(atom) for atom, _ in m) for m, c in count.terms.items())
+
+
+def _brief(count: Dim) -> str:
+    """The count, if it is short enough for a message."""
+    if isinstance(count, int):
+        return str(count) if abs(count) < 10**30 else "an odd number of"
+    return str(count) if len(count.terms) < 5 else "a formula's"
+
+
+def ratio(part: int, whole: int) -> float | int:
+    """``part / whole``: the nearest float, or the nearest integer where no float is so large."""
+    try:
+        return part / whole
+    except OverflowError:
+        return (2 * part + whole) // (2 * whole)
 
 
 def total(costs: Iterable[Cost]) -> Cost:
     """Their sum; equal counts are grouped before any algebra."""
-    columns = zip(*costs, strict=True)
+    columns = zip(*(cost.counts for cost in costs), strict=True)
     return Cost(
         *(sum((c * times for c, times in Counter(column).items()), 0) for column in columns)
     )

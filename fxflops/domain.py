@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -52,6 +53,10 @@ class Domain(NamedTuple):
     least: Mapping[str, int] = MappingProxyType({})
     fixed: Mapping[str, int] = MappingProxyType({})
 
+    def __reduce__(self) -> tuple[type[Domain], tuple[object, ...]]:
+        """Without the proxies, which are not pickled."""
+        return Domain, (self.symbols, self.guards, dict(self.least), dict(self.fixed))
+
     @property
     def names(self) -> tuple[str, ...]:
         """The symbols' names, in order."""
@@ -75,12 +80,13 @@ class Domain(NamedTuple):
         self._require_names(sizes)
         for name, only in self.fixed.items():
             if sizes.get(name, only) != only:
-                raise DomainError(
-                    f"Cannot count {what} at {name}={sizes[name]}: {name} is fixed at {only}."
-                )
+                at = _written({name: sizes[name]})
+                raise DomainError(f"Cannot count {what} at {at}: {name} is fixed at {only}.")
         for name in self.names:
             if type(sizes[name]) is not int or sizes[name] < 1:
-                raise SpecError(f"The size {name} must be a positive integer, not {sizes[name]!r}.")
+                raise SpecError(
+                    f"The size {name} must be a positive integer, not {_number(sizes[name])}."
+                )
         in_order = {name: sizes[name] for name in self.names}
         at = f"Cannot count {what} at {_written(in_order)}"
         values = {s: sizes[s.name] // s.multiple for s in self.symbols}
@@ -147,8 +153,12 @@ class Domain(NamedTuple):
     def _require_names(self, sizes: Mapping[str, object]) -> None:
         missing = [name for name in self.names if name not in sizes]
         if missing:
-            example = ",".join(f"{name}=…" for name in missing)
-            raise SpecError(f"No value for the size {', '.join(missing)}: give --at {example}.")
+            lacking = f"No value for the size {', '.join(missing)}: give"
+            example = [f"{name}=…" for name in missing]
+            raise SpecError(
+                f"{lacking} {', '.join(example)}.",
+                command_line=f"{lacking} --at {','.join(example)}.",
+            )
         unknown = [name for name in sizes if name not in self.names and name not in self.fixed]
         if unknown:
             free = f"the free sizes are {', '.join(self.names)}" if self.names else "none is free"
@@ -161,7 +171,7 @@ class Domain(NamedTuple):
         inside = sorted(n for n in around if self._holds({**possible, symbol: n}))
         if not inside:
             return self._nearest_inside(possible)
-        return f"Nearest: {', '.join(str(n * symbol.multiple) for n in inside)}."
+        return f"Nearest: {', '.join(_number(n * symbol.multiple) for n in inside)}."
 
     def _nearest_inside(self, values: Mapping[Symbol, int]) -> str:
         """The nearest sizes inside, by steps of the sizes in the guards that do not hold."""
@@ -212,4 +222,12 @@ def _integers(name: str, given: NDArray[Any]) -> NDArray[Any]:
 
 
 def _written(sizes: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}={size}" for name, size in sizes.items())
+    return ", ".join(f"{name}={_number(size)}" for name, size in sizes.items())
+
+
+def _number(size: object) -> str:
+    """What was given for a size; of an integer that Python does not write, that it is one."""
+    try:
+        return repr(size)
+    except ValueError:
+        return f"(an integer of more than {sys.get_int_max_str_digits():,} digits)"

@@ -5,7 +5,8 @@
     ├── SpecError             an input spec, a size or an option that cannot be read
     ├── DomainError           sizes at which the formula does not hold
     ├── CaptureError          the model cannot be written down as a graph
-    │   └── SpecializationError  ... because it fixes a size that the user left free
+    │   ├── SpecializationError  ... because it fixes a size that the user left free
+    │   └── SizeAsKeyError    ... because it looks something up by such a size
     ├── CheckError            a measurement that nothing can be held against
     ├── ConventionError       a model or a size to which another tool's convention cannot be applied
     ├── FormulaError          a formula registered for an operator it does not fit
@@ -14,6 +15,22 @@
 A message says what happened, where, and what to do next, in one line. Mistakes of our own are
 ``assert``ions and never appear here.
 """
+
+from typing import Any
+
+RENAMED = {"SpecialisedError": "SpecializationError"}
+"""Names of the release before, which still work, with a DeprecationWarning."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import warnings
+
+    new = RENAMED[name]
+    warnings.warn(f"{name} is now {new}", DeprecationWarning, stacklevel=2)
+    return globals()[new]
+
 
 DIGITS = 1000
 """Of a size that a user gives: Python's own limit, 4300, then holds for what is made of four."""
@@ -28,7 +45,14 @@ def shown(text: str) -> str:
 
 
 class FxflopsError(Exception):
-    """Base of every error that the user can put right."""
+    """Base of every error that the user can put right.
+
+    The message speaks Python; ``command_line`` says the same to who types commands.
+    """
+
+    def __init__(self, message: str = "", *, command_line: str | None = None) -> None:
+        super().__init__(message)
+        self.command_line = command_line
 
 
 class ModelError(FxflopsError):
@@ -49,6 +73,13 @@ class CaptureError(FxflopsError):
 
 class SpecializationError(CaptureError):
     """The model turns a size that the user left free into a constant."""
+
+
+class SizeAsKeyError(CaptureError):
+    """The model keeps something under a size, as `functools.lru_cache` does, that is symbolic.
+
+    What it keeps is not looked up while it is compiled.
+    """
 
 
 class CheckError(FxflopsError):

@@ -21,8 +21,9 @@ from fxflops.analysis.records import Analysis
 from fxflops.capture import Capture, trace
 from fxflops.capture import choose as frontends
 from fxflops.capture.arguments import described, flattened
-from fxflops.capture.choose import Captured
+from fxflops.capture.choose import Captured, FrontEnd
 from fxflops.capture.patches.module_state import unchanged
+from fxflops.capture.patches.process import paused_garbage_collection
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
@@ -32,7 +33,6 @@ from fxflops.capture.prepare import (
     require_shapes,
     symbol_of,
 )
-from fxflops.capture.proposal import Front
 from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
@@ -46,7 +46,7 @@ Loss: TypeAlias = Callable[[Any], Tensor]
 
 
 def analyze(
-    model: str | nn.Module,
+    model: str | nn.Module | NamedModel,
     inputs: Inputs | None = None,
     *,
     args: Sequence[Any] | None = None,
@@ -79,7 +79,8 @@ def analyze(
 
     Raises ModelError, SpecError, CaptureError.
     """
-    with alone(), unchanged(model, args, kwargs, loss):
+    _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
+    with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
         named = _named(model, trust)
         if args is not None or kwargs is not None:
             if inputs is not None:
@@ -89,15 +90,76 @@ def analyze(
             if loss is not None:
                 raise SpecError("A loss is that of a training step: give train=True, too.")
             return _analyze(
-                named, inputs, defaults or {}, dtype, frontends.FRONTS[frontend], deploy
+                named, inputs, defaults or {}, dtype, frontends.front_ends(frontend), deploy
             )
         front = _training(train, loss, frontend, deploy)
         return _analyze(named, inputs, defaults or {}, dtype, [front], (), train)
 
 
+def _require_types(
+    inputs: object,
+    args: object,
+    kwargs: object,
+    defaults: object,
+    frontend: object,
+    deploy: object,
+    train: object,
+    loss: object,
+) -> None:
+    """Raises SpecError that says which argument of `analyze` is of no kind that it takes."""
+
+    def is_sequence(value: object) -> bool:
+        return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+    if frontend not in frontends.CHOICES:
+        known = ", ".join(frontends.CHOICES)
+        raise SpecError(f"There is no front end {frontend!r}. Known: {known}.")
+    required = (
+        (
+            inputs is None or isinstance(inputs, str | InputSpec | Tensor) or is_sequence(inputs),
+            f"inputs must be a spec like {EXAMPLE}, a tensor or a list of them",
+            inputs,
+        ),
+        (
+            args is None or is_sequence(args),
+            "args must be a tuple of a call's arguments, (x,) for one",
+            args,
+        ),
+        (
+            kwargs is None
+            or (isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs)),
+            "kwargs must be a dict of a call's arguments by name",
+            kwargs,
+        ),
+        (
+            defaults is None or isinstance(defaults, Mapping),
+            'defaults must be a dict of sizes by name, such as {"N": 1}',
+            defaults,
+        ),
+        (
+            is_sequence(deploy),
+            "deploy must be a tuple of passes, all of them with deploy=fxflops.PASSES",
+            deploy,
+        ),
+        (
+            isinstance(train, bool | str),
+            f"train must be True, or an optimizer ({', '.join(OPTIMIZERS)})",
+            train,
+        ),
+        (loss is None or callable(loss), "loss must be a function of the model's result", loss),
+    )
+    for is_met, what, given in required:
+        if not is_met:
+            kind = type(given).__name__
+            shown = (
+                repr(given) if isinstance(given, bool | int | float | str) else f"of type {kind}"
+            )
+            raise SpecError(f"{what}, not {shown}.")
+
+
 def _training(
     train: bool | str, loss: Loss | None, frontend: Frontend, deploy: Sequence[str]
-) -> Front:
+) -> FrontEnd:
     """What captures a training step. Raises SpecError for what does not go with one."""
     from fxflops.capture import backward
 
@@ -108,7 +170,8 @@ def _training(
         raise SpecError("A deployed model is not trained: leave out deploy, or train.")
     if frontend == "export":
         raise SpecError("torch.export gives no gradients: for train the front end is trace.")
-    return partial(backward.capture, loss=loss or backward.sum_of_outputs)
+    capture = partial(backward.capture, loss=loss or backward.sum_of_outputs)
+    return FrontEnd(name="trace", capture=capture, recapture=capture)
 
 
 def _analyze(
@@ -116,7 +179,7 @@ def _analyze(
     inputs: Inputs | None,
     defaults: Mapping[str, int],
     dtype: str | None,
-    fronts: Sequence[Front],
+    fronts: Sequence[FrontEnd],
     deploy: Sequence[str],
     train: bool | str = False,
 ) -> Analysis:
@@ -232,13 +295,15 @@ def recount(
     return total(node.cost for node in count(captured) if node.cost)
 
 
-def _named(model: str | nn.Module, trust: bool) -> NamedModel:
+def _named(model: str | nn.Module | NamedModel, trust: bool) -> NamedModel:
     """The model under its name, which for a module is its type's."""
+    if isinstance(model, NamedModel):
+        return model
     if isinstance(model, str):
         return models.find(model, trust=trust)
     if not isinstance(model, nn.Module):
         raise ModelError(
-            f"A {type(model).__name__} is neither a model's name nor a torch.nn.Module."
+            f"The model must be a name or a torch.nn.Module, not of type {type(model).__name__}."
         )
     return NamedModel(name=type(model).__name__, build=lambda: model)
 
@@ -286,7 +351,7 @@ def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
 def _first(
     module: nn.Module,
     proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
-    fronts: Sequence[Front],
+    fronts: Sequence[FrontEnd],
     deploy: Sequence[str],
 ) -> tuple[Captured, Deployed, CaptureError | None]:
     """The first capture that holds at the model's own sizes, and why none before it does.
@@ -311,7 +376,8 @@ def _first(
             continue
         outside = _outside(deployed.domain, captured.sizes)
         lacking = outside or _unsized(deployed)
-        so_far = captured, deployed, failures[0] if failures else None
+        is_narrower = captured.spec != proposed[0][0]
+        so_far = captured, deployed, failures[0] if failures and is_narrower else None
         if lacking is None:
             return so_far
         if found is None or (outside is None and not holds):

@@ -21,14 +21,15 @@ write to ``out=`` cost what their functional form costs, and are not registered.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
+from fxflops._torch import OpOverload
 from fxflops.algebra import is_negative
 from fxflops.algebra.polynomial import is_dim
 from fxflops.cost import COUNTERS, QUANTITIES, Cost, total
@@ -137,6 +138,9 @@ def formula(
     Raises FormulaError when it asks for an argument that a schema does not have, when the counter
     or the kind is unknown, and when the operator has a cost for that counter already.
     """
+    if str(numbers) == "quantised":  # the spelling of 0.1.0
+        warnings.warn('numbers="quantised" is now "quantized"', DeprecationWarning, stacklevel=2)
+        numbers = "quantized"
     if counter is not None and counter not in COUNTERS:
         raise FormulaError(f"There is no counter {counter!r}. Known: {', '.join(COUNTERS)}.")
     if kind not in KINDS:

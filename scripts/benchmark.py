@@ -3,8 +3,8 @@
     python scripts/benchmark.py [--models NAME …] [--repetitions R] [--many N]
 
 Needs the extra ``peers`` (``pip install '.[peers]' timm``). It has no pass or fail: it writes
-``scripts/results/benchmark.json`` and ``benchmark.md``, and the README's table. All processes of a
-repetition run one after the other, in another order each time; figures are medians.
+docs/results/benchmark.json, and the tables made from it. All processes of a repetition run one
+after the other, in another order each time; figures are medians.
 """
 
 import argparse
@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import random
-import re
 import statistics
 import subprocess
 import sys
@@ -22,9 +21,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import generate
+
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-RESULTS = ROOT / "scripts" / "results"
+RESULTS = ROOT / "docs" / "results" / "benchmark.json"
 PROCESS = ROOT / "scripts" / "benchmark_process.py"
 MODELS = ["rtdetr_r18", "rtdetr_r50", "torchvision:resnet50", "timm:convnext_tiny"]
 PEERS = [
@@ -193,14 +193,9 @@ def main() -> None:
             for model in arguments.models
         ]
     results = {"machine": machine(), "repetitions": arguments.repetitions, "models": models}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n")
-    text = as_markdown(results)
-    (RESULTS / "benchmark.md").write_text(text)
-    readme = README.read_text()
-    block = re.compile("(<!-- begin: benchmark -->\n).*(<!-- end: benchmark -->)", re.DOTALL)
-    README.write_text(block.sub(lambda found: found[1] + text + found[2], readme))
-    print(text)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    generate.main(["--only", "benchmark", "tools"])
+    print(as_markdown(results))
 
 
 if __name__ == "__main__":

@@ -119,13 +119,21 @@ def differences(before: Any, after: Any, where: str = "") -> Iterator[str]:
             else:
                 yield from differences(before[key], after[key], f"{where}.{key}")
     elif isinstance(before, list) and isinstance(after, list):
-        if len(before) != len(after):
-            yield f"{where}: {len(before)} items, now {len(after)}"
-        for place, (one, other) in enumerate(zip(before, after, strict=False)):
-            named = one.get("path", one.get("op", place)) if isinstance(one, dict) else place
-            yield from differences(one, other, f"{where}[{named}]")
+        yield from differences(_by_name(before), _by_name(after), where)
     elif before != after:
         yield f"{where}: {_short(before)} -> {_short(after)}"
+
+
+def _by_name(items: list[Any]) -> dict[str, Any]:
+    """The items of a list by what tells them apart, or else by their position."""
+    named: dict[str, Any] = {}
+    for position, item in enumerate(items):
+        keys = ("path", "op", "pass", "name", "tool") if isinstance(item, dict) else ()
+        name = next((str(item[key]) for key in keys if key in item), str(position))
+        while name in named:
+            name += "'"
+        named[name] = item
+    return named
 
 
 def _short(value: Any) -> str:

@@ -1,7 +1,8 @@
-"""Writes the README's table "nine tools, one model": each number, its convention, the way to ours.
+"""The table "nine tools, one model": each number, its convention, the way to ours.
 
-Needs the tools (``pip install 'fxflops[peers]'``), and thop in an environment of its own. Options
-are those of ``fxflops explain`` that say where they are: ``--python PATH --python thop=PATH``.
+Needs the tools (``pip install 'fxflops[peers]'``), and thop in an environment of its own:
+
+    python scripts/generate.py --only "nine tools" --python PATH --python thop=PATH
 """
 
 from __future__ import annotations
@@ -9,36 +10,28 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 from fxflops.reports.markdown import markdown_table
 
-README = Path(__file__).parents[1] / "README.md"
 MODEL, SIZE = "rtdetr_r50", "640x640"
-BEGIN, END = "<!-- begin: nine tools -->", "<!-- end: nine tools -->"
 NUMBERS = ("tool", "version", "its number", "unit", "it counts", "unexplained")
 GIGA = 1e9
 
 
-def main() -> int:
-    tools = explained(sys.argv[1:])
+def table(options: Sequence[str]) -> str:
+    """Runs the tools. ``options`` are those of ``fxflops explain`` that say where they are."""
+    tools = explained(options)
     causes = list(dict.fromkeys(step["cause"] for tool in tools for step in tool["steps"]))
     names = [f"{tool['tool']}" for tool in tools]
     numbers = [number(tool) for tool in tools]
     way = [("its number [giga]", *(f"{(t['measured'] or 0) / GIGA:.3f}" for t in tools))]
     way += [(cause, *(amount(tool, cause) for tool in tools)) for cause in causes]
     way.append(("**fxflops [GFLOP]**", *(f"**{tool['fxflops'] / GIGA:.3f}**" for tool in tools)))
-    text = f"{markdown_table(NUMBERS, numbers)}\n\n{markdown_table(('cause [GFLOP]', *names), way)}"
-    readme = README.read_text(encoding="utf-8")
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        sys.exit(f"README.md has no part between {BEGIN} and {END}.")
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-    return 0 if all(tool["unexplained"] == 0 for tool in tools) else 1
+    return f"{markdown_table(NUMBERS, numbers)}\n\n{markdown_table(('cause [GFLOP]', *names), way)}"
 
 
-def explained(options: list[str]) -> list[dict]:
+def explained(options: Sequence[str]) -> list[dict]:
     command = [sys.executable, "-m", "fxflops", "explain", MODEL, "--size", SIZE]
     command += ["--against", "all", "--format", "json", *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -56,7 +49,3 @@ def number(tool: dict) -> list[str]:
 def amount(tool: dict, cause: str) -> str:
     found = [step["flops"] for step in tool["steps"] if step["cause"] == cause]
     return f"{sum(found) / GIGA:+.3f}" if found else ""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

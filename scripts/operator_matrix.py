@@ -1,4 +1,4 @@
-"""Writes the README's table "who is right on what", and scripts/results/operator_matrix.{md,json}.
+"""Writes docs/results/operator_matrix.json, and from it the tables of who is right on what.
 
 Every case of `operator_matrix_cases` through fxflops and ten tools, each tool in a process of its
 own, against the number computed by hand in the tool's own convention. Needs the tools
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import generate
 from operator_matrix_cases import CASES, Case
 
 from fxflops import conventions
@@ -29,8 +30,7 @@ from fxflops.peers.explanation import TOOLS
 from fxflops.reports.markdown import markdown_table
 
 ROOT = Path(__file__).parents[1]
-README, RESULTS = ROOT / "README.md", ROOT / "scripts/results"
-BEGIN, END = "<!-- begin: operators -->", "<!-- end: operators -->"
+RECORD = ROOT / "docs" / "results" / "operator_matrix.json"
 RIGHT, OUTSIDE, FAILS = "✓", "–", "fails"
 SECONDS = 600
 MULTIPLY_ADD = {"MAC": 1, "FLOP": 2}
@@ -104,16 +104,9 @@ def main() -> int:
         for case in CASES
     }
     ours = {case.name: exact(case, answers["fxflops"]["cases"][case.name]) for case in CASES}
-    text = f"{table(rows, ours)}\n\n{legend(answers)}"
-    readme = README.read_text(encoding="utf-8")
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        sys.exit(f"README.md has no part between {BEGIN} and {END}.")
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-    RESULTS.joinpath("operator_matrix.md").write_text(details(rows, answers), encoding="utf-8")
     result = json.dumps(record(rows, answers), indent=1, ensure_ascii=False)
-    RESULTS.joinpath("operator_matrix.json").write_text(f"{result}\n", encoding="utf-8")
+    RECORD.write_text(f"{result}\n", encoding="utf-8")
+    generate.main(["--only", "operators", "operator details", "tools"])
     wrong = [name for name, right in ours.items() if not right]
     for name in wrong:
         print(f"fxflops is wrong on {name}: {answers['fxflops']['cases'][name]}", file=sys.stderr)
@@ -161,7 +154,7 @@ def exact(case: Case, said: Mapping[str, Any]) -> bool:
 
 
 def table(rows: Mapping[str, Mapping[str, Cell]], ours: Mapping[str, bool]) -> str:
-    """The README's table: a mark per case and tool, then how often each is right."""
+    """A mark per case and tool, then how often each is right."""
     headings = ["", "MACs", "other FLOPs", "fxflops", *map(title, TOOLS)]
     marks = [
         [
@@ -241,6 +234,22 @@ def record(rows: Mapping[str, Mapping[str, Cell]], answers: Mapping[str, Any]) -
             for case in CASES
         ],
     }
+
+
+def recorded(
+    result: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, dict[str, Cell]], dict[str, bool]]:
+    """Back from `record`: the answers, the cells of each case, and where fxflops is right."""
+    cases = {case["name"]: case for case in result["cases"]}
+    answers = {tool: {"version": version} for tool, version in result["versions"].items()}
+    rows = {
+        case.name: {
+            tool: Cell(expected=said["expected"], measured=said["measured"], error=said["error"])
+            for tool, said in cases[case.name]["tools"].items()
+        }
+        for case in CASES
+    }
+    return answers, rows, {case.name: exact(case, cases[case.name]["fxflops"]) for case in CASES}
 
 
 if __name__ == "__main__":

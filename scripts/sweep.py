@@ -31,7 +31,7 @@ import sweep_models
 from rich.console import Console
 from rich.progress import Progress
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
 AT_ONCE = 2
 LARGEST = 10 * 2**30
 """Bytes of memory of one process."""

@@ -70,8 +70,8 @@ def test_its_conditions_are_python_comparisons():
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [
-        ({"N": 1, "W": 64}, "No value for the size H: give --at H=…."),
-        ({}, "No value for the size N, H, W: give --at N=…,H=…,W=…."),
+        ({"N": 1, "W": 64}, "No value for the size H: give H=…."),
+        ({}, "No value for the size N, H, W: give N=…, H=…, W=…."),
         (
             {"N": 1, "H": 640, "W": 640, "D": 3},
             "There is no size D to set: the free sizes are N, H, W.",

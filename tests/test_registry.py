@@ -150,7 +150,9 @@ def test_free_twice() -> None:
         free("cast", PAIR)
 
 
-@pytest.mark.parametrize("operator", [aten.relu, "aten.relu.default", torch.relu], ids=str)
+@pytest.mark.parametrize(
+    "operator", [aten.relu, "aten.relu.default", torch.relu], ids=["packet", "text", "function"]
+)
 def test_free_takes_operator_overloads_alone(operator: Any) -> None:
     with pytest.raises(FormulaError, match=r"no operator overload: write torch\.ops"):
         free("copy", PAIR, operator)

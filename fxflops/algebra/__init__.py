@@ -1,6 +1,5 @@
 """Exact integer arithmetic on sizes that are not known yet; knows nothing of PyTorch."""
 
-from fxflops.algebra.bounds import is_negative, lower_bound
 from fxflops.algebra.evaluate import (
     beyond,
     beyond_one,
@@ -10,9 +9,16 @@ from fxflops.algebra.evaluate import (
     substitute,
     symbols_of,
 )
-from fxflops.algebra.extremum import MinMax, is_one, maximum, minimum
-from fxflops.algebra.polynomial import Dim, Polynomial, Symbol
-from fxflops.algebra.quotient import FloorDiv, floor_divide
+from fxflops.algebra.minmax import MinMax, is_one, maximum, minimum
+from fxflops.algebra.polynomial import (
+    Dim,
+    FloorDiv,
+    Polynomial,
+    Symbol,
+    floor_divide,
+    is_negative,
+    lower_bound,
+)
 
 __all__ = [
     "Dim",

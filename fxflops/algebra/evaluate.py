@@ -6,11 +6,10 @@ import builtins
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fxflops.algebra.extremum import MinMax
-from fxflops.algebra.extremum import maximum as symbolic_maximum
-from fxflops.algebra.extremum import minimum as symbolic_minimum
-from fxflops.algebra.polynomial import Atom, Dim, Symbol, from_atom
-from fxflops.algebra.quotient import FloorDiv
+from fxflops.algebra.minmax import MinMax
+from fxflops.algebra.minmax import maximum as symbolic_maximum
+from fxflops.algebra.minmax import minimum as symbolic_minimum
+from fxflops.algebra.polynomial import Atom, Dim, FloorDiv, Symbol, from_atom
 
 
 def evaluate(

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 import torch
 import torch.fx
 from torch import Tensor
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
 from fxflops import formulas
+from fxflops._torch import OpOverload
 from fxflops.algebra import Dim
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture
@@ -106,7 +106,7 @@ def _flex_attention(
     unknown = [f"{cost.op} of every score: {cost.unknown}" for cost in of_score if cost.unknown]
     if unknown:
         return None, unknown[0]
-    per_score = total(c.cost._replace(bytes_read=0, bytes_written=0) for c in of_score if c.cost)
+    per_score = total(c.cost.replace(bytes_read=0, bytes_written=0) for c in of_score if c.cost)
     query, _, value, *_ = shaped(values(node.args), read)
     return flex_attention(query, value, per_score), ""
 

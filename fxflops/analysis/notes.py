@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
-
+from fxflops._torch import OpOverload
 from fxflops.analysis.count import TORCH
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture

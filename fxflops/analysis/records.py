@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.closed_form import evaluate_many, to_sympy
-from fxflops.analysis.dataflow import span, to_networkx
+from fxflops.analysis.dataflow import to_networkx
 from fxflops.cost import (
+    BINDING_TIMES,
     PHASES,
     QUANTITIES,
+    SUMS,
     Applied,
     BindingTime,
     Cost,
@@ -23,8 +27,10 @@ from fxflops.cost import (
     total,
 )
 from fxflops.domain import Domain
-from fxflops.errors import SpecError
+from fxflops.errors import CaptureError, SpecError
 from fxflops.registry import Operator
+from fxflops.report import Listed, Report, Row, span
+from fxflops.reports.wording import calls, printable
 from fxflops.spec import InputSpec
 
 if TYPE_CHECKING:
@@ -56,8 +62,25 @@ class NodeCost:
     source: str = "fxflops"
     phase: Phase = "forward"
 
+    @property
+    def needs(self) -> tuple[int, ...]:
+        """The name of ``dependencies`` in the release before."""
+        warnings.warn("NodeCost.needs is now NodeCost.dependencies", DeprecationWarning, 2)
+        return self.dependencies
 
-@dataclass(frozen=True, kw_only=True)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By the operator's name: PyTorch does not pickle an operator itself."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        is_named = type(self.op).__module__ == "torch._ops"
+        return _node_cost, ({**values, "op": str(self.op) if is_named else self.op}, is_named)
+
+
+def _node_cost(values: Mapping[str, Any], is_named: bool) -> NodeCost:
+    op = _operator(values["op"]) if is_named else values["op"]
+    return NodeCost(**{**values, "op": op})
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Analysis:
     """The cost of a model: node by node, in total, and as formulas.
 
@@ -117,13 +140,21 @@ class Analysis:
         return to_sympy(self.count(quantity), self.domain.names)
 
     def once_per(self, binding_time: BindingTime) -> Cost:
-        """What is computed once per ``"size"`` or once per ``"model"``, and not in each call."""
+        """What is computed once per ``"size"`` or once per ``"model"``, and not in each call.
+
+        Raises SpecError for any other.
+        """
+        if binding_time not in BINDING_TIMES:
+            raise SpecError(
+                f"Nothing is computed once per {binding_time!r}: per model, or per size."
+            )
         return total(node.cost for node in self.once.get(binding_time, ()) if node.cost)
 
     def count(self, quantity: str) -> Dim:
         """The total of one quantity, in symbols."""
-        if quantity not in (*QUANTITIES, "flops", "macs", "bytes"):
-            known = ", ".join(("flops", "macs", "bytes", *QUANTITIES))
+        names = (*(metric.name for metric in SUMS), *QUANTITIES)
+        if quantity not in names:
+            known = ", ".join(names)
             raise SpecError(f"There is no quantity {quantity!r}. Known: {known}.")
         value: Dim = getattr(self.total, quantity)
         return value
@@ -135,12 +166,21 @@ class Analysis:
         """
         return self.domain.values({**self.defaults, **(sizes or {})}, self.model)
 
-    def at(self, **sizes: int) -> Cost:
+    def at(self, /, **sizes: int) -> Cost:
         """The exact cost at these sizes, in integers; defaults stand in for sizes not given."""
         values = self.values(sizes)
         return self.total.at(values)
 
-    def evaluate(self, quantity: str, **sizes: Any) -> NDArray[Any]:
+    __call__ = at
+
+    @property
+    def symbols(self) -> dict[str, sympy.Symbol]:
+        """The symbols of `formula`, by the names of the free sizes."""
+        import sympy
+
+        return {name: sympy.Symbol(name, integer=True, positive=True) for name in self.domain.names}
+
+    def evaluate(self, quantity: str, /, **sizes: Any) -> NDArray[Any]:
         """One quantity at many sizes: integer arrays in, which broadcast; exact integers out.
 
         The result is int64 where that holds every intermediate result, else Python integers.
@@ -188,9 +228,62 @@ class Analysis:
         """The graph's data flow: nodes with ``op``, ``path`` and ``cost``, edges of tensors."""
         return to_networkx(self.graph)
 
-    def span(self, **sizes: int) -> int:
+    def span(self, /, **sizes: int) -> int:
         """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
         return span(self.flow, self.values(sizes))
+
+    @cached_property
+    def report(self) -> Report:
+        """What is kept of this: all but the nodes and the graph."""
+        times = Counter({node.name: node.op for node in self.nodes}.values())
+        return Report(
+            model=self.model,
+            frontend=self.frontend,
+            dtype=self.dtype,
+            inputs=str(self.inputs),
+            domain=self.domain,
+            defaults=self.defaults,
+            parameters=self.parameters,
+            modules=tuple(
+                Row(name=path, kind=self.module_types.get(path, ""), cost=cost)
+                for path, cost in self.by_module().items()
+            ),
+            operators=tuple(
+                Row(name=str(op), calls=times[op], cost=cost)
+                for op, cost in self.by_operator().items()
+            ),
+            free=_free(self),
+            uncounted=_uncounted(self),
+            notes=self.notes,
+            flow=self.flow,
+            applied=self.applied,
+            once={moment: self.once_per(moment) for moment in self.once},
+            training=self.training,
+        )
+
+    def __repr__(self) -> str:
+        """One line of fewer than 200 characters."""
+        unknown = len(self.uncounted)
+        complete = f"INCOMPLETE: {calls(unknown)} uncounted" if unknown else "complete"
+        about = f"{_short(self.model)}, {_short(str(self.inputs))}, {self.dtype}"
+        return f"<fxflops.Analysis of {about}: {calls(len(self.nodes))}, {complete}>"
+
+    def __str__(self) -> str:
+        """The table, as the command line prints it: at the default sizes, or else formulas."""
+        from fxflops.reports import render
+        from fxflops.reports.count import document
+
+        is_known = self.report.is_known_at({})
+        answer = self.report.at({} if is_known else None)
+        return render(document(answer, depth=2, symbolic=not is_known), "table").rstrip("\n")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the graph, whose shapes live in this process alone."""
+        state = {name: getattr(self, name) for name in _KEPT}
+        return {**state, "annotated": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({**state, "annotated": _no_graph})
 
     @property
     def flow(self) -> tuple[tuple[Dim, tuple[int, ...]], ...]:
@@ -198,6 +291,49 @@ class Analysis:
         return tuple(
             (node.cost.flops if node.cost else 0, node.dependencies) for node in self.nodes
         )
+
+
+_KEPT = tuple(field.name for field in fields(Analysis) if field.name != "annotated")
+SHORT = 50
+
+
+def _short(text: str) -> str:
+    """The text in printable characters, its middle left out where it is long."""
+    shown = printable(text)
+    return shown if len(shown) <= SHORT else f"{shown[: SHORT // 2]}…{shown[-SHORT // 2 + 1 :]}"
+
+
+def _no_graph() -> torch.fx.Graph:
+    raise CaptureError("A pickled analysis has no graph: analyze the model again for it.")
+
+
+def _operator(name: str) -> Operator:
+    """The operator of this name, or the name where no such operator is registered here."""
+    import torch
+
+    found: Any = torch.ops
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found if type(found).__name__ == "OpOverload" else name
+
+
+def _free(analysis: Analysis) -> tuple[Listed, ...]:
+    reasons = Counter((str(node.op), node.free) for node in analysis.nodes if node.free is not None)
+    return tuple(
+        Listed(op=op, calls=calls, reason=reason or "")
+        for (op, reason), calls in sorted(reasons.items())
+    )
+
+
+def _uncounted(analysis: Analysis) -> tuple[Listed, ...]:
+    where: dict[tuple[str, str], list[str]] = {}
+    for node in analysis.uncounted:
+        found = where.setdefault((str(node.op), node.unknown or ""), [])
+        found.append(node.where or node.path)
+    return tuple(
+        Listed(op=op, calls=len(lines), reason=reason, where=tuple(dict.fromkeys(lines)))
+        for (op, reason), lines in sorted(where.items())
+    )
 
 
 def prefixes(path: str) -> tuple[str, ...]:

@@ -299,7 +299,7 @@ def _extended(current: Counted, above: Counted, there: Counted, group: Group) ->
     """
     ones = dict.fromkeys(group, 1)
     try:
-        if all(map(partial(_agree, ones), current.total, there.total)):
+        if all(map(partial(_agree, ones), current.total.counts, there.total.counts)):
             return current
         if len(group) > 1:
             return None

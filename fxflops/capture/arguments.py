@@ -9,11 +9,11 @@ from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 import torch
-import torch.utils._python_dispatch as python_dispatch  # private: the modes that listen
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree  # private: the containers that torch.export knows, too
 
+from fxflops._torch import python_dispatch
 from fxflops.capture.constants import keep
 from fxflops.errors import SpecError
 from fxflops.spec import InputSpec, TensorInput

@@ -20,9 +20,8 @@ from typing import Any, TypeAlias
 import torch
 import torch.fx
 from torch import Tensor, nn
-from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
-from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
+from fxflops._torch import enable_python_dispatcher, tree_leaves
 from fxflops.capture.meta_kernels import backward as derived_shapes
 from fxflops.capture.meta_kernels.resize import Resizing
 from fxflops.capture.patches.cpu_tensors import AsOnCpu

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 import torch.fx
 from torch import Tensor
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
+from fxflops._torch import OpOverload
 from fxflops.capture.result import SizeReader
 
 

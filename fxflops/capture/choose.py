@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -13,8 +13,31 @@ from fxflops.capture import Capture, trace
 from fxflops.capture.prepare import hints
 from fxflops.capture.proposal import Front, at_fixed_sizes, at_multiples
 from fxflops.capture.result import Recapture
-from fxflops.errors import CaptureError, SpecializationError
+from fxflops.errors import CaptureError, SizeAsKeyError, SpecializationError
 from fxflops.spec import Frontend, InputSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontEnd:
+    """One way to capture a model.
+
+    ``name`` is what a user chooses it by. ``capture`` makes the graph, and ``recapture`` the same
+    graph with sizes fixed, where that can be had sooner. It runs the model ``under`` a compiler, or
+    eagerly for None. It is tried after failures of which one is of the type ``after``. One that is
+    ``slow`` is tried last, when no multiple of the sizes works either; it is the oracle of the
+    others, and what it says of a failure counts less.
+    """
+
+    name: str
+    capture: Front
+    recapture: Front
+    under: str | None = None
+    after: type[CaptureError] = CaptureError
+    slow: bool = False
+
+    def is_worth_trying(self, failures: Sequence[CaptureError]) -> bool:
+        """Whether it may succeed after ``failures`` of the front ends before it."""
+        return self.after is CaptureError or any(isinstance(e, self.after) for e in failures)
 
 
 def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Capture:
@@ -23,19 +46,35 @@ def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Cap
     return export.capture(module, spec, sizes)
 
 
-_cast: Front = partial(trace.capture, mode="cast")
-_compiled: Front = partial(trace.capture, mode="compiled")
-_exported: Front = partial(trace.capture, mode="exported")
+def _traced(mode: trace.Mode, **options: Any) -> FrontEnd:
+    capture = partial(trace.capture, mode=mode)
+    return FrontEnd(name="trace", capture=capture, recapture=capture, **options)
 
-FRONTS: Mapping[Frontend, tuple[Front, ...]] = {
-    "auto": (trace.capture, _cast, _compiled, _export),
-    "trace": (trace.capture, _cast, _compiled),
-    "export": (_export,),
-}
-"""What is tried, in order."""
+
+FRONT_ENDS = (
+    _traced("eager"),
+    _traced("cast", after=SpecializationError),
+    _traced("compiled", under="torch.compile"),
+    FrontEnd(
+        name="export",
+        capture=_export,
+        recapture=partial(trace.capture, mode="exported"),
+        under="torch.export",
+        slow=True,
+    ),
+)
+"""In the order in which they are tried."""
+
+CHOICES: tuple[Frontend, ...] = ("auto", "trace", "export")
+
+
+def front_ends(choice: Frontend) -> tuple[FrontEnd, ...]:
+    """Those that a user's choice has tried, in order."""
+    return tuple(front for front in FRONT_ENDS if choice in ("auto", front.name))
+
 
 NOT_EAGER = (
-    "The graph is that of a call under {of}, where torch.compiler.is_compiling() is true"
+    "The graph is that of a call under {under}, where torch.compiler.is_compiling() is true"
     "{why}. An eager run may take other branches."
 )
 
@@ -52,20 +91,26 @@ class Captured(NamedTuple):
 def captures(
     module: nn.Module,
     proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
-    fronts: Sequence[Front],
+    fronts: Sequence[FrontEnd],
 ) -> Iterator[Captured | CaptureError]:
     """What comes of the specs that a model's source proposes, by the first front end that works."""
     failures: list[CaptureError] = []
-    for front in fronts:
+    waiting = [(front, tuple(proposed)) for front in fronts]
+    while waiting:
+        front, specs = waiting.pop(0)
         works = False
-        if front is _cast and not any(isinstance(e, SpecializationError) for e in failures):
+        if not front.is_worth_trying(failures):
             continue
-        for spec, sizes in proposed:
+        for position, (spec, sizes) in enumerate(specs):
             try:
-                captured = _captured(front, module, spec, sizes, next(iter(failures), None))
+                captured = _captured(front, module, spec, sizes, failures)
             except CaptureError as error:
                 failures.append(error)
                 yield error
+                if isinstance(error, SizeAsKeyError) and waiting:
+                    # Another front end may leave out the look-up, rather than fix the size.
+                    waiting.append((front, specs[position + 1 :]))
+                    break
             else:
                 works = True
                 yield captured
@@ -77,7 +122,7 @@ def capture(
     module: nn.Module,
     spec: InputSpec,
     sizes: Mapping[str, int],
-    fronts: Sequence[Front],
+    fronts: Sequence[FrontEnd],
     *,
     is_users: bool,
 ) -> Captured:
@@ -88,56 +133,54 @@ def capture(
 
     Raises CaptureError where there is none, with a spec that works if one is found.
     """
-    failure: CaptureError | None = None
+    failures: list[CaptureError] = []
     for front in fronts:
-        if front is _export and failure is not None:
-            _require_no_multiple(module, spec, failure)
-        if front is _cast and not isinstance(failure, SpecializationError):
+        if not front.is_worth_trying(failures):
             continue
+        if front.slow and failures:
+            _require_no_multiple(module, spec, failures[0])
         try:
-            return _captured(front, module, spec, sizes, failure)
+            return _captured(front, module, spec, sizes, failures)
         except CaptureError as error:
-            is_reason = isinstance(error, SpecializationError) and front is not _export
-            failure = error if failure is None or is_reason else failure
+            is_reason = isinstance(error, SpecializationError) and not front.slow
+            failures.insert(0 if is_reason else len(failures), error)
             if isinstance(error, SpecializationError) and is_users:
                 break
-    assert failure is not None
-    working = at_fixed_sizes(module, spec, sizes, _recorder(fronts[0]))
+    reason = failures[0]
+    working = at_fixed_sizes(module, spec, sizes, fronts[0].recapture)
     if working is None:
-        raise failure
-    raise type(failure)(f"{failure} It works with the input {str(working)!r}.") from failure
+        raise reason
+    raise type(reason)(f"{reason} It works with the input {str(working)!r}.") from reason
 
 
 def _captured(
-    front: Front,
+    front: FrontEnd,
     module: nn.Module,
     spec: InputSpec,
     sizes: Mapping[str, int],
-    failure: CaptureError | None,
+    failures: Sequence[CaptureError],
 ) -> Captured:
     """The capture by ``front``, with a note where it is not of an eager run, and why it is not."""
     all_sizes = hints(spec, sizes)
-    captured = front(module, spec, all_sizes)
-    if front in (_compiled, _export):
-        why = f", since an eager run could not be captured: {str(failure)[:-1]}" if failure else ""
-        of = "torch.compile" if front is _compiled else "torch.export"
-        note = NOT_EAGER.format(of=of, why=why)
+    captured = front.capture(module, spec, all_sizes)
+    if front.under is not None:
+        why = (
+            f", since an eager run could not be captured: {str(failures[0])[:-1]}"
+            if failures
+            else ""
+        )
+        note = NOT_EAGER.format(under=front.under, why=why)
         captured = replace(captured, notes=(*captured.notes, note))
     return Captured(
         capture=captured,
         spec=spec,
         sizes=sizes,
-        recapture=partial(_recapture, _recorder(front), module, spec, all_sizes),
+        recapture=partial(_recapture, front.recapture, module, spec, all_sizes),
     )
 
 
-def _recorder(front: Front) -> Front:
-    """``front``, or what gives the graph of `torch.export` sooner, where a size is fixed."""
-    return _exported if front is _export else front
-
-
 def _recapture(
-    front: Front,
+    capture: Front,
     module: nn.Module,
     spec: InputSpec,
     sizes: Mapping[str, int],
@@ -151,7 +194,7 @@ def _recapture(
     found: Capture | None = None
     for attempt in (wide, sizes):
         try:
-            captured = front(module, spec.fixed(fixed), attempt)
+            captured = capture(module, spec.fixed(fixed), attempt)
         except CaptureError:
             continue
         if _holds(captured, sizes):

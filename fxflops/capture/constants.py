@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
-from torch.utils._python_dispatch import _disable_current_modes  # private: to call unrecorded
-from torch.utils._pytree import tree_leaves, tree_map_only  # private: the nesting of arguments
+from torch.utils._pytree import tree_map_only  # private: the nesting of arguments
+
+from fxflops._torch import OpOverload, _disable_current_modes, tree_leaves
 
 MOST = 64
 """Elements of a tensor whose values are kept."""

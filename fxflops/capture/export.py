@@ -20,8 +20,8 @@ import sympy
 import torch
 from torch import nn
 from torch.fx.experimental import symbolic_shapes
-from torch.utils._pytree import tree_leaves  # private: the nesting of a node's results
 
+from fxflops._torch import tree_leaves
 from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.expressions import ExpressionReader, shape_env_reader
@@ -37,12 +37,13 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.capture.result import Capture, SizeReader
-from fxflops.capture.source import TORCH, located, model_frame
+from fxflops.capture.source import TORCH, located, model_frame, runs_a_model
 from fxflops.domain import Guard, Sign
 from fxflops.errors import CaptureError
 from fxflops.spec import Axis, InputSpec
 
 
+@runs_a_model
 def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 

@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import torch
+import torch.fx
 from torch import Tensor
 
 from fxflops.capture.patches.threads import Here, replaced_here
 
-if TYPE_CHECKING:
-    import torch.fx
-
-    from fxflops.capture.trace import Recorder
-
 MODULE = "torch.nn.attention.flex_attention"
+
+
+class ScoreRecorder(AbstractContextManager["ScoreRecorder"], Protocol):
+    """What records the functions of one score (`fxflops.capture.trace.Recorder`)."""
+
+    graph: torch.fx.Graph
+
+    def add_input(self, name: str, tensor: Tensor) -> None:
+        """Make ``tensor`` the graph's next input."""
+
+    def add_output(self, result: object) -> None:
+        """End the graph with this result."""
 
 
 @contextmanager
@@ -57,7 +65,7 @@ def results(query: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def of_one_score(
-    recorder: Recorder, score_mod: Any, mask_mod: Any
+    recorder: ScoreRecorder, score_mod: Any, mask_mod: Any
 ) -> tuple[torch.fx.Graph, list[Tensor]]:
     """The graph of what both functions do to one score, and the tensors that they capture.
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.utils._python_dispatch as python_dispatch  # private: the modes that listen
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from fxflops._torch import python_dispatch
 from fxflops.algebra import Symbol
 from fxflops.capture import arguments
 from fxflops.capture.source import raised_at
@@ -137,7 +137,10 @@ def _require_dense(tensor: Tensor, path: str) -> None:
 def example_inputs(
     inputs: InputSpec, sizes: Mapping[str, int | torch.SymInt], dtype: torch.dtype
 ) -> tuple[Tensor, ...]:
-    """Meta tensors of the spec's shapes at ``sizes``; ``dtype`` where the spec names none."""
+    """Meta tensors of the spec's shapes at ``sizes``; ``dtype`` where the spec names none.
+
+    Raises CaptureError for sizes that are too large for any tensor.
+    """
 
     def size(axis: int | Axis) -> int | torch.SymInt:
         return sizes[axis.name] if isinstance(axis, Axis) else axis
@@ -148,10 +151,10 @@ def example_inputs(
         kind = getattr(torch, tensor.dtype) if tensor.dtype else dtype
         try:
             made.append(torch.empty(shape, dtype=kind, device="meta"))
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, OverflowError) as error:
             raise SpecError(
                 f"{tensor.name} of the input has more bytes than a tensor can have, 2**63: "
-                f"{shown(str(tensor))}. Leave an axis free, and give its size with --at."
+                f"{shown(str(tensor))}. Leave an axis free, and give its size later."
             ) from error
     return tuple(made)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
+from typing import Any, TypeVar
 
 import torch
 
@@ -16,13 +18,24 @@ OURS = str(Path(__file__).parents[1]) + os.sep
 LAYERS = os.path.join(TORCH, "nn", "modules") + os.sep
 
 
+_RUNS_MODELS: set[CodeType] = set()
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def runs_a_model(function: F) -> F:
+    """Mark ``function``: of what it calls, all code outside torch and fxflops is the model's."""
+    _RUNS_MODELS.add(function.__code__)
+    return function
+
+
 def model_frame() -> FrameType | None:
     """The innermost running frame of the model: outside torch, or else in one of its layers."""
     frame: FrameType | None = sys._getframe(1)
     layer = None
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(OURS) and frame.f_code.co_name == "capture":
+        if frame.f_code in _RUNS_MODELS:
             break
         if not file.startswith((TORCH, OURS)) and not file.startswith("<"):
             return frame

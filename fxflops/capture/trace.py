@@ -17,11 +17,8 @@ from typing import Any, Literal, TypeAlias
 import torch
 import torch.fx
 from torch import Tensor, nn
-from torch._dispatch.python import enable_python_dispatcher  # private: kernels that take SymInts
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
-from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
-from torch.utils._pytree import tree_leaves  # private: the nesting of results
 
+from fxflops._torch import OpOverload, TorchDispatchMode, enable_python_dispatcher, tree_leaves
 from fxflops.algebra import Dim
 from fxflops.capture.constants import Constants
 from fxflops.capture.data import data_dependent_size
@@ -49,14 +46,15 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.capture.result import Capture
-from fxflops.capture.source import model_line
+from fxflops.capture.source import model_line, runs_a_model
 from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
-from fxflops.errors import CaptureError, SpecError
+from fxflops.errors import CaptureError, SizeAsKeyError, SpecError
 from fxflops.spec import InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
+UNHASHABLE = "unhashable type: non-nested SymInt"
 Attributes: TypeAlias = list[tuple[dict[Any, Any], dict[Any, tuple[Tensor, int]]]]
 
 
@@ -83,6 +81,7 @@ def capture(
     return recorded(recorder, model, inputs, hints)
 
 
+@runs_a_model
 def recorded(
     recorder: Recorder, model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]
 ) -> Capture:
@@ -124,7 +123,9 @@ def recorded(
     except SpecError:
         raise
     except Exception as error:
-        raise CaptureError(f"The model does not run at {inputs}: {failure(error)}") from error
+        is_key = isinstance(error, TypeError) and str(error).startswith(UNHASHABLE)
+        kind = SizeAsKeyError if is_key else CaptureError
+        raise kind(f"The model does not run at {inputs}: {failure(error)}") from error
     recorder.add_output(result)
     return Capture(
         graph=recorder.graph,

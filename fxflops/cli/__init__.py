@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from fxflops.errors import FxflopsError
+from fxflops.reports.wording import printable
 
 COMMANDS = ("count", "check", "explain", "cache")
 EPILOG = f"Commands: {', '.join(COMMANDS)}; the first is the default. See fxflops check --help."
@@ -28,7 +29,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line and exit with 2."""
-        self.exit(INPUT_AT_FAULT, f"{self.prog}: {message}. See {self.prog} --help.\n")
+        said = printable(" ".join(message.split()))
+        self.exit(INPUT_AT_FAULT, f"{self.prog}: {said}. See {self.prog} --help.\n")
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """The arguments; an option that may stand alone has its value after ``=``, or an empty one.
@@ -56,8 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = module.run(arguments)
     except FxflopsError as error:
-        message = " ".join(str(error).split())
-        print(f"fxflops: {message}", file=sys.stderr)
+        from fxflops.cli.options import complain
+
+        complain(error.command_line or str(error))
         return INPUT_AT_FAULT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -68,11 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
     except BaseException as error:  # of the model: it passes through what takes any Exception
         from fxflops.capture.source import raised_at
+        from fxflops.cli.options import complain
 
         said = " ".join(str(error).split())
         what = type(error).__name__ + (f": {said}" if said else "")
         where = f" ({place})" if (place := raised_at(error)) else ""
-        print(f"fxflops: The model raises {what}{where}. Run it without that.", file=sys.stderr)
+        complain(f"The model raises {what}{where}. Run it without that.")
         return INPUT_AT_FAULT
     return status
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from fxflops import cache
-from fxflops.cli.options import deliver
+from fxflops.cli.options import say
 
 HELP = """Show how much is kept of earlier answers, and where; or delete it.
 
 Answers for models of installed packages are kept, those for other Python objects only with
 --cache: their classes may call functions whose change fxflops would not see. An answer is used as
-long as fxflops, Python, torch, the installed packages and the model's own sources are the same."""
+long as fxflops, Python, torch and its settings, the installed packages, the model's own sources and
+the environment variables that they read are the same. A folder or file that belongs to another
+user, or that others may write to, is ignored."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the folder, the number of files and their size; or delete them."""
+    folder = cache.printable(cache.directory())
     if arguments.clear:
-        deliver(f"Deleted {cache.clear()} answers in {cache.directory()}.\n", None)
+        say(f"Deleted {cache.clear()} answers in {folder}.\n")
         return 0
     files = cache.files()
-    size = sum(map(os.path.getsize, files))
-    deliver(
+    size = sum(status.st_size for status in files.values())
+    say(
         f"{len(files)} answers, {size / 1e6:.1f} MB of at most "
-        f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {cache.directory()}.\n",
-        None,
+        f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {folder}.\n"
     )
     return 0

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from fxflops.cli.options import (
     add_model,
     add_output,
+    complain,
     deliver,
     positive,
     progress,
-    require_writable,
+    require_tensor_sizes,
     sizes,
 )
 from fxflops.errors import SpecError
+from fxflops.reports.files import require_writable
 
 HELP = "Run a model under PyTorch's own counters and hold them against the formula, node by node."
-FORMATS = ("table", "markdown", "json")
 MISMATCH = 1
 # The profiler's C++ library writes its own news to stderr unless it is told not to.
 QUIET_PROFILER = {"KINETO_LOG_LEVEL": "99"}
@@ -30,12 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     parser.add_argument("--repetitions", metavar="R", default="3", help="default: 3")
     parser.add_argument("--nodes", action="store_true", help="a table of every node, too")
-    add_output(parser, FORMATS)
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, compare, print; return 1 if any number differs without being explained."""
     at = sizes(arguments)
+    require_tensor_sizes(at, "check")
     repetitions = positive(arguments.repetitions, "--repetitions")
     require_writable(arguments.output)
     if arguments.nodes and arguments.format == "json":
@@ -44,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         os.environ.setdefault(variable, value)
 
     with progress(f"Capturing and measuring {arguments.model} …"):
+        from fxflops.crosscheck.checked import document
         from fxflops.crosscheck.run import check
-        from fxflops.reports import checked
 
         outcome = check(
             arguments.model,
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             dtype=arguments.dtype,
             repetitions=repetitions,
         )
-    deliver(checked.render(outcome, arguments.format, nodes=arguments.nodes), arguments.output)
+    deliver(document(outcome, nodes=arguments.nodes), arguments)
     for failure in outcome.failures:
-        print(f"fxflops: {failure}", file=sys.stderr)
+        complain(failure)
     return 0 if outcome.passed else MISMATCH

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from fxflops.analysis.optimizer import OPTIMIZERS
 from fxflops.cli.options import (
+    NEED_NO_SIZES,
     add_model,
     add_output,
+    complain,
     deliver,
     progress,
-    require_writable,
+    require_tensor_sizes,
     sizes,
 )
 from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.passes import PASSES, require_passes
+from fxflops.reports.files import require_writable
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
-FORMATS = ("table", "markdown", "json", "csv", "latex")
 READ_BY_PEOPLE = ("table", "markdown")
-NEED_NO_SIZES = ("json", "csv", "latex")
 USUAL_DEPTH = 2
 UNCOUNTED_WORK = 1
 
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit 1 if an operator is uncounted, or if --convention is not proven for one",
     )
-    add_output(parser, FORMATS)
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -98,12 +98,12 @@ def run(arguments: argparse.Namespace) -> int:
         return quoted(arguments, at)
     deploy = _deploy(arguments)
 
-    from fxflops import cache
+    from fxflops.answer import answer, at_one_size
+    from fxflops.cache import Request
     from fxflops.models import is_file, is_installed
-    from fxflops.reports import render
-    from fxflops.summary import summarize
+    from fxflops.reports.count import document
 
-    request = cache.Request(
+    request = Request(
         model=arguments.model,
         inputs=arguments.input,
         dtype=arguments.dtype,
@@ -115,8 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.static:
         if arguments.symbolic:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
-        from fxflops.answer import at_one_size
-
+        require_tensor_sizes(at, "--static")
         request, at = at_one_size(request, at, trust=arguments.trust), {}
     if arguments.cache and is_file(arguments.model):
         raise SpecError("--cache keeps no answer for a file, which may change. Leave it out.")
@@ -124,26 +123,19 @@ def run(arguments: argparse.Namespace) -> int:
         raise SpecError("--cache keeps no answer for a loss, which may change. Leave it out.")
     may_be_kept = arguments.loss is None and is_installed(arguments.model)
     cached = arguments.cache or (arguments.cache is None and may_be_kept)
-    ledger = cache.find(request, at) if cached else None
-    if ledger is None:
-        with progress(f"Capturing {arguments.model} …"):
-            from fxflops.answer import derive
-
-            ledger, packages = derive(request, at, trust=arguments.trust)
-        if cached:
-            cache.store(request, ledger, packages)
-    formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
-    known = {**ledger.defaults, **at}.keys() >= set(ledger.domain.names)
-    summary = summarize(
-        ledger,
-        None if formulas_suffice and not known else at,
-        depth=depth,
-        symbolic=arguments.symbolic,
+    report = answer(
+        request,
+        at,
+        cached=cached,
+        trust=arguments.trust,
+        while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
     )
-    deliver(render(summary, arguments.format), arguments.output)
-    if arguments.strict and not summary.complete:
-        calls = sum(item.calls for item in summary.uncounted)
-        print(f"fxflops: {calls} operator calls are uncounted (--strict).", file=sys.stderr)
+    formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES
+    shown_at = report.at(None if formulas_suffice and not report.is_known_at(at) else at)
+    symbolic = arguments.symbolic or arguments.format == "latex"
+    deliver(document(shown_at, depth=depth, symbolic=symbolic), arguments)
+    if arguments.strict and not report.complete:
+        complain(f"{report.uncounted_calls} operator calls are uncounted (--strict).")
         return UNCOUNTED_WORK
     return 0
 
@@ -160,6 +152,10 @@ def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:
 def _depth(arguments: argparse.Namespace) -> int | None:
     if arguments.depth is None:
         return USUAL_DEPTH if arguments.format in READ_BY_PEOPLE else None
-    if not arguments.depth.isdecimal() or len(arguments.depth) > DIGITS:
-        raise SpecError(f"--depth {shown(arguments.depth)} is no number of levels: give 0, 1, 2, …")
+    if not (arguments.depth.isascii() and arguments.depth.isdecimal()):
+        raise SpecError(f"--depth must be 0 or more, not '{shown(arguments.depth)}'.")
+    if len(arguments.depth) > DIGITS:
+        raise SpecError(
+            f"--depth has {len(arguments.depth):,} digits, at most {DIGITS:,} are read."
+        )
     return int(arguments.depth)

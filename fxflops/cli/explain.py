@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from fxflops.cli.options import (
     add_model,
     add_output,
+    complain,
     deliver,
     progress,
-    require_writable,
+    require_tensor_sizes,
     sizes,
 )
 from fxflops.errors import SpecError
+from fxflops.reports.files import require_writable
 
 HELP = "Run other tools on a model and explain each number to the last FLOP."
-FORMATS = ("table", "markdown", "json")
 UNEXPLAINED = 1
 
 
@@ -38,23 +38,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the Python that has the tools, or that has this one; may be given again",
     )
     parser.add_argument("--picture", metavar="FILE", help="also draw it there, as .png or .svg")
-    add_output(parser, FORMATS)
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, explain, print; return 1 if anything is left unexplained."""
     at = sizes(arguments)
+    require_tensor_sizes(at, "explain")
     against = [name.strip() for name in arguments.against.split(",") if name.strip()]
     require_writable(arguments.output)
     require_writable(arguments.picture)
     if arguments.picture is not None:
-        from fxflops.reports.waterfall_picture import require_drawable
+        from fxflops.peers.waterfall_picture import require_drawable
 
         require_drawable(arguments.picture)
 
     with progress(f"Capturing {arguments.model}, running {', '.join(against)} …"):
+        from fxflops.peers.explained import document
         from fxflops.peers.explanation import explain
-        from fxflops.reports import explained
 
         outcome = explain(
             arguments.model,
@@ -64,15 +65,15 @@ def run(arguments: argparse.Namespace) -> int:
             dtype=arguments.dtype,
             pythons=_pythons(arguments.python),
         )
-    deliver(explained.render(outcome, arguments.format), arguments.output)
+    deliver(document(outcome), arguments)
     if arguments.picture is not None:
-        from fxflops.reports.waterfall_picture import draw
+        from fxflops.peers.waterfall_picture import draw
 
         draw(outcome, arguments.picture)
     for tool in outcome.missing:
-        print(f"fxflops: {tool.why}", file=sys.stderr)
+        complain(tool.why)
     for failure in outcome.failures:
-        print(f"fxflops: {failure}", file=sys.stderr)
+        complain(failure)
     return UNEXPLAINED if outcome.failures else 0
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fxflops.errors import DIGITS, SpecError, shown
+from fxflops.reports import FORMATS, render
+from fxflops.reports.document import Document
+from fxflops.reports.files import write
+from fxflops.reports.wording import printable
 
 DTYPES = ("float32", "float16", "bfloat16")
+NEED_NO_SIZES = ("json", "csv", "latex")
+LARGEST_AXIS = 2**63 - 1
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +36,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=DTYPES, help="of weights and activations")
 
 
-def add_output(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
+def add_output(parser: argparse.ArgumentParser) -> None:
     """The report's format and file."""
-    parser.add_argument("--format", choices=formats, default="table", help="default: table")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="table", help="default: table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there, not to stdout")
 
 
@@ -67,6 +73,16 @@ def sizes(arguments: argparse.Namespace) -> dict[str, int]:
     return chosen
 
 
+def require_tensor_sizes(sizes: Mapping[str, int], what: str) -> None:
+    """Raises SpecError for a size that no tensor has, where ``what`` needs tensors of these."""
+    for name, size in sizes.items():
+        if size > LARGEST_AXIS:
+            raise SpecError(
+                f"{name} is {shown(str(size))}, and {what} needs tensors of that size: no axis is "
+                f"longer than {LARGEST_AXIS}."
+            )
+
+
 def positive(text: str, what: str) -> int:
     """The positive integer that ``text`` writes. Raises SpecError that names ``what``."""
     if not (text.isascii() and text.isdecimal()) or not text.strip("0"):
@@ -83,67 +99,42 @@ def progress(message: str) -> Iterator[None]:
         yield
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(message):
+    with Console(stderr=True).status(Text(printable(message))):
         yield
 
 
-def deliver(text: str, output: str | None) -> None:
-    """To stdout, or whole to a file.
+def deliver(document: Document, arguments: argparse.Namespace) -> None:
+    """The document in the format asked for, to stdout, or whole to a file.
 
     Raises SpecError for what cannot be written; no file is left half-written.
     """
-    if output is None:
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise SpecError(f"Cannot write to the standard output: {error.strerror}.") from error
-        except UnicodeEncodeError as error:
-            raise SpecError(
-                f"The standard output, of encoding {error.encoding}, cannot take "
-                f"{text[error.start]!a}: set PYTHONIOENCODING=utf-8, or write to a file "
-                "with -o."
-            ) from error
-        return
-    import tempfile
-    from pathlib import Path
+    is_for_terminal = arguments.output is None and sys.stdout.isatty()
+    color = is_for_terminal and not os.environ.get("NO_COLOR")
+    text = render(document, arguments.format, color=color)
+    if arguments.output is None:
+        say(text)
+    else:
+        write(arguments.output, text)
 
-    path = Path(output)
+
+def say(text: str) -> None:
+    """To stdout. Raises SpecError for what cannot be written."""
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(text)
-                file.close()
-                os.chmod(temporary, 0o666 & ~_umask())
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise SpecError(f"Cannot write {output}: {error.strerror}.") from error
+        raise SpecError(f"Cannot write to the standard output: {error.strerror}.") from error
+    except UnicodeEncodeError as error:
+        raise SpecError(
+            f"The standard output, of encoding {error.encoding}, cannot take "
+            f"{text[error.start]!a}: set PYTHONIOENCODING=utf-8, or write to a file with -o."
+        ) from error
 
 
-def require_writable(output: str | None) -> None:
-    """Refuse an output file whose directory is missing before the work is done.
-
-    Raises SpecError.
-    """
-    if output is None:
-        return
-    folder = os.path.dirname(output) or os.curdir
-    if not os.path.isdir(folder):
-        raise SpecError(f"Cannot write {output}: there is no directory {folder}.")
-    if os.path.isdir(output):
-        raise SpecError(f"Cannot write {output}: it is a directory.")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def complain(message: str) -> None:
+    """One line on stderr, with nothing in it that a terminal would obey."""
+    print(f"fxflops: {printable(' '.join(message.split()))}", file=sys.stderr)

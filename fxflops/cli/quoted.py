@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 
-from fxflops.cli.options import deliver, progress
+from fxflops.cli.options import (
+    NEED_NO_SIZES,
+    complain,
+    deliver,
+    progress,
+    require_tensor_sizes,
+)
 from fxflops.errors import SpecError
 
-FORMATS = ("table", "markdown", "json")
 UNPROVEN = 1
 REFUSED = {
     "train": "--convention counts a call of the model: leave out --train.",
@@ -25,14 +29,15 @@ def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
 
     Returns 1 if ``--strict`` finds the convention unproven for something in the model.
 
-    Raises SpecError for a convention or a format that there is not, and for options without effect.
+    Raises SpecError for a convention that there is not, and for options without effect.
     """
     _require_effect(arguments)
+    require_tensor_sizes(at, "--convention")
     with progress(f"Capturing {arguments.model} …"):
         from fxflops import conventions
         from fxflops.conventions.quote import quote
+        from fxflops.conventions.quoted import document
         from fxflops.pipeline import analyze
-        from fxflops.reports.quoted import render
 
         convention = conventions.find(arguments.convention)
         inputs = arguments.input
@@ -46,7 +51,7 @@ def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
             frontend=arguments.frontend,
             trust=arguments.trust,
         )
-        formula_suffices = arguments.symbolic or arguments.format == "json"
+        formula_suffices = arguments.symbolic or arguments.format in NEED_NO_SIZES
         known = analysis.defaults.keys() >= set(analysis.domain.names)
         quote_ = quote(
             arguments.model,
@@ -57,13 +62,10 @@ def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
             dtype=arguments.dtype,
             trust=arguments.trust,
         )
-    deliver(render(quote_, arguments.format, symbolic=arguments.symbolic), arguments.output)
+    deliver(document(quote_, symbolic=arguments.symbolic), arguments)
     if arguments.strict and quote_.unproven:
-        print(
-            f"fxflops: the convention of {quote_.title} is not proven for "
-            f"{'; '.join(quote_.unproven)} (--strict).",
-            file=sys.stderr,
-        )
+        unproven = "; ".join(quote_.unproven)
+        complain(f"the convention of {quote_.title} is not proven for {unproven} (--strict).")
         return UNPROVEN
     return 0
 
@@ -76,8 +78,6 @@ def _require_effect(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and value is not False:
             raise SpecError(refusal)
-    if arguments.format not in FORMATS:
-        raise SpecError(f"--convention has no --format {arguments.format}: {', '.join(FORMATS)}.")
     if arguments.trust and not is_file(arguments.model):
         raise SpecError(f"--trust is for a saved program, which {arguments.model} is not.")
     if arguments.frontend == "export":

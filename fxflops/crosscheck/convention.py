@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 from torch.utils.flop_counter import flop_registry
 
+from fxflops._torch import OpOverload
 from fxflops.cost import Cost
 from fxflops.registry import Operator, kind_of
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import torch.fx
 from torch import Tensor, nn
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
-from torch.utils._pytree import tree_leaves  # private: the nesting of a call's results
 
+from fxflops._torch import OpOverload, tree_leaves
 from fxflops.analysis.count import count
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import trace

@@ -244,7 +244,7 @@ def _synchronise(device: torch.device) -> None:
 
 
 def _require_finite(outputs: object) -> None:
-    from torch.utils._pytree import tree_leaves  # private: the nesting of a model's outputs
+    from fxflops._torch import tree_leaves
 
     for output in tree_leaves(outputs):
         real = isinstance(output, Tensor) and output.is_floating_point()

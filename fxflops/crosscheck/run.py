@@ -52,7 +52,10 @@ def check(
     if repetitions < 1:
         raise SpecError(f"repetitions is {repetitions}: it must be 1 or more.")
     if device == "cuda" and not torch.cuda.is_available():
-        raise CheckError("There is no CUDA device here: check on the device cpu.")
+        raise CheckError(
+            'There is no CUDA device here: use device="cpu".',
+            command_line="There is no CUDA device here: use --device cpu.",
+        )
     with unchanged(model):
         # What the model sets of the context it runs in is set in a copy of it.
         say = progress or (lambda _: None)

@@ -14,12 +14,10 @@ from math import prod
 from typing import Any
 
 from torch import Tensor
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 from torch.profiler import record_function
-from torch.utils._python_dispatch import TorchDispatchMode  # private: how flop_counter listens, too
-from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 from torch.utils.flop_counter import FlopCounterMode
 
+from fxflops._torch import OpOverload, TorchDispatchMode, tree_leaves
 from fxflops.errors import CheckError
 from fxflops.registry import Operator, reason_free
 

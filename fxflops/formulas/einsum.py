@@ -89,7 +89,7 @@ def contracted(
         joined, of_pair = product(a, b, result.union(*operands))
         # PyTorch appends the product where a path is given, and goes on with it otherwise.
         operands.insert(len(operands) if path else 0, joined)
-        cost = cost + of_pair._replace(elementwise=of_product * of_pair.elementwise)
+        cost = cost + of_pair.replace(elementwise=of_product * of_pair.elementwise)
     return cost
 
 

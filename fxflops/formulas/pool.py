@@ -12,7 +12,7 @@ import torch
 from fxflops.algebra import Dim
 from fxflops.cost import Cost
 from fxflops.errors import UnsizedError
-from fxflops.formulas.shapes import Shape, numel
+from fxflops.formulas.shapes import Shape, numel, per_axis
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -20,7 +20,7 @@ aten = torch.ops.aten
 
 def window(kernel_size: Shape, rank: int) -> Dim:
     """The elements of a window: one size stands for all axes."""
-    return numel(kernel_size) if len(kernel_size) == rank else kernel_size[0] ** rank
+    return numel(per_axis(kernel_size, rank))
 
 
 def windows(length: Dim, count: Dim) -> Dim | None:

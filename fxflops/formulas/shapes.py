@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
 from fxflops.algebra import Dim, maximum
 from fxflops.algebra.polynomial import is_dim
-
-if TYPE_CHECKING:
-    pass
 
 Shape: TypeAlias = tuple[Dim, ...]
 
@@ -51,6 +48,12 @@ def equals(value: object, number: int) -> Dim:
         return int(value == number)
     size: Dim = value  # type: ignore[assignment]
     return maximum(1 - maximum(size - number, number - size), 0)
+
+
+def per_axis(option: Any, axes: int) -> tuple[Any, ...]:
+    """An option of a kernel for each axis, of which one number stands for all."""
+    each = tuple(option) if isinstance(option, (list, tuple)) else (option,)
+    return each * axes if len(each) == 1 else each
 
 
 def broadcast(*shapes: Sequence[Dim]) -> Shape:

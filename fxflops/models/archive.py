@@ -237,8 +237,10 @@ def _json(members: Mapping[str, bytes], name: str, path: str) -> Json:
 
 
 def _refused(path: str, danger: str) -> ModelError:
+    refused = f"{path} {danger}: loading it may execute code. If you trust its source, give"
     return ModelError(
-        f"{path} {danger}: loading it may execute code. If you trust its source, give --trust."
+        f"{refused} trust=True.",
+        command_line=f"{refused} --trust.",
     )
 
 

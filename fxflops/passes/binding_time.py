@@ -10,9 +10,8 @@ from typing import Any
 import torch
 import torch.fx
 from torch import Tensor
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
-from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
 
+from fxflops._torch import OpOverload, tree_leaves
 from fxflops.capture.calls import bind
 from fxflops.cost import BINDING_TIMES, BindingTime
 

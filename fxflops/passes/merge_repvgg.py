@@ -9,6 +9,7 @@ import torch.fx
 
 from fxflops.capture import Capture
 from fxflops.capture.calls import bind
+from fxflops.formulas.shapes import per_axis
 from fxflops.passes.binding_time import binding_times, is_kept
 from fxflops.passes.normalization import (
     SUMS,
@@ -150,12 +151,8 @@ def _window(convolution: torch.fx.Node) -> Window | None:
     bound = bind(convolution.target, convolution.args, convolution.kwargs)  # type: ignore[arg-type]
     kernel = tuple(bound["weight"].meta["val"].shape[2:])
 
-    def per_axis(option: Any) -> tuple[Any, ...]:
-        each = tuple(option) if isinstance(option, (list, tuple)) else (option,)
-        return each * len(kernel) if len(each) == 1 else each
-
     stride, padding, dilation = (
-        per_axis(bound[name]) for name in ("stride", "padding", "dilation")
+        per_axis(bound[name], len(kernel)) for name in ("stride", "padding", "dilation")
     )
     if not all(isinstance(n, int) for n in (*kernel, *stride, *padding, bound["groups"])):
         return None

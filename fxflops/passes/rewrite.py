@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 import torch.fx
 from torch import Tensor
-from torch._ops import OpOverload  # private: the type of torch.ops.aten.relu.default
 
+from fxflops._torch import OpOverload
 from fxflops.capture import Capture
 from fxflops.capture.calls import bind
 from fxflops.cost import BindingTime

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch.fx
 from torch import Tensor
-from torch.utils._pytree import tree_leaves  # private: the nesting of arguments
+
+from fxflops._torch import tree_leaves
 
 
 def weights(graph: torch.fx.Graph) -> int:

@@ -19,7 +19,7 @@ from fxflops.errors import CheckError
 INSTALL = "pip install 'fxflops[peers]'"
 OWN_ENVIRONMENT = {
     "thop": "thop and ultralytics-thop are both imported as thop: give thop an environment of its "
-    "own with fxflops in it, and name it with --python thop=PATH"
+    "own with fxflops in it, and name it with pythons={'thop': PATH}"
 }
 # An error of a tool, and why it happens.
 KNOWN_FAILURES = {
@@ -90,9 +90,9 @@ def measure(
         answer = answer_here(model, request)
     if "missing" in answer:
         hint = OWN_ENVIRONMENT.get(tool, f"install it with {INSTALL}")
-        raise MissingToolError(
-            f"{tool} cannot be run by {interpreter} ({answer['missing']}): {hint}."
-        )
+        lacking = f"{tool} cannot be run by {interpreter} ({answer['missing']}): {hint}."
+        by_option = lacking.replace(f"pythons={{'{tool}': PATH}}", f"--python {tool}=PATH")
+        raise MissingToolError(lacking, command_line=by_option)
     error = str(answer.get("error", ""))
     return Measured(
         version=str(answer["version"]),

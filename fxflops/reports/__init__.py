@@ -1,12 +1,21 @@
-"""One file per format, each with ``render(summary) -> str``."""
+"""Documents, and the formats that render any of them: one file each, named in `FORMATS`."""
 
 from importlib import import_module
 
-from fxflops.summary import Summary
+from fxflops.reports.document import Document
+
+FORMATS = {
+    "table": "terminal",
+    "markdown": "markdown",
+    "json": "json",
+    "csv": "csv",
+    "latex": "latex",
+}
+"""The module here that renders each format: ``render(document, color=…) -> str``."""
 
 
-def render(summary: Summary, format: str) -> str:
-    """``summary`` in one format: the name of a module here."""
-    module = import_module(f"fxflops.reports.{format}")
-    text: str = module.render(summary)
+def render(document: Document, format: str, *, color: bool = False) -> str:
+    """``document`` in one of `FORMATS`; with ``color``, as a terminal shows it."""
+    module = import_module(f"fxflops.reports.{FORMATS[format]}")
+    text: str = module.render(document, color=color)
     return text

@@ -1,38 +1,52 @@
-"""One line per module and per operator, for spreadsheets: values, and formulas beside them."""
+"""Any document for spreadsheets: its records, or else its figures and tables."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
 
-from fxflops.summary import SHOWN, Row, Summary
+from fxflops.reports.document import Document, Expression, Name, Table
+from fxflops.reports.wording import printable
+
+STARTS_A_FORMULA = ("=", "+", "-", "@")
 
 
-def render(summary: Summary) -> str:
-    """Columns ``kind, name, type, calls``, then each quantity, then each quantity's formula."""
+def render(document: Document, *, color: bool) -> str:
+    """Lines of values; a blank line ends a table where there are several."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    formulas = [f"{name}_formula" for name in SHOWN]
-    writer.writerow(["kind", "name", "type", "calls", *SHOWN, *formulas])
-    kinds = {
-        "module": summary.modules,
-        "operator": summary.operators,
-        "saved": summary.passes,
-        "once": summary.once,
-        "phase": summary.phases,
-        "optimizer": [summary.optimizer] if summary.optimizer else [],
-    }
-    for kind, rows in kinds.items():
-        for row in rows:
-            writer.writerow([kind, row.name, row.kind, row.calls, *_values(row), *_formulas(row)])
-    for item in summary.uncounted:
-        writer.writerow(["uncounted", item.op, "", item.calls])
+    rows = _blocks(document) if document.records is None else document.records()
+    writer.writerows(list(map(_value, row)) for row in rows)
     return stream.getvalue()
 
 
-def _values(row: Row) -> list[int | None]:
-    return [row.quantities[name].value for name in SHOWN]
+def _blocks(document: Document) -> Iterator[Sequence[object]]:
+    blocks: list[list[Sequence[object]]] = []
+    if document.figures:
+        figures = [
+            [f.name, f.exact or f.short, f.unit, f.formula and Expression(f.formula.text)]
+            for f in document.figures
+        ]
+        blocks.append([["quantity", "value", "unit", "formula"], *figures])
+    blocks += [_block(table) for table in document.tables]
+    for position, block in enumerate(blocks):
+        if position:
+            yield []
+        yield from block
 
 
-def _formulas(row: Row) -> list[str]:
-    return [row.quantities[name].formula for name in SHOWN]
+def _block(table: Table) -> list[Sequence[object]]:
+    above = [[table.caption]] if table.caption else []
+    return [*above, table.headings, *table.rows]
+
+
+def _value(cell: object) -> object:
+    """The cell; text from a model that a spreadsheet would execute is marked as text."""
+    if isinstance(cell, Name):
+        cell = cell.text
+    if not isinstance(cell, str) or isinstance(cell, Expression):
+        return cell
+    shown = printable(cell)
+    is_number = shown.lstrip("+-").replace(",", "").replace(".", "").isdecimal()
+    return f"'{shown}" if shown.startswith(STARTS_A_FORMULA) and not is_number else shown

@@ -1,74 +1,73 @@
-"""The report as GitHub-flavoured markdown."""
+"""Any document as GitHub-flavoured markdown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
-from fxflops.reports.wording import (
-    HEADLINE_FIRST,
-    NAMES,
-    UNITS,
-    cells,
-    exact,
-    figures,
-    graph_line,
-    parts,
-    scaled,
-    title,
-    verdict,
-)
-from fxflops.summary import Quantity, Summary
+from fxflops.reports.document import Cell, Document, Name, Table
+from fxflops.reports.wording import printable
+
+SPECIAL = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
+"""What markdown reads as more than a character; an underscore inside a word it does not."""
+ENTITIES = {"&": "&amp;", "<": "&lt;"}
 
 
-def render(summary: Summary) -> str:
-    """Formulas if the reader asked for them; else totals, the module tree and the operators."""
-    parts = [f"### {title(summary)}"]
-    if summary.symbolic:
-        rows = [[NAMES[n], UNITS[n], f"`{summary.totals[n].formula}`"] for n in HEADLINE_FIRST]
-        parts += [markdown_table(["quantity", "unit", "formula"], rows), *_parts(summary)]
-    else:
-        parts += [_totals(summary), *_parts(summary), _modules(summary), _operators(summary)]
-    parts.append("\n".join(f"- {line.strip()}" for line in verdict(summary)))
+def render(document: Document, *, color: bool) -> str:
+    """Title, figures as a table, tables, notes as a list; the mark before all of it."""
+    parts = [f"**{escaped(document.mark)}**"] if document.mark else []
+    parts.append(f"### {escaped(document.title)}")
+    if document.figures and document.symbolic:
+        rows: list[list[Cell]] = [
+            [f.name, *([f.exact] if _are_known(document) else []), f.unit, Name(f.formula.text)]
+            for f in document.figures
+            if f.formula
+        ]
+        known = ["value"] if _are_known(document) else []
+        parts.append(_cells(["quantity", *known, "unit", "formula"], rows))
+    elif document.figures:
+        figures = [[f.name, f.exact or f.short, f.unit] for f in document.figures]
+        parts.append(_cells(["quantity", "value", "unit"], figures))
+    for table in document.tables:
+        parts += _table(table)
+    if document.notes:
+        parts.append("\n".join(f"- {escaped(line.strip())}" for line in document.notes))
+    if document.conclusion:
+        parts.append(f"**{escaped(document.conclusion)}**")
     return "\n\n".join(parts) + "\n"
 
 
-def _totals(summary: Summary) -> str:
-    rows = [[NAMES[n], exact(summary.totals[n].value), UNITS[n]] for n in HEADLINE_FIRST]
-    rows += [[name, figure, ""] for name, figure in figures(summary)]
-    return markdown_table(["quantity", "value", "unit"], rows)
+def _are_known(document: Document) -> bool:
+    return all(figure.exact for figure in document.figures)
 
 
-def _parts(summary: Summary) -> list[str]:
-    rows = [
-        [name, changed, *(_figure(row.quantities[n], summary) for n in HEADLINE_FIRST)]
-        for name, changed, row in parts(summary)
-    ]
-    headings = [f"graph: {graph_line(summary)}", "", *(NAMES[name] for name in HEADLINE_FIRST)]
-    return [markdown_table(headings, rows)] if rows else []
+def _table(table: Table) -> list[str]:
+    above = [f"#### {escaped(table.caption)}"] if table.caption else []
+    above += [escaped(table.text)] if table.text else []
+    return [*above, _cells(table.headings, table.rows)]
 
 
-def _figure(quantity: Quantity, summary: Summary) -> str:
-    return f"`{quantity.formula}`" if summary.symbolic else scaled(quantity.value)
-
-
-def _modules(summary: Summary) -> str:
-    rows = [
-        [f"`{row.name or summary.model}`", row.kind, *cells(row, summary)]
-        for row in summary.modules
-    ]
-    return markdown_table(["module", "type", "FLOPs", "share", *_headings()], rows)
-
-
-def _operators(summary: Summary) -> str:
-    rows = [[f"`{row.name}`", str(row.calls), *cells(row, summary)] for row in summary.operators]
-    return markdown_table(["operator", "calls", "FLOPs", "share", *_headings()], rows)
-
-
-def _headings() -> list[str]:
-    return [NAMES[name] for name in HEADLINE_FIRST[1:]]
+def _cells(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """A table of these cells, names in code, all else escaped."""
+    shown = [[code(c.text) if isinstance(c, Name) else escaped(c) for c in row] for row in rows]
+    return markdown_table(list(map(escaped, headings)), shown)
 
 
 def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of these cells."""
+    """A table of cells that are markdown already."""
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def escaped(text: str) -> str:
+    """``text`` so that markdown, and HTML inside it, show it as it is."""
+    shown = SPECIAL.sub(r"\\\g<0>", printable(text))
+    return re.sub("[&<]", lambda found: ENTITIES[found[0]], shown)
+
+
+def code(text: str) -> str:
+    """``text`` between more backticks than it has in a row; a bar would end a table's cell."""
+    shown = printable(text).replace("|", "\\|")
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    space = " " if shown[:1] == "`" or shown[-1:] == "`" else ""
+    return f"{fence}{space}{shown}{space}{fence}" if shown else ""

@@ -1,105 +1,49 @@
-"""The report for the terminal."""
+"""Tables as lines of text in columns: the one place that aligns them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 
-from fxflops.reports.columns import bold, columns
-from fxflops.reports.wording import (
-    HEADLINE_FIRST,
-    NAMES,
-    UNITS,
-    cells,
-    exact,
-    figures,
-    graph_line,
-    parts,
-    scaled,
-    title,
-    verdict,
-)
-from fxflops.summary import Summary
-
-QUANTITIES = ["FLOPs", "share", *(NAMES[name] for name in HEADLINE_FIRST[1:])]
+from fxflops.reports.document import Cell, Name, Table
+from fxflops.reports.wording import printable
 
 
-def render(summary: Summary) -> str:
-    """Formulas if the reader asked for them; else totals, the module tree and the operators."""
-    lines = [bold(title(summary)), ""]
-    if summary.symbolic:
-        lines += [*_formulas(summary), *_coefficients(summary), *_parts(summary)]
-    else:
-        lines += [
-            *_totals(summary),
-            *_parts(summary),
-            "",
-            *_modules(summary),
-            "",
-            *_operators(summary),
-        ]
-    return "\n".join([*lines, "", *verdict(summary)]) + "\n"
-
-
-def _formulas(summary: Summary) -> Iterator[str]:
-    for name in HEADLINE_FIRST:
-        quantity = summary.totals[name]
-        value = f" = {exact(quantity.value)}" if quantity.value is not None else ""
-        yield bold(f"{NAMES[name]} [{UNITS[name]}]{value}")
-        yield f"  {quantity.formula}"
-        yield ""
-
-
-def _coefficients(summary: Summary) -> list[str]:
-    of_quantity = {name: summary.totals[name].coefficients for name in HEADLINE_FIRST}
-    monomials = list(dict.fromkeys(m for row in of_quantity.values() for m in row))
-    rows = [["", *monomials]]
-    rows += [
-        [NAMES[name], *(row.get(monomial, "") for monomial in monomials)]
-        for name, row in of_quantity.items()
+def columns(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    """The rows as lines; ``sides`` has ``l`` or ``r`` for each column, flush left or right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if side == "l" else cell.rjust(width)
+            for cell, side, width in zip(row, sides, widths, strict=True)
+        ).rstrip()
+        for row in rows
     ]
-    return ["The same, coefficient by coefficient", *columns(rows, "l" + "r" * len(monomials))]
 
 
-def _totals(summary: Summary) -> list[str]:
-    rows = []
-    for name in HEADLINE_FIRST:
-        value = summary.totals[name].value
-        rows.append([NAMES[name], scaled(value), exact(value), UNITS[name]])
-    rows += [[name, figure, "", ""] for name, figure in figures(summary)]
-    return columns(rows, "lrrl", headed=False)
+def table(table: Table, strong: Callable[[str], str]) -> list[str]:
+    """A table as lines; ``strong`` makes a heading bold, where that can be shown."""
+    headings = list(map(printable, table.headings))
+    rows = [list(map(shown, row)) for row in table.rows]
+    lines = [strong(printable(table.caption))] if table.caption else []
+    lines += [printable(table.text)] if table.text else []
+    if table.stacked:
+        return [*lines, strong(headings[0]), *_stacked(headings, rows, table.sides)]
+    first, *rest = columns([headings, *rows], table.sides)
+    return [*lines, strong(first), *rest]
 
 
-def _parts(summary: Summary) -> list[str]:
-    """The parts of the graph: a row each with values, or with formulas if those were asked for."""
-    of_graph = parts(summary)
-    if not of_graph:
-        return []
-    if summary.symbolic:
-        lines = ["", bold(f"graph: {graph_line(summary)}")]
-        for name, changed, row in of_graph:
-            lines.append(f"{name}, {changed}" if changed else name)
-            formulas = ((n, row.quantities[n].formula) for n in HEADLINE_FIRST)
-            lines += [f"  {NAMES[n]}: {formula}" for n, formula in formulas if formula != "0"]
-        return lines
-    headings = [f"graph: {graph_line(summary)}", "", *(NAMES[name] for name in HEADLINE_FIRST)]
-    rows = [headings]
-    for name, changed, row in of_graph:
-        rows.append([name, changed, *(scaled(row.quantities[n].value) for n in HEADLINE_FIRST)])
-    return ["", *columns(rows, "ll" + "r" * len(HEADLINE_FIRST))]
+def _stacked(headings: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    """The cells flush left of a row in one line, and below it each of the others that is not 0."""
+    lines = []
+    for row in rows:
+        cells = list(zip(headings, row, sides, strict=True))
+        lines.append(", ".join(cell for _, cell, side in cells if side == "l" and cell))
+        lines += [f"  {h}: {cell}" for h, cell, side in cells if side == "r" and cell != "0"]
+    return lines
 
 
-def _modules(summary: Summary) -> list[str]:
-    rows = [["module", "type", *QUANTITIES]]
-    for row in summary.modules:
-        indent = "  " * (row.name.count(".") + 1) if row.name else ""
-        name = row.name.rpartition(".")[2] or summary.model
-        rows.append([indent + name, row.kind, *cells(row, summary)])
-    return columns(rows, "ll" + "r" * len(QUANTITIES))
-
-
-def _operators(summary: Summary) -> list[str]:
-    rows = [["operator", "calls", *QUANTITIES]]
-    rows += [[row.name, str(row.calls), *cells(row, summary)] for row in summary.operators]
-    blank = [""] * (len(QUANTITIES) - 1)
-    rows += [[item.op, str(item.calls), "?", *blank] for item in summary.uncounted]
-    return columns(rows, "lr" + "r" * len(QUANTITIES))
+def shown(cell: Cell) -> str:
+    """A cell's text; the name of a node in a tree is indented."""
+    if isinstance(cell, Name):
+        return "  " * cell.level + printable(cell.short or cell.text)
+    return printable(cell)

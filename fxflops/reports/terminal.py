@@ -1,25 +1,53 @@
-"""What rich renders, as text."""
+"""Any document for the terminal: ``--format table``."""
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
-import sys
-
-from rich.console import Console, RenderableType
-from rich.text import Text
-
-WIDTH = 120
-UNLIMITED = 400  # where there is no terminal, nothing wraps
+from fxflops.reports.document import Document, Figure
+from fxflops.reports.table import columns, table
+from fxflops.reports.wording import printable
 
 
-def rendered(*parts: RenderableType) -> str:
-    """One below the other, with colors where the terminal shows them."""
-    terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    width = shutil.get_terminal_size((WIDTH, 0)).columns if terminal else UNLIMITED
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, force_terminal=terminal, highlight=False)
-    for part in parts:
-        console.print(part, soft_wrap=isinstance(part, (str, Text)))
-    return stream.getvalue()
+def render(document: Document, *, color: bool) -> str:
+    """The document as lines, with headings in bold where the reader's terminal shows ``color``."""
+
+    def strong(line: str) -> str:
+        return f"\x1b[1m{line}\x1b[0m" if color and line else line
+
+    mark = [strong(printable(document.mark))] if document.mark else []
+    sections = [[*mark, strong(printable(document.title))]]
+    if document.figures and document.symbolic:
+        sections += [_formula(figure, strong(_heading(figure))) for figure in document.figures]
+        sections += _coefficients(document)
+    elif document.figures:
+        rows = [[printable(cell) for cell in figure[:4]] for figure in document.figures]
+        sections.append(columns(rows, "lrrl"))
+    sections += [table(part, strong) for part in document.tables]
+    closing = [*document.notes, *([document.conclusion] if document.conclusion else [])]
+    if closing:
+        sections.append(list(map(printable, closing)))
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _heading(figure: Figure) -> str:
+    value = f" = {figure.exact}" if figure.exact else ""
+    return printable(f"{figure.name} [{figure.unit}]{value}")
+
+
+def _formula(figure: Figure, heading: str) -> list[str]:
+    return [heading, *([f"  {printable(figure.formula.text)}"] if figure.formula else [])]
+
+
+def _coefficients(document: Document) -> list[list[str]]:
+    """The formulas again, a line for each and a column for each monomial."""
+    of_figure = {
+        figure.name: figure.formula.coefficients()
+        for figure in document.figures
+        if figure.formula and figure.formula.coefficients
+    }
+    if not of_figure:
+        return []
+    monomials = list(dict.fromkeys(m for found in of_figure.values() for m in found))
+    rows = [["", *monomials]]
+    rows += [[name, *(found.get(m, "") for m in monomials)] for name, found in of_figure.items()]
+    lines = columns(rows, "l" + "r" * len(monomials))
+    return [["The same, coefficient by coefficient", *lines]]

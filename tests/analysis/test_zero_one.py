@@ -101,8 +101,13 @@ def test_a_capture_says_what_it_assumed():
 
 def test_one_capture_is_enough_where_nothing_depends_on_a_one(monkeypatch):
     seen = []
-    fronts = (lambda *words: seen.append(words) or trace.capture(*words),)
-    monkeypatch.setattr(frontends, "FRONTS", {"auto": fronts})
+
+    def capture(*words):
+        seen.append(words)
+        return trace.capture(*words)
+
+    front = frontends.FrontEnd(name="trace", capture=capture, recapture=capture)
+    monkeypatch.setattr(frontends, "FRONT_ENDS", (front,))
     analysis = fxflops.analyze(Model(lambda x: x.exp() + 1), "x: N L M")
     assert analysis.domain.texts() == ()
     assert len(seen) == 1

@@ -327,7 +327,7 @@ def cast_batch(x):
 
 
 def test_an_eager_run_is_counted_where_only_a_cast_is_in_its_way():
-    model, fronts = on_meta(OnceCompiled(cast_batch)), frontends.FRONTS["trace"]
+    model, fronts = on_meta(OnceCompiled(cast_batch)), frontends.front_ends("trace")
     found = frontends.capture(model, parse("x: N 8"), {}, fronts, is_users=False)
     linear = [n for n in found.capture.graph.nodes if n.target is torch.ops.aten.linear.default]
     assert len(linear) == 2

@@ -23,8 +23,9 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils._pytree import tree_leaves
 
 import fxflops
-from fxflops.capture import threads, trace
+from fxflops.capture import trace
 from fxflops.capture.patches import module_state as memory
+from fxflops.capture.patches import threads
 from fxflops.capture.prepare import on_meta
 from fxflops.crosscheck.run import check
 from fxflops.errors import CaptureError, SpecError

@@ -24,7 +24,7 @@ SMALL = ["torch.nn:Identity", "--input", "x: N H"]
         (["rtdetr_r18", "--at", "Z=3"], "no size Z"),
         (["rtdetr_r18", "--input", "image: N 3 H%0 W"], "multiple of 0"),
         (["rtdetr_r18", "-o", "/nowhere/at/all.json"], "no directory"),
-        (["rtdetr_r18", "--depth", "x"], "no number of levels"),
+        (["rtdetr_r18", "--depth", "x"], "--depth must be 0 or more, not 'x'"),
         ([*SMALL], "No value for the size N, H"),
         (["torch.nn:Nothing", "--input", "x: N"], "has no 'Nothing'"),
         (["no_such_package:f", "--input", "x: N"], "Cannot import no_such_package"),

@@ -96,8 +96,8 @@ OF_TWO = ["--input", "x: 4 4"]
         ("Jagged", OF_TWO, "nested tensor, whose sizes differ from row to row"),
         ("holds_rows", OF_TWO, "holds a nested tensor"),
         ("holds_compressed", OF_TWO, "holds a sparse_csr tensor"),
-        ("Stops", OF_TWO, "raises StopError: that is all (tests/test_one_line.py"),
-        ("Exits", OF_TWO, "raises SystemExit: 3 (tests/test_one_line.py"),
+        ("Stops", OF_TWO, "raises StopError: that is all (tests/cli/test_one_line.py"),
+        ("Exits", OF_TWO, "raises SystemExit: 3 (tests/cli/test_one_line.py"),
         ("Reads", OF_TWO, "Only a run has the values"),
         ("Inference", [*OF_TWO, "--train"], "torch.inference_mode"),
         ("Large", OF_TWO, "takes more than 16.0 GiB"),
@@ -111,7 +111,7 @@ OF_TWO = ["--input", "x: 4 4"]
         ("Twice", ["--input", "x: H W", "--size", f"{LONG}x2"], "5,000 digits"),
         ("Twice", ["--input", "x: N", "--at", "N=0"], "no positive integer"),
         ("Twice", ["--input", "x: N", "--at", "N=0" + "0" * 5000], "no positive integer"),
-        ("Twice", ["--input", "x: N", "--depth", LONG], "no number of levels"),
+        ("Twice", ["--input", "x: N", "--depth", LONG], "5,000 digits"),
     ],
 )
 def test_one_line_says_it(model, words, says, capsys):

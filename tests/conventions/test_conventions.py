@@ -163,7 +163,6 @@ def test_the_report_names_the_convention(format, capsys):
     ("words", "says"),
     [
         (["--convention", "thopp"], "known are"),
-        (["--convention", "thop", "--format", "latex"], "no --format latex"),
     ],
 )
 def test_bad_conventions_get_one_line(words, says, capsys):

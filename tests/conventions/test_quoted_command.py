@@ -64,7 +64,6 @@ def test_a_recurrent_layer_and_padding_by_name(convention, value, capsys):
         (["--cache"], "leave out --cache"),
         (["--frontend", "export"], "leave out --frontend export"),
         (["--trust"], "a saved program"),
-        (["--format", "csv"], "no --format csv"),
         (["--static", "--symbolic"], "Give one of them"),
     ],
 )

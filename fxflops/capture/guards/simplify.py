@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from fxflops.algebra import FloorDiv, lower_bound
-from fxflops.algebra.extremum import MinMax
+from fxflops.algebra.minmax import MinMax
 from fxflops.algebra.polynomial import (
     ONE,
     Atom,

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from fxflops.capture.meta_kernels.views import axis_of, view_of
+from fxflops.formulas.shapes import per_axis
 
 Sizes: TypeAlias = tuple[int | torch.SymInt, ...]
 
@@ -275,7 +276,7 @@ def _max_pool(
 ) -> Sizes | None:
     if input.dim() != 4:
         return None
-    kernel = _per_axis(kernel_size, 2)
+    kernel = per_axis(kernel_size, 2)
     return _windows(
         input, input.shape[1], kernel, stride or kernel, padding, dilation, ceil=ceil_mode
     )
@@ -304,7 +305,7 @@ def _windows(
 ) -> Sizes | None:
     """The sizes after a sliding window; with ``ceil`` the last one may reach over the padding."""
     sizes = []
-    options = (_per_axis(option, len(kernel)) for option in (stride, padding, dilation))
+    options = (per_axis(option, len(kernel)) for option in (stride, padding, dilation))
     for n, k, s, p, d in zip(input.shape[2:], kernel, *options, strict=True):
         size = (n + 2 * p - d * (k - 1) - 1 + (s - 1 if ceil else 0)) // s + 1
         if ceil and (size - 1) * s >= n + p:
@@ -313,10 +314,6 @@ def _windows(
             return None
         sizes.append(size)
     return (input.shape[0], channels, *sizes)
-
-
-def _per_axis(option: Sequence[int], axes: int) -> Sequence[int]:
-    return tuple(option) * axes if len(option) == 1 else option
 
 
 def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Sizes | None:

@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import _disable_current_modes  # private: to call unrecorded
-from torch.utils._pytree import tree_leaves  # private: the nesting of numbers
 
+from fxflops._torch import _disable_current_modes, tree_leaves
 from fxflops.capture.constants import keep
 from fxflops.capture.indexing import without_covering_slices
 from fxflops.capture.source import TORCH

@@ -5,6 +5,7 @@ A model may set any of it while it runs. `restored_process` puts it back.
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
@@ -131,3 +132,15 @@ def _generators() -> Iterator[tuple[Callable[[Any], Any], Any]]:
     yield torch.default_generator.set_state, torch.default_generator.get_state()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         yield torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()
+
+
+@contextmanager
+def paused_garbage_collection() -> Iterator[None]:
+    """No search for garbage: a capture makes many objects, and what it keeps is no garbage."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -70,6 +70,7 @@ WHOLE = {"globals", "vars", "eval", "exec"}
 OPAQUE = {
     *("_io", "abc", "ast", "asyncio", "concurrent", "ctypes", "enum", "importlib", "inspect"),
     *("io", "logging", "multiprocessing", "re", "subprocess", "threading", "typing", "sympy"),
+    "fxflops",
 }
 OPAQUE_IN_TORCH = (
     *("torch._", "torch.fx", "torch.jit", "torch.library", "torch.distributed", "torch.cuda"),

@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 
-from fxflops.algebra.bounds import lower_bound
 from fxflops.algebra.evaluate import beyond_one
-from fxflops.algebra.polynomial import Dim, Symbol
+from fxflops.algebra.polynomial import Dim, Symbol, lower_bound
 from fxflops.capture.symint.bool_node import BoolNode
 from fxflops.capture.symint.float_node import FloatNode
 from fxflops.capture.symint.int_node import IntNode

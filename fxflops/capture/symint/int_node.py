@@ -9,9 +9,8 @@ from typing import Any
 from torch.fx.experimental import sym_node
 
 from fxflops.algebra.evaluate import evaluate
-from fxflops.algebra.extremum import maximum, minimum
-from fxflops.algebra.polynomial import Dim
-from fxflops.algebra.quotient import floor_divide
+from fxflops.algebra.minmax import maximum, minimum
+from fxflops.algebra.polynomial import Dim, floor_divide
 from fxflops.capture.symint.node import Env, Node
 
 LARGEST = 2**63 - 1

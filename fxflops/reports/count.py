@@ -1,0 +1,322 @@
+"""What ``fxflops count`` has to say: a report at some sizes, as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fxflops.cost import FIGURES, METRICS, SUMS, ratio
+from fxflops.report import SHOWN, Answer, Listed, Quantity, Report, Row
+from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
+from fxflops.reports.wording import calls, decimal, exact, scaled, share
+
+SCHEMA = "fxflops/1"
+LABELS = {metric.name: metric.label for metric in (*METRICS, *SUMS)}
+UNITS = {metric.name: metric.unit for metric in (*METRICS, *SUMS)}
+HEADLINE_FIRST = ("flops", *(name for name in SHOWN if name != "flops"))
+HEADINGS = ("FLOPs", "share", *(LABELS[name] for name in HEADLINE_FIRST[1:]))
+DEFINITION = (
+    "FLOPs are contraction + elementwise, a multiply-add is 2 FLOP; MACs are contraction / 2."
+)
+PLACES = {
+    "merge-repvgg": "RepVGG blocks merged",
+    "fold-batch-norm": "batch norms folded",
+    "hoist": "calls hoisted",
+}
+PHASES = {
+    "forward": "forward, with the loss",
+    "activations": "backward: gradients of activations",
+    "weights": "backward: gradients of weights",
+}
+
+
+def document(answer: Answer, *, depth: int | None = None, symbolic: bool = False) -> Document:
+    """The answer, with modules to ``depth`` levels below the root; or its formulas, ``symbolic``.
+
+    Raises SpecError for a value that is too long to be written.
+    """
+    report = answer.report
+    rows = parts(answer)
+    stacked = Table(
+        headings=[f"graph: {_graph_line(report)}", "", *map(LABELS.__getitem__, HEADLINE_FIRST)],
+        sides="ll" + "r" * len(HEADLINE_FIRST),
+        rows=[[name, changed, *_cells(row, answer, symbolic)] for name, changed, row in rows],
+        stacked=symbolic,
+    )
+    return Document(
+        title=title(answer),
+        mark=mark(answer),
+        figures=tuple(formulas(answer) if symbolic else figures(answer)),
+        tables=(
+            *([stacked] if rows else []),
+            *([] if symbolic else [_modules(answer, depth), _operators(answer)]),
+        ),
+        notes=notes(report),
+        symbolic=symbolic,
+        data=lambda: data(answer, depth),
+        records=lambda: list(records(answer, depth)),
+    )
+
+
+def title(answer: Answer) -> str:
+    """The model, the sizes, the dtype and the graph."""
+    report = answer.report
+    at = at_sizes(answer.sizes)
+    return f"{report.model}{at} ({report.dtype}, {report.graph} graph, {report.frontend})"
+
+
+def at_sizes(sizes: Mapping[str, int]) -> str:
+    """``" at N=1, H=640"``; nothing where no size is known."""
+    return f" at {', '.join(f'{name}={size}' for name, size in sizes.items())}" if sizes else ""
+
+
+def mark(answer: Answer) -> str:
+    """What comes before all else of an answer that is a lower bound."""
+    if answer.report.complete:
+        return ""
+    incomplete = f"INCOMPLETE: {calls(answer.report.uncounted_calls)} uncounted"
+    flops = answer.value("flops")
+    return incomplete if flops is None else f"≥ {scaled(flops)}, {incomplete}"
+
+
+def formulas(answer: Answer) -> Iterator[Figure]:
+    """The totals with their formulas."""
+    quantities = answer.quantities(answer.report.total)
+    for name in HEADLINE_FIRST:
+        quantity = quantities[name]
+        known = "" if quantity.value is None else exact(quantity.value)
+        yield Figure(LABELS[name], "", known, UNITS[name], _formula(quantity))
+
+
+def _formula(quantity: Quantity) -> Formula:
+    return Formula(
+        text=quantity.formula,
+        latex=lambda: quantity.latex,
+        coefficients=lambda: quantity.coefficients,
+    )
+
+
+def figures(answer: Answer) -> Iterator[Figure]:
+    """The totals, and the single numbers beside them."""
+    report = answer.report
+    for name in HEADLINE_FIRST:
+        value = answer.value(name)
+        yield Figure(LABELS[name], scaled(value), exact(value), UNITS[name])
+    yield Figure("MACs", _macs(answer))
+    yield Figure("parameters", exact(report.parameters))
+    if report.training is not None:
+        yield Figure("trained parameters", exact(report.training.trained))
+    if answer.intensity is not None:
+        yield Figure("arithmetic intensity", f"{decimal(*answer.intensity, 2)} FLOP/byte")
+    if answer.parallelism is not None:
+        for metric in FIGURES:
+            yield Figure(metric.label, f"{scaled(getattr(answer, metric.name))}{metric.unit}")
+        yield Figure("parallelism (work / span)", decimal(*answer.parallelism, 2))
+
+
+def _macs(answer: Answer) -> str:
+    """Contraction / 2; a half is shown, not rounded."""
+    contraction = answer.value("contraction")
+    if contraction is None or answer.macs is not None:
+        return scaled(answer.macs)
+    return f"{exact(contraction // 2)}.5"
+
+
+def parts(answer: Answer) -> list[tuple[str, str, Row]]:
+    """What the graph's total is made of or does not contain, row by row."""
+    report = answer.report
+    rows = []
+    if report.applied:
+        for applied in report.applied:
+            changed = f"{applied.places} {PLACES[applied.name]}"
+            rows.append((f"saved: {applied.name}", changed, Row(applied.name, applied.saved)))
+        rows.append(("saved: all passes", "", Row("all", report.saved)))
+        rows += [(f"once per {m}", "", Row(m, cost)) for m, cost in report.once.items()]
+    if report.training is not None:
+        rows += [(PHASES[p], "", Row(p, cost)) for p, cost in report.training.phases.items()]
+        if report.training.optimizer is not None:
+            name, step = report.training.optimizer
+            rows.append((f"apart: the step of {name}", "", Row(name, step)))
+    return rows
+
+
+def _graph_line(report: Report) -> str:
+    """Which graph is counted: ``deployed (merge-repvgg, hoist)``."""
+    names = ", ".join(applied.name for applied in report.applied)
+    return f"{report.graph} ({names})" if names else report.graph
+
+
+def _cells(row: Row, answer: Answer, symbolic: bool) -> list[Cell]:
+    quantities = answer.quantities(row.cost)
+    if symbolic:
+        return [Name(quantities[name].formula) for name in HEADLINE_FIRST]
+    return [scaled(quantities[name].value) for name in HEADLINE_FIRST]
+
+
+def _counts(row: Row, answer: Answer) -> list[Cell]:
+    """FLOPs, their share of the whole, and the other quantities."""
+    flops, *others = _cells(row, answer, False)
+    part = answer.quantity(row.cost.flops).value
+    return [flops, share(part, answer.value("flops")), *others]
+
+
+def _modules(answer: Answer, depth: int | None) -> Table:
+    model = answer.report.model
+
+    def name(row: Row) -> Name:
+        short = row.name.rpartition(".")[2] if row.name else model
+        return Name(row.name or model, short, level(row.name))
+
+    return Table(
+        headings=("module", "type", *HEADINGS),
+        sides="ll" + "r" * len(HEADINGS),
+        rows=[[name(r), r.kind, *_counts(r, answer)] for r in shown(answer.report, depth)],
+    )
+
+
+def shown(report: Report, depth: int | None) -> list[Row]:
+    """The modules to ``depth`` levels below the root."""
+    return [row for row in report.modules if depth is None or level(row.name) <= depth]
+
+
+def level(path: str) -> int:
+    """How many levels a module is below the root."""
+    return path.count(".") + 1 if path else 0
+
+
+def _operators(answer: Answer) -> Table:
+    """The operators, the dearest first; those that are uncounted at the end, with no number."""
+    rows = [[Name(r.name), str(r.calls), *_counts(r, answer)] for r in operators(answer)]
+    unknown = ["?", *[""] * (len(HEADINGS) - 1)]
+    rows += [[Name(item.op), str(item.calls), *unknown] for item in answer.report.uncounted]
+    return Table(("operator", "calls", *HEADINGS), "lr" + "r" * len(HEADINGS), rows)
+
+
+def operators(answer: Answer) -> list[Row]:
+    """The operators, the dearest first."""
+
+    def weight(row: Row) -> tuple[int, int]:
+        return answer.quantity(row.cost.flops).value or 0, row.calls or 0
+
+    return sorted(answer.report.operators, key=weight, reverse=True)
+
+
+def notes(report: Report) -> list[str]:
+    """What the reader must know to quote the numbers: definition, domain, completeness, notes."""
+    lines = [DEFINITION]
+    if domain := report.domain.texts():
+        lines.append(f"The formulas hold where {', '.join(domain)}.")
+    if not report.complete:
+        lines.append(f"LOWER BOUND: {report.uncounted_calls} operator calls are uncounted:")
+        lines += [
+            f"  {item.op}, {item.calls} calls ({item.reason}), at {'; '.join(item.where[:3])}"
+            for item in report.uncounted
+        ]
+    return [*lines, *report.notes]
+
+
+def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
+    """A line for each module, operator and part: values, and formulas beside them."""
+    report = answer.report
+    yield ["kind", "name", "type", "calls", *SHOWN, *(f"{name}_formula" for name in SHOWN)]
+    step = report.training and report.training.optimizer
+    rows = {
+        "module": shown(report, depth),
+        "operator": operators(answer),
+        "saved": [Row(a.name, a.saved, calls=a.places) for a in report.applied],
+        "once": [Row(moment, cost) for moment, cost in report.once.items()],
+        "phase": [
+            Row(p, c) for p, c in (report.training.phases if report.training else {}).items()
+        ],
+        "optimizer": [Row(*step)] if step else [],
+    }
+    for kind, of_kind in rows.items():
+        for row in of_kind:
+            quantities = answer.quantities(row.cost).values()
+            values = (quantity.value for quantity in quantities)
+            texts = (Expression(quantity.formula) for quantity in quantities)
+            yield [kind, row.name, row.kind, row.calls, *values, *texts]
+    for item in report.uncounted:
+        yield ["uncounted", item.op, "", item.calls]
+
+
+def data(answer: Answer, depth: int | None) -> dict[str, Any]:
+    """The answer as nested dicts and lists of strings, numbers and None; see ``schema.json``."""
+    report = answer.report
+
+    def counts(row: Row) -> dict[str, Any]:
+        return _quantities(answer, row)
+
+    total = counts(report.modules[0])
+    return {
+        "schema": SCHEMA,
+        "model": report.model,
+        "graph": report.graph,
+        "frontend": report.frontend,
+        "dtype": report.dtype,
+        "complete": report.complete,
+        "inputs": report.inputs,
+        "symbols": list(report.domain.names),
+        "domain": list(report.domain.texts()),
+        "at": answer.sizes,
+        "totals": {**total, "parameters": {"value": report.parameters}},
+        **{metric.name: {"value": getattr(answer, metric.name)} for metric in FIGURES},
+        "parallelism": answer.parallelism and ratio(*answer.parallelism),
+        "intensity": answer.intensity and ratio(*answer.intensity),
+        "modules": [
+            {"path": row.name, "type": row.kind, **counts(row)} for row in shown(report, depth)
+        ],
+        "operators": [
+            {"op": row.name, "calls": row.calls, **counts(row)} for row in operators(answer)
+        ],
+        "free": [_listed(item, "reason") for item in report.free],
+        "uncounted": [_listed(item, "reason", "where") for item in report.uncounted],
+        "notes": list(report.notes),
+        **_deployed(answer),
+        **_trained(answer),
+    }
+
+
+def _deployed(answer: Answer) -> dict[str, Any]:
+    """The keys that only a deployed graph has."""
+    report = answer.report
+    if not report.applied:
+        return {}
+    return {
+        "passes": [
+            {
+                "pass": applied.name,
+                "places": applied.places,
+                "saved": _quantities(answer, Row(applied.name, applied.saved)),
+            }
+            for applied in report.applied
+        ],
+        "saved": _quantities(answer, Row("all", report.saved)),
+        "once": {m: _quantities(answer, Row(m, cost)) for m, cost in report.once.items()},
+    }
+
+
+def _trained(answer: Answer) -> dict[str, Any]:
+    """The keys that only a training step has."""
+    training = answer.report.training
+    if training is None:
+        return {}
+    step = training.optimizer
+    return {
+        "trained": {"value": training.trained},
+        "phases": {p: _quantities(answer, Row(p, cost)) for p, cost in training.phases.items()},
+        "optimizer": step and {"name": step.name, **_quantities(answer, Row(*step))},
+    }
+
+
+def _quantities(answer: Answer, row: Row) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"formula": quantity.formula, "value": quantity.value}
+        for name, quantity in answer.quantities(row.cost).items()
+    }
+
+
+def _listed(item: Listed, *details: str) -> dict[str, Any]:
+    values = {detail: getattr(item, detail) for detail in details}
+    shown = {d: list(value) if isinstance(value, tuple) else value for d, value in values.items()}
+    return {"op": item.op, "calls": item.calls, **shown}
