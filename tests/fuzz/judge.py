@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import fxflops
 from fxflops.capture.backward import sum_of_outputs
 from fxflops.capture.prepare import on_meta
-from fxflops.cost import Cost
+from fxflops.cost import QUANTITIES, Cost
 from fxflops.pipeline import recount
 from fxflops.spec import InputSpec, TensorInput, parse
 from tests.fuzz.program import Program
@@ -84,7 +84,7 @@ def _judged(
             verdict.outside.append(f"{at}: {error}")
             continue
         verdict.compared[how] += 1
-        if any(count < 0 for count in symbolic):
+        if any(getattr(symbolic, name) < 0 for name in QUANTITIES):
             verdict.differences.append(f"{at}: negative: {symbolic}")
         _compared(program, spec, sizes, symbolic, verdict, at, train, analysis.complete)
 
@@ -131,7 +131,7 @@ def _compared(
     unproven = bool(rules.unproven)
     verdict.unproven.update(rules.unproven)
     verdict.compared["by rules"] += not unproven
-    names = ("bytes_read", "bytes_written") if unproven else Cost._fields
+    names = ("bytes_read", "bytes_written") if unproven else QUANTITIES
     found = _unlike(f"{at}: fixed, by rules", again, rules.cost, names)
     verdict.differences += found
     if torch_flops is not None and torch_flops != again.contraction:
@@ -141,7 +141,7 @@ def _compared(
 
 
 def _unlike(
-    what: str, one: Cost, other: Cost, names: tuple[str, ...] = Cost._fields
+    what: str, one: Cost, other: Cost, names: tuple[str, ...] = QUANTITIES
 ) -> Iterator[str]:
     for name in names:
         if getattr(one, name) != getattr(other, name):

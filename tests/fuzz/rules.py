@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from fxflops.capture.calls import bind
-from fxflops.cost import COUNTERS, Cost
+from fxflops.cost import COUNTERS, QUANTITIES, Cost
 from fxflops.registry import functional
 from tests.formulas import test_by_definition
 from tests.formulas.by_definition import DEFINITIONS, Definition
@@ -86,12 +86,12 @@ class ByRules(TorchDispatchMode):  # type: ignore[no-untyped-call]
         else:
             counted += counters
         self.calls.append((str(func), counted))
-        self.done.update(counted._asdict())
+        self.done.update({name: getattr(counted, name) for name in QUANTITIES})
         return result
 
     @property
     def cost(self) -> Cost:
-        return Cost(**{name: self.done[name] for name in Cost._fields})
+        return Cost(**{name: self.done[name] for name in QUANTITIES})
 
 
 def _storage(tensor: Tensor) -> int:
