@@ -338,10 +338,19 @@ def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:
         raise CaptureError(said) from error
 
 
+WITH_GRID = {
+    torch.ops.aten.grid_sampler_2d_backward.default,
+    torch.ops.aten.grid_sampler_3d_backward.default,
+}
+
+
 def _asked_for(func: OpOverload, args: Sequence[Any], result: Any) -> Any:
-    """The results that a call's mask asks for: some meta kernels give the others, too."""
+    """The results that a call's mask asks for: some meta kernels give the others, too.
+
+    Only a gradient of a sampling grid is computed whether it is asked for or not.
+    """
     last = func._schema.arguments[-1].name if isinstance(result, tuple) else ""
-    if last != "output_mask" or len(args) < len(func._schema.arguments):
+    if func in WITH_GRID or last != "output_mask" or len(args) < len(func._schema.arguments):
         return result
     return tuple(item if asked else None for item, asked in zip(result, args[-1], strict=True))
 

@@ -58,6 +58,11 @@ FOUND = {
         "v02 = self.m1(v01)",
         "v03 = self.m2(v01) + v02",
     ),
+    "but that of a sampling grid is": (
+        "v01: N 4 H W; v02: N K 3 2",
+        "self.m1 = nn.Conv2d(4, 4, 1)",
+        "v03 = F.grid_sample(self.m1(v01), v02, align_corners=False)",
+    ),
     "no row is looked up by no index": (
         "v01: N 4 L",
         "v03 = v01.scatter(2, torch.zeros_like(v01, dtype=torch.int64), 1.0)",
