@@ -59,7 +59,7 @@ FOUND = {
         "v03 = self.m2(v01) + v02",
     ),
     "but that of a sampling grid is": (
-        "v01: N 4 H W; v02: N K 3 2",
+        "v01: N 4 5 6; v02: N K 3 2",
         "self.m1 = nn.Conv2d(4, 4, 1)",
         "v03 = F.grid_sample(self.m1(v01), v02, align_corners=False)",
     ),
