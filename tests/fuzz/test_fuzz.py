@@ -58,11 +58,6 @@ FOUND = {
         "v02 = self.m1(v01)",
         "v03 = self.m2(v01) + v02",
     ),
-    "but that of a sampling grid is": (
-        "v01: N 4 5 6; v02: N K 3 2",
-        "self.m1 = nn.Conv2d(4, 4, 1)",
-        "v03 = F.grid_sample(self.m1(v01), v02, align_corners=False)",
-    ),
     "no row is looked up by no index": (
         "v01: N 4 L",
         "v03 = v01.scatter(2, torch.zeros_like(v01, dtype=torch.int64), 1.0)",
@@ -99,6 +94,14 @@ def test_what_was_counted_wrong_is_counted_right(found: str) -> None:
     assert verdict.differences == []
     assert verdict.compared["by rules"] >= 3
     assert verdict.refused == []
+
+
+def test_the_gradient_of_a_sampling_grid_is_written_in_any_case() -> None:
+    step = "v03 = F.grid_sample(self.m1(v01), v02, align_corners=False)"
+    module = written("v01: N 4 5 6; v02: N 3 3 2", "self.m1 = nn.Conv2d(4, 4, 1)", step)
+    verdict = judge(module)
+    assert verdict.differences == []
+    assert verdict.compared["train"] >= 3
 
 
 # The fuzz itself finds what is wrong.
