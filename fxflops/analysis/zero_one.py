@@ -41,11 +41,19 @@ MOST_CAPTURES, MOST_GROUPS = 32, 16
 Nodes = tuple[NodeCost, ...]
 
 
+class OnlyAtOne(NamedTuple):
+    """A call made only where a size is 1, and the position of the call in whose place it is."""
+
+    instead: int
+    node: NodeCost
+
+
 class Counted(NamedTuple):
-    """Calls and their total."""
+    """Calls, their total, and calls made only where a size is 1, which are in the total."""
 
     nodes: Nodes
     total: Cost
+    only_at_one: tuple[OnlyAtOne, ...] = ()
 
 
 def undo_zero_one_specialization(
@@ -88,7 +96,7 @@ def undo_zero_one_specialization(
     if waiting:
         apart.append(_at_most(min(map(len, waiting)) - 1, frozenset().union(*waiting)))
     extended = domain._replace(least=extension.least, guards=(*domain.guards, *apart))
-    return _settled(extension.current.nodes, extended), extended
+    return _settled(_placed(extension.current), extended), extended
 
 
 Group: TypeAlias = frozenset[Symbol]
@@ -208,8 +216,29 @@ def _counted(captured: Capture, binding_time: BindingTime) -> Counted:
     return _summed(count(captured, binding_time))
 
 
-def _summed(nodes: Nodes) -> Counted:
-    return Counted(nodes, total(node.cost for node in nodes if node.cost))
+def _summed(nodes: Nodes, only_at_one: tuple[OnlyAtOne, ...] = ()) -> Counted:
+    every = (*nodes, *(only.node for only in only_at_one))
+    return Counted(nodes, total(node.cost for node in every if node.cost), only_at_one)
+
+
+def _placed(counted: Counted) -> Nodes:
+    """All calls, those made only at 1 after the ones in whose place they are.
+
+    What depends on a call depends on those in its place, too.
+    """
+    if not counted.only_at_one:
+        return counted.nodes
+    instead: dict[int, list[NodeCost]] = defaultdict(list)
+    for only in counted.only_at_one:
+        instead[only.instead].append(only.node)
+    placed: list[NodeCost] = []
+    positions: list[tuple[int, ...]] = []
+    for position, node in enumerate(counted.nodes):
+        needed = tuple(itertools.chain.from_iterable(positions[i] for i in node.dependencies))
+        group = (node, *(replace(o, name=node.name) for o in instead[position]))
+        positions.append(tuple(range(len(placed), len(placed) + len(group))))
+        placed += (replace(call, dependencies=needed) for call in group)
+    return tuple(placed)
 
 
 def _groups(symbols: Sequence[Symbol]) -> Iterator[tuple[Symbol, ...]]:
@@ -279,9 +308,10 @@ def _extended(current: Counted, above: Counted, there: Counted, group: Group) ->
     try:
         if all(map(partial(_agree, ones), current.total.counts, there.total.counts)):
             return current
+        if len(group) > 1 and current.only_at_one:
+            return None
         known = above if len(group) == 1 else current
-        corrected = _corrected(current.nodes, known.nodes, there.nodes, group)
-        return None if corrected is None else _summed(corrected)
+        return _corrected(current, known.nodes, there.nodes, group)
     except ZeroDivisionError:
         return None
 
@@ -294,12 +324,13 @@ def _agree(ones: Mapping[Symbol, Dim], left: Dim, right: Dim) -> bool:
 
 
 def _corrected(
-    current: Nodes, nodes: Nodes, at_one: Iterable[NodeCost], group: Group
-) -> Nodes | None:
+    current: Counted, nodes: Nodes, at_one: Iterable[NodeCost], group: Group
+) -> Counted | None:
     """``current`` with costs that hold where all of ``group`` are 1, too.
 
-    Calls are matched by operator, module and phase, in order; a call that one of the captures does
-    not have must be free of any cost. None where the calls cannot be matched.
+    Calls are matched by operator, module and phase, in order. One that is made only at 1 stands in
+    the place of one that is not made there, of the same module and phase if there is one. None
+    where the calls cannot be matched.
     """
     waiting: dict[tuple[object, str, Phase], list[NodeCost]] = defaultdict(list)
     for node in at_one:
@@ -308,8 +339,13 @@ def _corrected(
         queue.reverse()
     missing: dict[tuple[Cost, Cost], Cost | None] = {}
     extended = []
-    for node, above in zip(current, nodes, strict=True):
+    unmade: dict[tuple[str, Phase], list[int]] = defaultdict(list)
+    last: dict[tuple[str, Phase], int] = {}
+    for position, (node, above) in enumerate(zip(current.nodes, nodes, strict=True)):
         queue = waiting[node.op, node.path, node.phase]
+        last[node.path, node.phase] = position
+        if not queue and above.cost != Cost.zero():
+            unmade[node.path, node.phase].append(position)
         there = queue.pop().cost if queue else Cost.zero()
         if (node.cost is None) != (there is None):
             return None
@@ -319,10 +355,18 @@ def _corrected(
             lacking = missing[above.cost, there]
             node = replace(node, cost=node.cost + lacking) if lacking else node
         extended.append(node)
-    unmatched = [node for queue in waiting.values() for node in queue]
-    if any(node.cost != Cost.zero() for node in unmatched):
-        return None
-    return tuple(extended)
+    here = prod(map(is_one, group))
+    only = list(current.only_at_one)
+    for node in (node for queue in waiting.values() for node in reversed(queue)):
+        if node.cost == Cost.zero():
+            continue
+        place = node.path, node.phase
+        if node.cost is None or place not in last or len(group) > 1:
+            return None
+        instead = unmade[place].pop(0) if unmade[place] else last[place]
+        cost = node.cost.map(lambda count: count * here)
+        only.append(OnlyAtOne(instead, replace(node, cost=cost)))
+    return _summed(tuple(extended), tuple(only))
 
 
 def _missing(above: Cost, there: Cost, group: Group) -> Cost | None:

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree  # private: the containers that torch.export knows, too
 
 from fxflops._torch import python_dispatch
+from fxflops.capture.constants import keep
 from fxflops.errors import SpecError
 from fxflops.spec import InputSpec, TensorInput, joined, of_argument
 
@@ -169,6 +170,7 @@ def on_meta(tensor: Tensor) -> Tensor:
     empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(empty, requires_grad=tensor.requires_grad)
+    keep(empty, tensor)
     return empty.requires_grad_(tensor.requires_grad and tensor.is_leaf)
 
 

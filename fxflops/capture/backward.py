@@ -117,10 +117,10 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
         """Gradients are recorded, too; autograd's own rules in C++ take symbolic sizes."""
         with torch.enable_grad():
             if not is_symbolic:
-                with AsOnCpu(self.add_call):
+                with AsOnCpu(self.add_call, self.constants.of):
                     yield
                 return
-            with Resizing(), AsOnCpu(self.add_call):
+            with Resizing(), AsOnCpu(self.add_call, self.constants.of):
                 yield
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:

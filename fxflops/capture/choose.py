@@ -186,16 +186,32 @@ def _recapture(
     sizes: Mapping[str, int],
     fixed: Mapping[str, int],
 ) -> Capture | None:
-    """The graph with some sizes fixed at their least, which often needs the others to be large."""
+    """The graph with some sizes fixed at their least, which often needs the others to be large.
+
+    A model that runs otherwise at large sizes is captured at those of the first capture.
+    """
     # A cache that is longer may be beyond a window that the one captured is within.
     past = getattr(spec.past, "name", None)
     wide = {name: size if name == past else 8 * size for name, size in sizes.items()}
+    found: Capture | None = None
     for attempt in (wide, sizes):
         try:
-            return capture(module, spec.fixed(fixed), attempt)
+            captured = capture(module, spec.fixed(fixed), attempt)
         except CaptureError:
             continue
-    return None
+        if _holds(captured, sizes):
+            return captured
+        found = found or captured
+    return found
+
+
+def _holds(captured: Capture, sizes: Mapping[str, int]) -> bool:
+    """Whether all its guards hold at these sizes."""
+    values = {symbol: sizes[symbol.name] // symbol.multiple for symbol in captured.domain.symbols}
+    try:
+        return all(guard.holds(values) for guard in captured.guards)
+    except ZeroDivisionError:
+        return False
 
 
 def _require_no_multiple(module: nn.Module, spec: InputSpec, failure: CaptureError) -> None:

@@ -49,7 +49,11 @@ class Indices:
         """
         if self._known and func in INDEXING:
             for size, index in INDEXING[func](*args):
-                if isinstance(index, Tensor) and id(index) in self._known:
+                if (
+                    isinstance(index, Tensor)
+                    and id(index) in self._known
+                    and 0 not in _fixed(index)
+                ):
                     _require(size, self._known[id(index)][1])
 
     def follow(self, func: Any, args: Sequence[Any], kwargs: Any, result: Any) -> None:
@@ -87,6 +91,11 @@ class Indices:
 
 
 Known: TypeAlias = Callable[[Any], Values | None]
+
+
+def _fixed(tensor: Tensor) -> list[int]:
+    """The sizes that are no formulas; where one is 0, there are no elements."""
+    return [size for size in tensor.shape if isinstance(size, int)]
 
 
 def _require(size: Size, values: Values) -> None:

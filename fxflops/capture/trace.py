@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from fxflops._torch import OpOverload, TorchDispatchMode, enable_python_dispatcher, tree_leaves
 from fxflops.algebra import Dim
 from fxflops.capture import past
+from fxflops.capture.constants import Constants
 from fxflops.capture.data import data_dependent_size
 from fxflops.capture.flex import (
     flex_attention_as_one_node,
@@ -183,6 +184,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.graph = torch.fx.Graph()
         self.paths = [""]
         self._indices = Indices()
+        self.constants = Constants()
         self._nodes: dict[int, torch.fx.Node] = {}
         self._alive: list[Tensor] = []  # an id stays taken only as long as its tensor lives
 
@@ -191,10 +193,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """What PyTorch is set to while the model runs; with symbols, to use kernels in Python."""
         with torch.inference_mode():
             if not is_symbolic:
-                with AsOnCpu(self.add_call):
+                with AsOnCpu(self.add_call, self.constants.of):
                     yield
                 return
-            with enable_python_dispatcher(), AsOnCpu(self.add_call):
+            with enable_python_dispatcher(), AsOnCpu(self.add_call, self.constants.of):
                 yield
 
     def another(self) -> Recorder:
@@ -215,11 +217,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._higher_order(func, *args)
         if func is torch.ops.aten.size.default:  # torch 2.9, for plain integers
             return args[0].shape
+        number = self.constants.number(func, args)
+        if number is not None:
+            return self.add_call(func, args, number, kwargs)
         self._indices.require(func, args)
         result = self._meta_kernel(func, args, kwargs or {}) if self._with_meta_kernels else None
         if result is None:
             result = _result(func, args, kwargs or {})
         self._indices.follow(func, args, kwargs or {}, result)
+        self.constants.follow(func, args, kwargs or {}, result)
         return self.add_call(func, args, result, kwargs)
 
     def add_call(
@@ -342,12 +348,29 @@ def _storage(tensor: Tensor) -> int:
 def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:
     """What PyTorch's own kernel gives. Raises CaptureError where the data decide the size."""
     try:
-        return func(*args, **kwargs)
+        return _asked_for(func, args, func(*args, **kwargs))
     except RuntimeError as error:
         said = data_dependent_size(func, args)
         if said is None:
             raise
         raise CaptureError(said) from error
+
+
+WITH_GRID = {
+    torch.ops.aten.grid_sampler_2d_backward.default,
+    torch.ops.aten.grid_sampler_3d_backward.default,
+}
+
+
+def _asked_for(func: OpOverload, args: Sequence[Any], result: Any) -> Any:
+    """The results that a call's mask asks for: some meta kernels give the others, too.
+
+    Only a gradient of a sampling grid is computed whether it is asked for or not.
+    """
+    last = func._schema.arguments[-1].name if isinstance(result, tuple) else ""
+    if func in WITH_GRID or last != "output_mask" or len(args) < len(func._schema.arguments):
+        return result
+    return tuple(item if asked else None for item, asked in zip(result, args[-1], strict=True))
 
 
 def size_of(formula: str) -> int:

@@ -13,7 +13,7 @@ from fxflops.algebra import Dim, minimum
 from fxflops.cost import Cost
 from fxflops.formulas.activation import gelu
 from fxflops.formulas.pointwise import COMPARISON
-from fxflops.formulas.shapes import Shape, numel
+from fxflops.formulas.shapes import Shape, equals, numel
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -53,9 +53,9 @@ def accumulated(contraction: Dim, addend: Shape, out: Shape, beta: Any, alpha: A
     n for the sum, n for an ``alpha`` other than 1, the addend's elements for a ``beta`` other than
     1; with ``beta`` 0 there is no sum  [FLOP].
     """
-    scaled = 0 if alpha == 1 else numel(out)
-    added = 0 if beta == 0 else numel(out)
-    weighted = 0 if beta in (0, 1) else numel(addend)
+    scaled = (1 - equals(alpha, 1)) * numel(out)
+    added = (1 - equals(beta, 0)) * numel(out)
+    weighted = (1 - equals(beta, 0) - equals(beta, 1)) * numel(addend)
     return Cost(contraction=contraction, elementwise=scaled + added + weighted)
 
 

@@ -15,7 +15,7 @@ import torch
 
 from fxflops.algebra import Dim
 from fxflops.cost import COUNTERS, Cost
-from fxflops.formulas.shapes import Shape, broadcast, lines, numel, reduction
+from fxflops.formulas.shapes import Shape, broadcast, equals, lines, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -158,7 +158,7 @@ for _cost, _operators in PER_ELEMENT:
 )
 def add(alpha: float, *, out: Shape) -> Dim:
     """n, or 2n where ``alpha`` scales an operand: x + alpha * y  [FLOP]."""
-    return numel(out) if alpha == 1 else 2 * numel(out)
+    return (2 - equals(alpha, 1)) * numel(out)
 
 
 @formula(
@@ -169,7 +169,7 @@ def add(alpha: float, *, out: Shape) -> Dim:
 )
 def addcmul(value: float, *, out: Shape) -> Dim:
     """2n, or 3n with a ``value`` other than 1: x + value * y * z, x + value * y / z  [FLOP]."""
-    return (2 if value == 1 else 3) * numel(out)
+    return (3 - equals(value, 1)) * numel(out)
 
 
 @formula(aten.round.decimals, aten.special_round.default, counter="elementwise", kind="pointwise")
@@ -187,9 +187,8 @@ def add_relu(alpha: float, *, out: Shape) -> Cost:
 @formula(aten.pow.Tensor_Scalar, aten.float_power.Tensor_Scalar, kind="pointwise")
 def power(exponent: float, *, out: Shape) -> Cost:
     """A square is n and a cube 2n  [FLOP]; any other exponent is n transcendental calls."""
-    if exponent in (2, 3):
-        return FLOP * (int(exponent) - 1) * numel(out)
-    return CALL * numel(out)
+    square, cube = equals(exponent, 2), equals(exponent, 3)
+    return (FLOP * (square + 2 * cube) + CALL * (1 - square - cube)) * numel(out)
 
 
 @formula(

@@ -8,7 +8,7 @@ import torch
 
 from fxflops.algebra import Dim
 from fxflops.cost import Cost
-from fxflops.formulas.shapes import Shape, broadcast, numel, reduction
+from fxflops.formulas.shapes import Shape, broadcast, equals, numel, reduction
 from fxflops.registry import formula
 
 aten = torch.ops.aten
@@ -42,7 +42,7 @@ def scatter_reduce(self: Shape, index: Shape, reduce: str) -> Cost:
 @formula(aten.index_add.default, counter="elementwise", kind="scatter")
 def index_add(source: Shape, alpha: Any) -> Dim:
     """One addition per source, and one product for an ``alpha`` other than 1  [FLOP]."""
-    return numel(source) if alpha == 1 else 2 * numel(source)
+    return (2 - equals(alpha, 1)) * numel(source)
 
 
 @formula(aten.index_reduce.default, kind="scatter")

@@ -10,6 +10,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from fxflops.algebra import Dim, maximum
+from fxflops.algebra.polynomial import is_dim
 
 Shape: TypeAlias = tuple[Dim, ...]
 
@@ -39,6 +40,14 @@ def reduction(elements: Dim, results: Dim) -> Dim:
         return operations
     length = elements // results
     return results * maximum(length - 1, 0) if length * results == elements else operations
+
+
+def equals(value: object, number: int) -> Dim:
+    """1 where ``value`` is ``number`` and 0 elsewhere: a term in sizes where it is made of them."""
+    if isinstance(value, int) or not is_dim(value):
+        return int(value == number)
+    size: Dim = value  # type: ignore[assignment]
+    return maximum(1 - maximum(size - number, number - size), 0)
 
 
 def per_axis(option: Any, axes: int) -> tuple[Any, ...]:

@@ -378,6 +378,29 @@ def _gather(input: Tensor, dim: int, index: Tensor, **_: object) -> Tensor | Non
     return torch.empty(index.shape, dtype=input.dtype, device="meta")
 
 
+def _take_along_dim(input: Tensor, index: Tensor, dim: int | None = None) -> Tensor | None:
+    return None if dim is None else _gather(input, dim, index)
+
+
+def _cross_entropy(
+    self: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: int = 1,
+    ignore_index: int | torch.SymInt = -100,
+    label_smoothing: float = 0.0,
+) -> Tensor | None:
+    """Of classes, or of their probabilities: PyTorch compares the numbers of rows as integers."""
+    rows = self.shape[:1] + self.shape[2:] if self.dim() > 1 else self.shape[:0]
+    if target.is_floating_point():
+        agree = _is_same_shape(target.shape, self.shape)
+    else:
+        agree = _is_same_shape(target.shape, rows)
+    if not agree or not self.dim() or (weight is not None and weight.dtype != self.dtype):
+        return None
+    return torch.empty(() if reduction else rows, dtype=self.dtype, device="meta")
+
+
 def _adaptive_avg_pool(input: Tensor, output_size: Sequence[Any]) -> Tensor | None:
     if input.dim() not in (3, 4):
         return None
@@ -477,11 +500,15 @@ def _is_same_shape(left: Sequence[int | torch.SymInt], right: Sequence[int | tor
 MAKERS: dict[object, Callable[..., Any]] = {
     aten.adaptive_avg_pool2d.default: _adaptive_avg_pool,
     aten.arange.default: _arange,
+    aten.cross_entropy_loss.default: _cross_entropy,
     aten.gather.default: _gather,
     aten.gru.input: _recurrent,
     aten.lstm.input: _lstm,
+    aten.nll_loss.default: _cross_entropy,
+    aten.nll_loss_nd.default: _cross_entropy,
     aten.rnn_relu.input: _recurrent,
     aten.rnn_tanh.input: _recurrent,
+    aten.take_along_dim.default: _take_along_dim,
     aten.topk.default: _topk,
     aten._grouped_mm.default: _grouped_mm,
 }

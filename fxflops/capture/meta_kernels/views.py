@@ -29,6 +29,8 @@ def view_of(operator: object, args: tuple[Any, ...]) -> Any:
     if shape_of is None or args[0].numel() == 0:
         return None
     tensor, sizes = args[0], shape_of(*args)
+    if operator is aten.flatten.using_ints and sizes and len(sizes) == tensor.dim():
+        return tensor  # one axis is flattened into itself
     if sizes is None or prod(sizes) != tensor.numel():
         return None
     strides = view_strides(tensor.shape, tensor.stride(), sizes)
@@ -192,8 +194,8 @@ def _slice(
 
 
 def _dropout(input: Tensor, p: float, train: bool) -> Tensor | None:
-    """In eval mode nothing is dropped, and nothing moved."""
-    return None if train else input.as_strided(input.shape, input.stride(), input.storage_offset())
+    """In eval mode nothing is dropped, and nothing moved: the result is the input itself."""
+    return None if train else input
 
 
 ALL = 2**63 - 1

@@ -15,12 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import _disable_current_modes  # private: to call unrecorded
 
+from fxflops._torch import _disable_current_modes, tree_leaves
+from fxflops.capture.constants import keep
 from fxflops.capture.indexing import without_covering_slices
 from fxflops.capture.source import TORCH
 
 SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
+REAL = (bool, int, float, *SYMBOLIC)
 
 OF_DATA = {torch.tensor, torch.as_tensor, torch.asarray, Tensor.new_tensor, Tensor.new}
 """They make a tensor of nested lists of numbers."""
@@ -48,12 +50,18 @@ META, CPU = torch.device("meta"), torch.device("cpu")
 class AsOnCpu(TorchFunctionMode):
     """Answers the model's code as an eager run on the CPU would.
 
-    ``record`` writes down a call, of which operator, arguments and result are given.
+    ``record`` writes down a call, of which operator, arguments and result are given; ``values`` are
+    those of a tensor, if they are known.
     """
 
-    def __init__(self, record: Callable[[Any, tuple[Any, ...], Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        record: Callable[[Any, tuple[Any, ...], Tensor], Tensor],
+        values: Callable[[Tensor], Tensor | None],
+    ) -> None:
         super().__init__()
         self._record = record
+        self._values = values
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -62,9 +70,15 @@ class AsOnCpu(TorchFunctionMode):
         answer = ANSWERS.get(func)
         if answer is not None and not _is_asked_by_torch():
             return answer(args[0]) if len(args) == 1 and not kwargs else func(*args, **kwargs)
+        if func is Tensor.tolist:
+            values = self._values(args[0])
+            if values is not None:
+                return values.tolist()
         if func in INDEXES and torch.is_grad_enabled():
             args = (args[0], without_covering_slices(*args[:2]), *args[2:])
-        elif func in MOVES:
+        if func is Tensor.__setitem__ and len(args) == 3 and isinstance(args[2], REAL):
+            return _set_number(args[0], args[1])
+        if func in MOVES:
             args, kwargs = tuple(map(_on_meta, args)), {k: _on_meta(v) for k, v in kwargs.items()}
             if func is Tensor.cpu:
                 func, args = Tensor.to, (*args, META)
@@ -107,6 +121,26 @@ def _is_asked_by_torch() -> bool:
     return frame.f_code.co_filename.startswith(TORCH)
 
 
+def _set_number(tensor: Tensor, index: Any) -> None:
+    """``tensor[index] = number``, in which the number is no call of its own, as on the CPU."""
+    with _disable_current_modes():
+        number = torch.empty((), dtype=tensor.dtype, device=META)
+    items = index if isinstance(index, tuple) else (index,)
+    if not all(map(_is_view_index, items)):
+        tensor[index] = number
+        return
+    part = tensor[index]
+    if part.dim() == 0:
+        part.copy_(number)
+    else:
+        part.fill_(number)
+
+
+def _is_view_index(item: Any) -> bool:
+    is_number = isinstance(item, (int, torch.SymInt)) and not isinstance(item, bool)
+    return item is None or item is Ellipsis or isinstance(item, slice) or is_number
+
+
 def _on_meta(device: Any) -> Any:
     if type(device) is torch.device:
         return META if device.type == "cpu" else device
@@ -145,6 +179,9 @@ def _of_data(func: Callable[..., Tensor], args: Any, kwargs: Mapping[str, Any]) 
         made = func(*args[:position], data, *args[position + 1 :], **kwargs)
     if isinstance(data, list):
         _require_regular(data, made.dtype)
+    if all(type(number) in (bool, int, float) for number in tree_leaves(given)):
+        with _disable_current_modes(), torch._C.DisableTorchFunction():
+            keep(made, torch.tensor(data, dtype=made.dtype, device=CPU))
     return made
 
 
@@ -171,5 +208,5 @@ ANSWERS: dict[Any, Callable[[Tensor], Any]] = {
 }
 INDEXES = {Tensor.__getitem__, Tensor.__setitem__}
 MOVES = {Tensor.to, Tensor.cpu}
-TOUCHED = {*ANSWERS, *INDEXES, *MOVES, *OF_DATA, *OF_ENDS, *OF_A_NUMBER}
+TOUCHED = {Tensor.tolist, *ANSWERS, *INDEXES, *MOVES, *OF_DATA, *OF_ENDS, *OF_A_NUMBER}
 """All that are called otherwise than they stand in the model's code; and those given a device."""
