@@ -130,7 +130,7 @@ def ratios(found: dict[str, Any]) -> dict[str, float | None]:
 
 
 def machine() -> dict[str, Any]:
-    installed = {}
+    installed: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             installed[package] = version(package)

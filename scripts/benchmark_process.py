@@ -87,7 +87,9 @@ def fxflops(model: nn.Module, sizes: Sizes, device: str) -> int:
     import fxflops
 
     analysis = fxflops.analyze(model, "image: N 3 H%32 W%32")
-    return [int(analysis.at(N=1, H=h, W=w).contraction) for h, w in sizes][-1]
+    counts = [analysis.at(N=1, H=h, W=w).contraction for h, w in sizes]
+    assert isinstance(counts[-1], int)
+    return counts[-1]
 
 
 TOOLS: dict[str, tuple[Callable[[nn.Module, Sizes, str], int], str]] = {

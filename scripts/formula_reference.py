@@ -89,7 +89,8 @@ def rows(kind: str) -> tuple[list[Row], dict[str, str]]:
             if of_operator[0].kind == kind:
                 key = (of_operator, WORST_CASE.get(operator) if table is FORMULAS else None)
                 grouped.setdefault(key, []).append(str(operator))
-    found, definitions = [], {}
+    found: list[Any] = []
+    definitions: dict[Any, Any] = {}
     for (of_operator, worst), operators in grouped.items():
         texts, sources = zip(*(parted(documented(f)) for f in of_operator), strict=True)
         for formula in of_operator:

@@ -31,7 +31,7 @@ def table(options: Sequence[str]) -> str:
     return f"{markdown_table(NUMBERS, numbers)}\n\n{markdown_table(('cause [GFLOP]', *names), way)}"
 
 
-def explained(options: Sequence[str]) -> list[dict]:
+def explained(options: Sequence[str]) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "fxflops", "explain", MODEL, "--size", SIZE]
     command += ["--against", "all", "--format", "json", *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -40,12 +40,12 @@ def explained(options: Sequence[str]) -> list[dict]:
     return json.loads(done.stdout)["tools"]
 
 
-def number(tool: dict) -> list[str]:
+def number(tool: dict[str, Any]) -> list[str]:
     measured = "failed" if tool["measured"] is None else f"{tool['measured']:,}"
     unexplained = "" if tool["unexplained"] is None else f"{tool['unexplained']:,}"
     return [tool["tool"], tool["version"], measured, tool["unit"], tool["counts"], unexplained]
 
 
-def amount(tool: dict, cause: str) -> str:
+def amount(tool: dict[str, Any], cause: str) -> str:
     found = [step["flops"] for step in tool["steps"] if step["cause"] == cause]
     return f"{sum(found) / GIGA:+.3f}" if found else ""

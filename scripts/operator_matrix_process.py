@@ -22,8 +22,9 @@ import torch
 from operator_matrix_cases import CASES, Case
 
 import fxflops
+from fxflops.capture.prepare import failure, random_inputs
 from fxflops.cost import COUNTERS
-from fxflops.peers.tools.__main__ import PACKAGE, said, tensors
+from fxflops.peers import tools
 from fxflops.spec import parse
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     if name == "fxflops":
         tool, known = None, {"version": fxflops.__version__}
     else:
-        tool = import_module(f"{PACKAGE}.{name}")
+        tool = import_module(f"{tools.__name__}.{name}")
         known = {"version": version(tool.DISTRIBUTION)}
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # for what tools print
@@ -50,13 +51,14 @@ def measured(tool: str | None, number: int) -> dict[str, Any]:
     try:
         return counters(case) if tool is None else {"total": total(tool, case)}
     except Exception as error:
-        return {"error": said(error)}
+        return {"error": failure(error)}
 
 
 def total(tool: str, case: Case) -> int:
     with torch.no_grad(), contextlib.redirect_stderr(None):
-        inputs = tensors(parse(case.inputs), {}, torch.float32)
-        return import_module(tool).run(case.model(), inputs).total
+        inputs = random_inputs(parse(case.inputs), {}, torch.float32)
+        counted: int = import_module(tool).run(case.model(), inputs).total
+        return counted
 
 
 def counters(case: Case) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ LAYERS = (
 
 def names(of: str, folder: Path) -> list[str]:
     """The models of a set; configurations of transformers are written to ``folder``."""
-    listed: list[str] = {
+    sets: dict[str, Callable[[], list[str]]] = {
         "rtdetr": lambda: list(VARIANTS),
         "torchvision": _of_torchvision,
         "detection": _of_detection,
@@ -85,8 +86,8 @@ def names(of: str, folder: Path) -> list[str]:
         "transformers": lambda: _of_transformers(folder),
         "architectures": _of_architectures,
         **{library: partial(_of_library, library) for library in LIBRARIES},
-    }[of]()
-    return listed
+    }
+    return sets[of]()
 
 
 def _of_torchvision() -> list[str]:
