@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import torchvision  # its operators, and so their formulas
 from torch.ao.quantization.fx import _decomposed
+from transformers.integrations import moe
 
 from fxflops import formulas
 from fxflops.registry import COMPLEX, FORMULAS, FREE, KINDS, WORST_CASE, Formula
@@ -149,6 +150,7 @@ def main(arguments: list[str]) -> int:
     output = parser.parse_args(arguments).output
     assert torchvision
     assert _decomposed
+    assert moe
     formulas.load()
     output.write_text("\n".join(page()) + "\n", encoding="utf-8")
     return 0

@@ -15,7 +15,7 @@ from tests.formulas.by_definition import ROWS_OF_THEIR_OWN
 from tests.formulas.counted import DONE, Array, Number, numbers, total
 from tests.formulas.definitions_pointwise import scaled
 from tests.formulas.definitions_reduce import softmax_of
-from tests.formulas.harness import Case
+from tests.formulas.harness import Case, experts
 
 aten = torch.ops.aten
 defines = partial(by_definition.defines, small=False)
@@ -416,3 +416,16 @@ def triton_attention(q: Array, k: Array, v: Array, dropout_p: float) -> None:
 @defines(aten._flash_attention_forward.default, values=False)
 def flash_attention_forward(query: Array, key: Array, value: Array, dropout_p: float) -> None:
     attention(*(x.swapaxes(1, 2) for x in (query, key, value)), None, dropout_p)
+
+
+@defines(experts.grouped_mm_fallback.default, values=False)
+def rows_of_experts(input: Array, weight: Array) -> None:
+    for row in floats(input):  # whichever expert it is of
+        multiply_adds(row[:, None], weight[0])
+
+
+@defines(experts.grouped_mm_fallback_backward.default, values=False)
+def gradients_of_experts(input: Array, weight: Array, grad_output: Array) -> None:
+    for row, gradient in zip(floats(input), floats(grad_output), strict=True):
+        multiply_adds(weight[0], gradient[None, :])
+        multiply_adds(row[:, None], gradient[None, :])

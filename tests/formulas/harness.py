@@ -11,9 +11,10 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 import torch
-import torchvision  # it registers its operators, and so their family is loaded; so does the next
+import torchvision  # it registers its operators, and so their family is loaded; so do the next two
 from torch._ops import OpOverload
 from torch.ao.quantization.fx import _decomposed
+from transformers.integrations import moe
 
 from fxflops import formulas
 from fxflops.algebra import Symbol, evaluate
@@ -23,7 +24,9 @@ from fxflops.registry import cost_of
 
 assert torchvision
 assert _decomposed
+assert moe
 vision = torch.ops.torchvision
+experts = torch.ops.transformers
 formulas.load()
 
 
