@@ -1,4 +1,4 @@
-"""Graph in, record out: each file is one pass, and no pass changes what it is given."""
+"""From a graph to another graph with the same outputs: what deployment does to a model."""
 
 from collections.abc import Iterable
 
