@@ -56,7 +56,7 @@ from fxflops.spec import InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
 UNHASHABLE = "unhashable type: non-nested SymInt"
-Attributes: TypeAlias = list[tuple[dict[Any, Any], dict[Any, tuple[Tensor, int]]]]
+Attributes: TypeAlias = list[tuple[Any, dict[Any, tuple[Any, int]]]]
 
 
 def capture(
@@ -278,16 +278,25 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._describe(self.graph.output(self._argument(result)), result, "output")
 
     def mark_replaced(self, before: Attributes) -> None:
-        """Have the nodes that read what the model has replaced since know it: it is state."""
-        replaced = {
-            storage
-            for container, entries in before
-            for name, (tensor, storage) in entries.items()
-            if container.get(name) is not tensor or _storage(tensor) != storage
-        }
-        for node in self.graph.nodes if replaced else ():
-            value = node.meta["val"]
-            if isinstance(value, Tensor) and _storage(value) in replaced:
+        """Have the nodes that read what the model has replaced since know it: it is state.
+
+        A number may be in any call; where one has been replaced, all of them are taken to read it.
+        """
+        replaced: set[int] = set()
+        is_counted = False
+        for container, entries in before:
+            now = dict(_entries(container))
+            for name, (value, storage) in entries.items():
+                if isinstance(value, Tensor):
+                    is_other = now.get(name) is not value
+                    if is_other or _storage(value) != storage:
+                        replaced.add(storage)
+                elif type(now.get(name)) in (int, float) and now[name] != value:
+                    is_counted = True
+        for node in self.graph.nodes if replaced or is_counted else ():
+            result = node.meta["val"]
+            is_state = isinstance(result, Tensor) and _storage(result) in replaced
+            if is_state or (is_counted and node.meta["kind"] == "operator"):
                 node.meta["replaced"] = True
 
     def _describe(
@@ -330,14 +339,26 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _attributes(model: nn.Module) -> Attributes:
-    """The tensors among the attributes of the model's modules, with their storages."""
-    containers: list[dict[Any, Any]] = []
+    """The tensors and numbers that the model's modules keep, the tensors with their storages."""
+    found: Attributes = []
     for module in model.modules():
-        containers += [vars(module), module._parameters, module._buffers]
-    return [
-        (container, {n: (t, _storage(t)) for n, t in container.items() if isinstance(t, Tensor)})
-        for container in containers
-    ]
+        waiting: list[Any] = [vars(module)]
+        seen: set[int] = set()
+        while waiting:
+            container = waiting.pop()
+            if id(container) in seen:
+                continue
+            seen.add(id(container))
+            entries = dict(_entries(container))
+            waiting += [v for v in entries.values() if isinstance(v, (dict, list)) and v]
+            tensors = {n: (t, _storage(t)) for n, t in entries.items() if isinstance(t, Tensor)}
+            numbers = {n: (v, 0) for n, v in entries.items() if type(v) in (int, float)}
+            found.append((container, {**tensors, **numbers}))
+    return found
+
+
+def _entries(container: Any) -> Iterator[tuple[Any, Any]]:
+    return iter(container.items() if isinstance(container, dict) else enumerate(container))
 
 
 def _storage(tensor: Tensor) -> int:

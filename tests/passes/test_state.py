@@ -83,6 +83,26 @@ class Random(Kept):
         return x + (self.kept + torch.rand(D)) * 2
 
 
+class Counter(Kept):
+    def __init__(self):
+        super().__init__()
+        self.calls = 1
+
+    def forward(self, x):
+        self.calls += 1
+        return x + self.kept * self.calls
+
+
+class Listed(Kept):
+    def __init__(self):
+        super().__init__()
+        self.states = {"all": [torch.zeros(D)]}
+
+    def forward(self, x):
+        self.states["all"][0] = self.states["all"][0] + 1
+        return x + self.states["all"][0] * 2
+
+
 class Literal(Kept):
     """No state: what is changed is made anew in each call."""
 
@@ -105,6 +125,8 @@ class Literal(Kept):
         (Data, N * D + 2 * D),
         (Attribute, N * D + 2 * D),
         (Random, N * D + 2 * D),
+        (Counter, N * D + D),
+        (Listed, N * D + 2 * D),
     ],
 )
 def test_state_is_work_of_each_call(kind, flops):
