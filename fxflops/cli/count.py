@@ -111,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SpecError(f"--format {arguments.format} has room for one --size. Give it once.")
 
     from fxflops.reports.count import document
+    from fxflops.reports.wording import operator_calls
 
     answers = [_answer(arguments, at) for at in several]
     symbolic = arguments.symbolic or arguments.format == "latex"
@@ -125,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
         complain(f"these are formulas: for numbers give --at {missing}.")
     uncounted = max(answer.report.uncounted_calls for answer in answers)
     if arguments.strict and uncounted:
-        complain(f"{uncounted} operator calls are uncounted (--strict).")
+        complain(f"{operator_calls(uncounted)} uncounted (--strict).")
         return UNCOUNTED_WORK
     return 0
 

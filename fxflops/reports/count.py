@@ -8,7 +8,7 @@ from typing import Any
 from fxflops.cost import FIGURES, METRICS, SUMS, ratio
 from fxflops.report import SHOWN, Answer, Listed, Quantity, Report, Row
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
-from fxflops.reports.wording import calls, decimal, exact, scaled, share
+from fxflops.reports.wording import calls, decimal, exact, operator_calls, scaled, share
 
 SCHEMA = "fxflops/1"
 LABELS = {metric.name: metric.label for metric in (*METRICS, *SUMS)}
@@ -207,9 +207,9 @@ def notes(report: Report) -> list[str]:
     if domain := report.domain.texts():
         lines.append(f"The formulas hold where {', '.join(domain)}.")
     if not report.complete:
-        lines.append(f"LOWER BOUND: {report.uncounted_calls} operator calls are uncounted:")
+        lines.append(f"LOWER BOUND: {operator_calls(report.uncounted_calls)} uncounted:")
         lines += [
-            f"  {item.op}, {item.calls} calls ({item.reason}), at {'; '.join(item.where[:3])}"
+            f"  {item.op}, {calls(item.calls)} ({item.reason}), at {'; '.join(item.where[:3])}"
             for item in report.uncounted
         ]
     return [*lines, *report.notes]

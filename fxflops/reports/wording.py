@@ -51,6 +51,11 @@ def decimal(part: int, whole: int, places: int) -> str:
     return f"{sign}{digits[: len(digits) - places]}{fraction}"
 
 
+def operator_calls(number: int) -> str:
+    """``1 operator call is``, ``2 operator calls are``."""
+    return f"{number} operator call is" if number == 1 else f"{number} operator calls are"
+
+
 def calls(number: int) -> str:
     """``1 call``, ``2 calls``."""
     return f"{number} call" if number == 1 else f"{number} calls"

@@ -106,8 +106,8 @@ def test_the_report_says_why_and_where_and_strict_exits_1(capsys, monkeypatch) -
     ]
     assert main(words) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "LOWER BOUND: 1 operator calls are uncounted" in said
-    assert f"aten.sort.default, 1 calls ({SYMBOLIC}), at" in said
+    assert "LOWER BOUND: 1 operator call is uncounted" in said
+    assert f"aten.sort.default, 1 call ({SYMBOLIC}), at" in said
     assert main([*words, "--format", "json", "--strict"]) == 1
     [listed] = json.loads(capsys.readouterr().out)["uncounted"]
     assert listed["reason"] == SYMBOLIC

@@ -167,7 +167,7 @@ def torchvision_model(name):
 
 
 def timm_model(name):
-    return lambda: __import__("timm").create_model(name)
+    return lambda: pytest.importorskip("timm", reason="a model of timm").create_model(name)
 
 
 def transformers_model(kind, name, **config):
