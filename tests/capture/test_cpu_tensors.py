@@ -369,3 +369,18 @@ def test_text_of_what_failed_is_nothing_decided():
         return x * len(str(x.shape[0]))
 
     assert fxflops.analyze(Calls(decided), "x: N L").notes
+
+
+@pytest.mark.parametrize("is_large", [lambda n: (n > 3) is True, lambda n: (n > 3) in (True,)])
+def test_a_comparison_of_sizes_is_true_or_false(is_large):
+    def branches(x):
+        return x * 2 + 1 if is_large(x.shape[0]) else x
+
+    above = fxflops.analyze(Calls(branches), "x: N L", defaults={"N": 5, "L": 6})
+    assert above.at(N=5, L=7).flops == 2 * 5 * 7
+    assert "N >= 4" in above.domain.texts()
+    below = fxflops.analyze(Calls(branches), "x: N L", defaults={"N": 3, "L": 6})
+    assert below.at(N=3, L=7).flops == 0
+    before = torch.SymInt.__gt__
+    fxflops.analyze(Calls(branches), "x: N L")
+    assert torch.SymInt.__gt__ is before

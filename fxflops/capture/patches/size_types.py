@@ -13,7 +13,7 @@ import linecache
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from types import FrameType
@@ -26,6 +26,9 @@ from fxflops.capture.symint.int_node import IntNode
 from fxflops.capture.symint.node import Node
 
 NUMBERS: dict[type, type] = {torch.SymInt: int, torch.SymFloat: float, torch.SymBool: bool}
+
+COMPARED = (torch.SymInt, torch.SymFloat)
+COMPARISONS = ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__")
 
 NOTHING_DECIDED = (TORCH, OURS, os.path.dirname(logging.__file__) + os.sep)
 """Whose code knows symbolic sizes, or does nothing else with text than to show it."""
@@ -106,12 +109,25 @@ class TypeOfSizes(metaclass=_TypeOfSizes):
     """``type`` for modules in which sizes are symbolic."""
 
 
+def _answered(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A comparison that gives the model's code ``True`` or ``False``, as ``is True`` expects."""
+
+    def answered(number: Any, other: Any) -> Any:
+        truth = compare(number, other)
+        if type(truth) is not torch.SymBool:
+            return truth
+        file = sys._getframe(1).f_code.co_filename
+        return truth if file.startswith((TORCH, OURS)) else bool(truth)
+
+    return answered
+
+
 @contextmanager
 def sizes_are_numbers(packages: Collection[str]) -> Iterator[None]:
     """Has the code of the model be told that sizes are ``int``, as in an eager run.
 
-    ``isinstance(n, int)`` and ``n.__class__`` wherever the code is; ``type(n)`` in the modules of
-    ``packages``.
+    ``isinstance(n, int)``, ``n.__class__`` and ``(n > 2) is True`` wherever the code is;
+    ``type(n)`` in the modules of ``packages``.
     """
     if "__getattribute__" in vars(torch.SymInt):  # a capture in a capture
         yield
@@ -122,8 +138,11 @@ def sizes_are_numbers(packages: Collection[str]) -> Iterator[None]:
         if module is not None and path.partition(".")[0] in packages
     ]
     namespaces = [namespace for namespace in namespaces if "type" not in namespace]
+    comparisons = [(kind, name, vars(kind)[name]) for kind in COMPARED for name in COMPARISONS]
     for number in NUMBERS:
         number.__getattribute__ = _attribute  # type: ignore[method-assign, assignment]
+    for kind, name, compare in comparisons:
+        setattr(kind, name, _answered(compare))
     for namespace in namespaces:
         namespace["type"] = TypeOfSizes
     try:
@@ -133,6 +152,8 @@ def sizes_are_numbers(packages: Collection[str]) -> Iterator[None]:
             namespace.pop("type", None)
         for number in NUMBERS:
             del number.__getattribute__
+        for kind, name, compare in comparisons:
+            setattr(kind, name, compare)
 
 
 @cache
