@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fxflops.algebra import Symbol
 from fxflops.cost import FIGURES, METRICS, SUMS, ratio
 from fxflops.report import SHOWN, Answer, Listed, Quantity, Report, Row
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
@@ -42,6 +43,7 @@ def document(answer: Answer, *, depth: int | None = None, symbolic: bool = False
         sides="ll" + "r" * len(HEADLINE_FIRST),
         rows=[[name, changed, *_cells(row, answer, symbolic)] for name, changed, row in rows],
         stacked=symbolic,
+        live=True,
     )
     return Document(
         title=title(answer),
@@ -171,6 +173,7 @@ def _modules(answer: Answer, depth: int | None) -> Table:
         headings=("module", "type", *HEADINGS),
         sides="ll" + "r" * len(HEADINGS),
         rows=[[name(r), r.kind, *_counts(r, answer)] for r in shown(answer.report, depth)],
+        live=True,
     )
 
 
@@ -189,7 +192,8 @@ def _operators(answer: Answer) -> Table:
     rows = [[Name(r.name), str(r.calls), *_counts(r, answer)] for r in operators(answer)]
     unknown = ["?", *[""] * (len(HEADINGS) - 1)]
     rows += [[Name(item.op), str(item.calls), *unknown] for item in answer.report.uncounted]
-    return Table(("operator", "calls", *HEADINGS), "lr" + "r" * len(HEADINGS), rows)
+    headings = ("operator", "calls", *HEADINGS)
+    return Table(headings, "lr" + "r" * len(HEADINGS), rows, live=True)
 
 
 def operators(answer: Answer) -> list[Row]:
@@ -258,6 +262,11 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "inputs": report.inputs,
         "symbols": list(report.domain.names),
         "domain": list(report.domain.texts()),
+        "sizes": [_size(symbol, answer) for symbol in report.domain.symbols],
+        "conditions": [
+            {"condition": condition, "where": where}
+            for condition, where in report.domain.conditions().items()
+        ],
         "at": answer.sizes,
         "totals": {**total, "parameters": {"value": report.parameters}},
         **{metric.name: {"value": getattr(answer, metric.name)} for metric in FIGURES},
@@ -274,6 +283,16 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "notes": list(report.notes),
         **_deployed(answer),
         **_trained(answer),
+    }
+
+
+def _size(symbol: Symbol, answer: Answer) -> dict[str, Any]:
+    """A free size: its values are multiples from the least one up."""
+    return {
+        "name": symbol.name,
+        "multiple": symbol.multiple,
+        "least": answer.report.domain.least_size(symbol),
+        "at": answer.sizes.get(symbol.name),
     }
 
 

@@ -31,7 +31,8 @@ class Table(NamedTuple):
     """Rows of cells below headings; ``sides`` has ``l`` or ``r`` for each column.
 
     ``caption`` and ``text`` stand above. The rows of a ``stacked`` table, whose cells are long, are
-    one below the other where there is no room for columns.
+    one below the other where there is no room for columns. A ``live`` one an interactive format
+    makes itself, from the document's data.
     """
 
     headings: Sequence[str]
@@ -40,6 +41,7 @@ class Table(NamedTuple):
     caption: str = ""
     text: str = ""
     stacked: bool = False
+    live: bool = False
 
 
 class Formula(NamedTuple):

@@ -1,0 +1,241 @@
+// Tables that are sorted by their headings: of modules, as a tree or flat; of operators and parts.
+
+const AT_FIRST = 200; // rows; the others are shown when asked for
+
+function made(name, properties = {}, ...children) {
+  const { data, ...others } = properties;
+  const one = Object.assign(document.createElement(name), others);
+  for (const [key, value] of Object.entries(data ?? {})) one.setAttribute(key, value);
+  one.append(...children);
+  return one;
+}
+
+class CountTable {
+  // `about` are the columns before the counts: {title, cell(row) → node, key(row)}.
+  constructor(table, model, about, options = {}) {
+    Object.assign(this, { table, model, about, options });
+    this.body = made("tbody");
+    this.lines = new Map(); // of each row, its <tr> and cells
+    this.sort = options.sort ?? null; // {column, down}
+    this.seen = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        target.line.near = isIntersecting;
+        if (isIntersecting && target.line.stale) this.#fill(target.line);
+      }
+    }, { rootMargin: "400px" });
+    this.#head();
+  }
+
+  get columns() {
+    return [...this.about.map(({ title }) => title), "share", ...this.model.quantities.map(({ label }) => label)];
+  }
+
+  #head() {
+    const sides = this.about.length;
+    const cells = this.columns.map((title, i) => {
+      const button = made("button", { type: "button" }, title);
+      button.addEventListener("click", () => this.sortBy(i));
+      const heading = made("th", { scope: "col", className: i < sides ? "" : "number" }, button);
+      if (i > sides) heading.title = this.model.quantities[i - sides - 1].meaning;
+      return heading;
+    });
+    this.headings = cells;
+    this.table.replaceChildren(made("thead", {}, made("tr", {}, ...cells)), this.body);
+  }
+
+  // By a column: first the largest, then the smallest, then the model's own order.
+  sortBy(column) {
+    const isText = column < this.about.length && !this.about[column].isNumber;
+    const [first, second] = isText ? [false, true] : [true, false];
+    if (this.sort?.column !== column) this.sort = { column, down: first };
+    else this.sort = this.sort.down === first ? { column, down: second } : null;
+    this.arrange();
+  }
+
+  // How two rows are ordered.
+  comparison() {
+    if (!this.sort) return null;
+    const { column, down } = this.sort;
+    const { about, model, quantity } = this;
+    const chosen = model.quantities[column - about.length - 1] ?? quantity;
+    const key = column < about.length ? about[column].key : (row) => model.value(row, chosen) ?? 0n;
+    const up = (a, b) => {
+      const [left, right] = [key(a), key(b)];
+      return left < right ? -1 : left > right ? 1 : 0;
+    };
+    return down ? (a, b) => up(b, a) : up;
+  }
+
+  // Show these rows, in this order.
+  show(rows) {
+    const wanted = rows.map((row) => this.lines.get(row) ?? this.#line(row));
+    this.body.replaceChildren(...wanted.map(({ element }) => element));
+    this.shown = wanted;
+    const sides = this.about.length;
+    this.headings.forEach((heading, i) => {
+      const isSorted = this.sort?.column === i;
+      if (isSorted) heading.setAttribute("aria-sort", this.sort.down ? "descending" : "ascending");
+      else heading.removeAttribute("aria-sort");
+      heading.classList.toggle("chosen", this.model.quantities[i - sides - 1] === this.quantity);
+    });
+  }
+
+  #line(row) {
+    const element = made("tr");
+    const about = this.about.map(({ cell, isNumber }, i) =>
+      made(i ? "td" : "th", { className: isNumber ? "number" : "", ...(i ? {} : { scope: "row" }) }, cell(row)));
+    const bar = made("span", { className: "bar" });
+    const part = made("span");
+    const counts = this.model.quantities.map(() => made("td", { className: "number" }));
+    element.append(...about, made("td", { className: "share" }, bar, part), ...counts);
+    const line = { row, element, bar, part, counts, stale: true, near: true };
+    element.line = line;
+    this.lines.set(row, line);
+    this.seen.observe(element);
+    return line;
+  }
+
+  // The counts anew: at once where they can be seen, else when there is time.
+  refresh(quantity, whole, everyDigit) {
+    Object.assign(this, { quantity, whole, everyDigit });
+    const later = [];
+    for (const line of this.shown ?? []) {
+      line.stale = true;
+      if (line.near) this.#fill(line);
+      else later.push(line);
+    }
+    this.fillLater?.();
+    if (later.length) this.fillLater = inIdleTime(later, (line) => line.stale && this.#fill(line));
+  }
+
+  fillAll() {
+    for (const line of this.shown ?? []) if (line.stale) this.#fill(line);
+  }
+
+  #fill(line) {
+    const { model, quantity, whole, everyDigit } = this;
+    line.stale = false;
+    const written = everyDigit ? exactQuantity : scaledQuantity;
+    model.quantities.forEach((one, i) => {
+      const text = line.row.counts ? written(model.value(line.row, one), one) : i ? "" : "?";
+      const cell = line.counts[i];
+      if (cell.textContent !== text) cell.textContent = text;
+      cell.classList.toggle("chosen", one === quantity);
+    });
+    if (!line.row.counts) return;
+    const value = model.value(line.row, quantity);
+    line.part.textContent = value === null ? "" : share(value, whole);
+    line.bar.style.width = value === null ? "0" : `${100 * fraction(value, whole)}%`;
+  }
+}
+
+// Do something with each of `items` while the browser has nothing else to do; gives what stops it.
+function inIdleTime(items, work) {
+  const when = window.requestIdleCallback ?? ((go) => setTimeout(() => go({ timeRemaining: () => 8 }), 30));
+  let stopped = false;
+  let position = 0;
+  when(function some(deadline) {
+    while (!stopped && position < items.length && deadline.timeRemaining() > 1) work(items[position++]);
+    if (!stopped && position < items.length) when(some);
+  });
+  return () => (stopped = true);
+}
+
+class ModuleTable extends CountTable {
+  constructor(table, model, { onZoom, found, more }) {
+    const name = (node) => this.nameCell(node);
+    super(table, model, [
+      { title: "module", cell: name, key: ({ path }) => path },
+      { title: "type", cell: ({ type }) => type, key: ({ type }) => type },
+    ]);
+    Object.assign(this, { onZoom, found, more, open: new Set([model.root]), search: "", flat: false, all: false });
+    this.more.addEventListener("click", () => {
+      this.all = true;
+      this.arrange();
+    });
+  }
+
+  nameCell(node) {
+    const box = made("span", { className: "name" });
+    box.style.setProperty("--depth", node.depth);
+    if (node.children.length) {
+      const toggle = made("button", { type: "button", className: "toggle", data: { "aria-expanded": "false" } });
+      toggle.setAttribute("aria-label", `Parts of ${node.path || node.name}`);
+      toggle.addEventListener("click", () => {
+        if (!this.open.delete(node)) this.open.add(node);
+        this.arrange();
+      });
+      box.append(toggle);
+    }
+    const zoom = made("button", { type: "button", className: "link", title: "Show this module" });
+    zoom.addEventListener("click", () => this.onZoom(node));
+    zoom.append(made("span", { className: "short" }, node.name), made("span", { className: "long" }, node.path || node.name));
+    box.append(zoom);
+    return box;
+  }
+
+  // The rows that the search, the open modules and the order make.
+  rows() {
+    const { model, search, flat } = this;
+    const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+    const matches = (node) => words.every((word) => `${node.path}\n${node.type}`.toLowerCase().includes(word));
+    const matching = words.length ? model.nodes.filter(matches) : model.nodes;
+    this.matching = new Set(matching);
+    const compare = this.comparison();
+    if (flat) return compare ? [...matching].sort(compare) : matching;
+    const kept = words.length ? new Set() : null;
+    if (kept) for (const node of matching) for (let one = node; one && !kept.has(one); one = one.above) kept.add(one);
+    const rows = [];
+    const visit = (node) => {
+      if (kept && !kept.has(node)) return;
+      rows.push(node);
+      if (!kept && !this.open.has(node)) return;
+      const children = compare ? [...node.children].sort(compare) : node.children;
+      children.forEach(visit);
+    };
+    visit(model.root);
+    return rows;
+  }
+
+  arrange() {
+    const rows = this.rows();
+    const cut = this.all || rows.length <= AT_FIRST ? rows : rows.slice(0, AT_FIRST);
+    this.table.classList.toggle("flat", this.flat);
+    this.show(cut);
+    for (const { row, element } of this.shown) {
+      const toggle = element.querySelector(".toggle");
+      if (toggle) {
+        toggle.setAttribute("aria-expanded", String(this.search.trim() !== "" || this.open.has(row)));
+      }
+      element.classList.toggle("around", !this.matching.has(row));
+      element.classList.toggle("current", row === this.current);
+    }
+    this.more.hidden = cut.length === rows.length;
+    this.more.textContent = `Show all ${rows.length.toLocaleString("en")} rows`;
+    const count = this.matching.size.toLocaleString("en");
+    this.found.textContent = this.search.trim() ? `${count} of ${this.model.nodes.length.toLocaleString("en")} modules` : "";
+    if (this.quantity) this.refresh(this.quantity, this.whole, this.everyDigit);
+  }
+
+  // Open what is around a module, so that it can be seen.
+  reveal(node) {
+    this.current = node;
+    for (let one = node; one; one = one.above) if (one !== node || one.children.length) this.open.add(one);
+    this.arrange();
+  }
+}
+
+class ListTable extends CountTable {
+  constructor(table, model, about, rows, sort = null) {
+    super(table, model, about, { sort });
+    this.rows = rows;
+  }
+
+  arrange() {
+    const compare = this.comparison();
+    const known = this.rows.filter(({ counts }) => counts);
+    const unknown = this.rows.filter(({ counts }) => !counts);
+    this.show([...(compare ? known.sort(compare) : known), ...unknown]);
+    if (this.quantity) this.refresh(this.quantity, this.whole, this.everyDigit);
+  }
+}
