@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
 from fxflops.reports.document import Cell, Document, Figure, Name, Table
 from fxflops.reports.html.data import embedded, exploration
-from fxflops.reports.wording import printable
+from fxflops.reports.wording import calls, printable
 
-SCRIPTS = ("arithmetic", "numbers", "typeset")
-EXPLORER_SCRIPTS = ("domain", "model", "icicle", "tables", "curve")
+SCRIPTS = ("arithmetic", "numbers", "typeset", "dom")
+EXPLORER_SCRIPTS = ("domain", "model", "icicle", "tables", "curve", "explorer")
 LIBRARIES = ("d3-hierarchy.min.js", "uPlot.iife.min.js")
 LICENSES = ("d3-hierarchy-3.1.3.LICENSE", "uplot-1.6.32.LICENSE")
 SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
@@ -47,12 +48,12 @@ def render(document: Document, *, color: bool) -> str:
         f"<style>{style}</style>",
         "</head>",
         "<body>",
-        *_mark(document),
+        *_mark(document, data),
         "<header>",
         f"<div><h1>{escaped(title)}</h1>",
         *([] if data is None else [f'<p class="about">{escaped(data["about"])}</p>']),
         "</div>",
-        '<button type="button" id="theme" hidden>Light or dark</button>',
+        '<button type="button" id="theme" hidden></button>',
         '<button type="button" id="print" hidden>Print</button>',
         "</header>",
         "<main>",
@@ -98,10 +99,19 @@ def _script_data(data: object) -> str:
     return f'<script type="application/json" id="data">{embedded(data)}</script>'
 
 
-def _mark(document: Document) -> list[str]:
+def _mark(document: Document, data: Mapping[str, Any] | None) -> Iterator[str]:
+    """What is not whole, before all else, and of a count what is missing."""
     if not document.mark:
-        return []
-    return [f'<p id="mark" role="alert">{escaped(document.mark)}</p>']
+        return
+    yield f'<div id="incomplete" role="alert"><p id="mark">{escaped(document.mark)}</p>'
+    if data is not None:
+        yield "<ul>"
+        for name, times, reason, where in data["uncounted"]:
+            places = f" at {escaped(', '.join(where))}" if where else ""
+            said = f"{escaped(calls(times))}, {escaped(reason)}{places}"
+            yield f"<li><code>{escaped(name)}</code>: {said}</li>"
+        yield "</ul>"
+    yield "</div>"
 
 
 def _static(document: Document, is_explored: bool) -> Iterator[str]:
@@ -121,8 +131,8 @@ def _formula(figure: Figure) -> Iterator[str]:
     value = f" = {escaped(figure.exact)}" if figure.exact else ""
     unit = f" <small>{escaped(figure.unit)}</small>" if figure.unit else ""
     yield f"<section><h2>{escaped(figure.name)}{value}{unit}</h2>"
-    yield f'<div class="formula" tabindex="0" role="group" aria-label="Formula" data-formula="{text}">'
-    yield f"<code>{text}</code></div></section>"
+    yield '<div class="formula" tabindex="0" role="group" aria-label="Formula" '
+    yield f'data-formula="{text}"><code>{text}</code></div></section>'
 
 
 def _tables(document: Document, is_explored: bool) -> Iterator[str]:
@@ -187,5 +197,6 @@ def _footer(is_explored: bool) -> Iterator[str]:
     if is_explored:
         texts = "\n\n".join(f"{name}\n\n{asset(f'vendor/{name}')}" for name in LICENSES)
         lines = "\n".join(escaped(line) for line in texts.splitlines())
-        yield f"<details><summary>Licenses of d3-hierarchy and uPlot</summary><pre>{lines}</pre></details>"
+        yield "<details><summary>Licenses of d3-hierarchy and uPlot</summary>"
+        yield f"<pre>{lines}</pre></details>"
     yield "</footer>"

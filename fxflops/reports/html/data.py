@@ -27,13 +27,15 @@ def exploration(document: Document) -> dict[str, Any] | None:
     A row refers to its formulas by position in ``formulas``, to the module around it by position
     in ``modules``.
     """
-    if not document.tables or not any(table.live for table in document.tables):
-        return None
     data = document.data()
-    assert data["schema"] == COUNTED
+    if data["schema"] != COUNTED:
+        return None
     columns = [name for name, value in data["totals"].items() if "formula" in value]
     table = _Formulas(columns)
-    uncounted = [[printable(item["op"]), item["calls"]] for item in data["uncounted"]]
+    uncounted = [
+        [printable(i["op"]), i["calls"], printable(i["reason"]), list(map(printable, i["where"]))]
+        for i in data["uncounted"]
+    ]
     missing = calls(sum(item["calls"] for item in data["uncounted"]))
     return {
         "model": printable(data["model"]),
@@ -42,7 +44,7 @@ def exploration(document: Document) -> dict[str, Any] | None:
         "incomplete": f"INCOMPLETE: {missing} uncounted" if uncounted else "",
         "columns": columns,
         "quantities": quantities(columns),
-        "sizes": data["sizes"],
+        "sizes": [_exact(size) for size in data["sizes"]],
         "conditions": data["conditions"],
         "modules": _modules(data["modules"], table),
         "operators": [[printable(r["op"]), r["calls"], *table.row(r)] for r in data["operators"]],
@@ -92,6 +94,11 @@ def embedded(data: object) -> str:
     """``data`` as JSON for a block of data in HTML: no tag ends or begins in it."""
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _exact(size: Mapping[str, Any]) -> dict[str, str | None]:
+    """A size with its integers as text, since JavaScript reads numbers as floats."""
+    return {key: None if value is None else str(value) for key, value in size.items()}
 
 
 def _about(data: Mapping[str, Any]) -> str:

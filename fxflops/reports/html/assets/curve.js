@@ -4,6 +4,13 @@ const POINTS = 64;
 const PARTS = 5;
 const IN_TABLE = 9;
 
+// A number beside an axis: 1.5 T
+function brief(value) {
+  if (Math.abs(value) < 1000) return String(Number(value.toPrecision(6)));
+  const [number, prefix] = scaledParts(BigInt(Math.round(value)));
+  return `${number.includes(".") ? number.replace(/\.?0+(?=e|$)/, "") : number} ${prefix}`.trim();
+}
+
 class Curve {
   constructor(box, table, model, domain) {
     Object.assign(this, { box, table, model, domain });
@@ -50,10 +57,22 @@ class Curve {
     const per = Number(quantity.per);
     const columns = counts.map((column) =>
       column.map((value) => (value === null || (logarithmic && !value) ? null : Number(value) / per)));
+    const isDrawn = columns.flat().every((value) => value === null || Number.isFinite(value)) && Number.isFinite(Number(grid.at(-1)));
+    this.box.classList.toggle("refused", !isDrawn);
+    if (!isDrawn) {
+      this.plot?.destroy();
+      this.plot = this.key = null;
+      this.box.textContent = "These numbers are too large to be drawn.";
+      return;
+    }
+    if (!this.plot) this.box.textContent = "";
     const key = [focus.path, quantity.name, choice.label, logarithmic, theme(), ...rows.map(({ node }) => node.path)].join("\n");
     const data = [grid.map(Number), ...columns];
     this.now = Number(here.get(choice.names[0]));
-    if (this.key === key) this.plot.setData(data);
+    if (this.key === key) {
+      this.plot.setData(data);
+      this.#rest();
+    }
     else this.#make(key, data, rows, { quantity, choice, logarithmic });
     const first = inside.findIndex(Boolean);
     this.plot.root.querySelector("canvas").setAttribute("aria-label",
@@ -68,14 +87,13 @@ class Curve {
     const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const [ink, line] = [color("--muted"), color("--line")];
     const font = `12px ${getComputedStyle(document.body).fontFamily}`;
-    const written = (value) => (value == null ? "–" : Math.abs(value) < 1000 ? String(value) : scaled(BigInt(Math.round(value))));
     const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
     const series = rows.map(({ node, branch }, i) => ({
       label: i ? node.name : node.path ? node.name : "whole model",
       stroke: branch === null ? color("--ink") : color(`--curve-${branch % 8}`),
       width: branch === null ? 2.5 : 1.75,
       points: { show: data[0].length < 3 },
-      value: (_, value) => written(value),
+      value: (_, value) => (value == null ? "–" : brief(value)),
     }));
     const marker = (plot) => {
       const x = plot.valToPos(this.now, "x", true);
@@ -92,17 +110,25 @@ class Curve {
     this.plot = new uPlot({
       width: this.box.clientWidth || 600,
       height: 300,
+      pxAlign: 0,
       scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1, range: logarithmic ? undefined : (_, low, high) => [0, high * 1.05 || 1] } },
       axes: [
-        { ...axis, label: choice.label, labelFont: font, values: (_, ticks) => ticks.map(written) },
-        { ...axis, size: 72, values: (_, ticks) => ticks.map((value) => (value === null ? "" : written(value))) },
+        { ...axis, label: choice.label, labelFont: font, values: (_, ticks) => ticks.map((value) => exact(BigInt(Math.round(value)))) },
+        { ...axis, size: 72, values: (_, ticks) => ticks.map((value) => (value === null ? "" : brief(value))) },
       ],
-      series: [{ label: choice.label, value: (_, value) => written(value) }, ...series],
+      series: [{ label: choice.label, value: (_, value) => (value == null ? "–" : exact(BigInt(value))) }, ...series],
       cursor: { drag: { x: false, y: false } },
-      hooks: { draw: [marker] },
+      hooks: { draw: [marker], setCursor: [(plot) => plot.cursor.idx == null && this.#rest()] },
     }, data, this.box);
+    this.#rest();
     const canvas = this.plot.root.querySelector("canvas");
     canvas.setAttribute("role", "img");
+  }
+
+  // While nothing is pointed at, the legend has the values at the size set.
+  #rest() {
+    const idx = this.plot?.data[0].indexOf(this.now) ?? -1;
+    if (idx >= 0) this.plot.setLegend({ idx }, false);
   }
 
   #tabulate(grid, rows, counts, { quantity, choice }) {

@@ -2,14 +2,6 @@
 
 const AT_FIRST = 200; // rows; the others are shown when asked for
 
-function made(name, properties = {}, ...children) {
-  const { data, ...others } = properties;
-  const one = Object.assign(document.createElement(name), others);
-  for (const [key, value] of Object.entries(data ?? {})) one.setAttribute(key, value);
-  one.append(...children);
-  return one;
-}
-
 class CountTable {
   // `about` are the columns before the counts: {title, cell(row) → node, key(row)}.
   constructor(table, model, about, options = {}) {
@@ -35,7 +27,7 @@ class CountTable {
     const cells = this.columns.map((title, i) => {
       const button = made("button", { type: "button" }, title);
       button.addEventListener("click", () => this.sortBy(i));
-      const heading = made("th", { scope: "col", className: i < sides ? "" : "number" }, button);
+      const heading = made("th", { scope: "col", className: i < sides ? (this.about[i].isNumber ? "number" : "") : i === sides ? "share" : "number" }, button);
       if (i > sides) heading.title = this.model.quantities[i - sides - 1].meaning;
       return heading;
     });

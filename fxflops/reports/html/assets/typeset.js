@@ -47,7 +47,7 @@ function mathInner(tree) {
     case "remainder":
       return element("mrow", mathOf(tree.left, 3), operator("mod"), mathOf(tree.right, 3));
     case "power":
-      return element("msup", element("mrow", mathOf(tree.left, 3)), mathOf(tree.right));
+      return element("msup", mathOf(tree.left, 3), mathOf(tree.right));
     case "quotient": {
       const divided = element("mfrac", mathOf(tree.left), mathOf(tree.right));
       return isFloor(tree) ? element("mrow", operator("⌊"), divided, operator("⌋")) : divided;
@@ -93,6 +93,54 @@ function latexInner(tree) {
       return `\\${tree.kind.toLowerCase()}\\left(${tree.of.map((part) => toLatex(part)).join(", ")}\\right)`;
   }
 }
+
+// The tree as several <math> elements in a row: between them, before a sign, a line may end.
+function toPieces(tree) {
+  const pieces = [[]];
+  const put = (...nodes) => pieces.at(-1).push(...nodes);
+  const bracket = (text) => attributed(operator(text), { stretchy: "false" });
+  function spell(one, least = 0) {
+    if (rank(one) < least) {
+      put(bracket("("));
+      spell(one);
+      put(bracket(")"));
+    } else if (one.kind === "sum" || one.kind === "difference") {
+      spell(one.left, 1);
+      pieces.push([attributed(operator(one.kind === "sum" ? "+" : "−"), { form: "infix" })]);
+      spell(one.right, one.kind === "sum" ? 1 : 2);
+    } else if (one.kind === "product" && rank(one.right) < 2) {
+      put(mathOf(one.left, 2));
+      spell(one.right, 2);
+    } else put(mathOf(one));
+  }
+  if (tree.kind === "quotient" && !isFloor(tree)) {
+    spell(tree.left, 2);
+    put(operator("/"), mathOf(tree.right));
+  } else spell(tree);
+  return pieces.map((nodes) => element("math", element("mrow", ...nodes)));
+}
+
+function attributed(one, attributes) {
+  for (const [name, value] of Object.entries(attributes)) one.setAttribute(name, value);
+  return one;
+}
+
+// Set a formula in a box: in one piece if there is room, else in several lines.
+function typeset(box, tree) {
+  box.tree = tree;
+  fit(box);
+  fitted.observe(box);
+}
+
+function fit(box) {
+  box.fitted = box.clientWidth;
+  box.replaceChildren(toMathML(box.tree));
+  if (box.scrollWidth > box.clientWidth) box.replaceChildren(...toPieces(box.tree));
+}
+
+const fitted = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (target.clientWidth !== target.fitted) fit(target);
+});
 
 // A tree over an integer, without a fraction in a fraction.
 function over(tree, denominator) {
