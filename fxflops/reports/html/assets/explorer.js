@@ -1,5 +1,7 @@
 // A count to explore: the sizes, what they make of every number, and the fragment that keeps them.
 
+const LONGEST_BESIDE = 36; // characters of a number that fit beside its name
+
 class Explorer {
   constructor(data) {
     this.data = data;
@@ -88,7 +90,8 @@ class Explorer {
     }
     const reset = made("button", { type: "button" }, "Reset");
     reset.addEventListener("click", () => this.go(this.#startingSizes()));
-    form.append(made("p", { className: "actions" }, reset, copyButton("Copy link", () => location.href)));
+    const hasAddress = location.protocol !== "about:"; // a frame in a notebook has none
+    form.append(made("p", { className: "actions" }, reset, hasAddress ? copyButton("Copy link", () => location.href) : ""));
     document.body.classList.toggle("few", sizes.length < 4);
   }
 
@@ -279,7 +282,8 @@ class Explorer {
       const value = model.value(model.root, one);
       radio.checked = one === quantity;
       short.textContent = scaledQuantity(value, one);
-      long.textContent = exactQuantity(value, one);
+      const digits = exactQuantity(value, one);
+      long.textContent = digits.length > LONGEST_BESIDE ? `${digits.replaceAll(",", "").length} digits` : digits;
     }
     for (const { holds, mark, element } of this.conditions ?? []) {
       const isMet = holds(this.at);
@@ -326,7 +330,9 @@ class Explorer {
     const value = model.value(focus, quantity);
     const whole = model.value(model.root, quantity);
     byId("quantity").textContent = `${quantity.label}${focus === model.root ? "" : ` of ${focus.path}`}`;
-    byId("total").textContent = exactQuantity(value, quantity);
+    const total = byId("total");
+    total.textContent = exactQuantity(value, quantity);
+    total.classList.toggle("long", total.textContent.length > LONGEST_BESIDE);
     byId("unit").textContent = shortUnit(quantity);
     const at = this.at.size ? `at ${this.#written(this.at)}` : "at its one size";
     byId("sentence").textContent = value === null ? "These sizes are outside the domain." :
