@@ -193,7 +193,8 @@ def test_search_sorting_and_the_flat_list(browser, rtdetr):
     assert found
     assert set(found) == {"Linear"}
     browser.run(
-        "const s = document.getElementById('search'); s.value = ''; s.dispatchEvent(new Event('input'))"
+        "const search = document.getElementById('search');"
+        "search.value = ''; search.dispatchEvent(new Event('input'));"
     )
     browser.find("#flat").click()
     names = "return [...document.querySelectorAll('#modules tbody .long')].slice(0, 4)"

@@ -380,7 +380,10 @@ class Explorer {
 
   settle() {
     clearTimeout(this.waiting);
-    for (const table of this.tables) table.arrange();
+    for (const table of this.tables) {
+      table.arrange();
+      table.fillTheRest();
+    }
     this.#writeFragment();
     const { model, quantity } = this;
     const value = model.value(model.root, quantity);

@@ -1,18 +1,19 @@
 // Tables that are sorted by their headings: of modules, as a tree or flat; of operators and parts.
 
+const GROUP = 50; // rows that are seen or not seen together
 const AT_FIRST = 200; // rows; the others are shown when asked for
 
 class CountTable {
   // `about` are the columns before the counts: {title, cell(row) → node, key(row)}.
   constructor(table, model, about, options = {}) {
     Object.assign(this, { table, model, about, options });
-    this.body = made("tbody");
+    this.shown = [];
     this.lines = new Map(); // of each row, its <tr> and cells
     this.sort = options.sort ?? null; // {column, down}
     this.seen = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
-        target.line.near = isIntersecting;
-        if (isIntersecting && target.line.stale) this.#fill(target.line);
+        target.near = isIntersecting;
+        if (isIntersecting && this.quantity) this.#fillGroup(target);
       }
     }, { rootMargin: "400px" });
     this.#head();
@@ -32,7 +33,8 @@ class CountTable {
       return heading;
     });
     this.headings = cells;
-    this.table.replaceChildren(made("thead", {}, made("tr", {}, ...cells)), this.body);
+    this.table.classList.add("counts");
+    this.table.replaceChildren(made("thead", {}, made("tr", {}, ...cells)));
   }
 
   // By a column: first the largest, then the smallest, then the model's own order.
@@ -61,8 +63,9 @@ class CountTable {
   // Show these rows, in this order.
   show(rows) {
     const wanted = rows.map((row) => this.lines.get(row) ?? this.#line(row));
-    this.body.replaceChildren(...wanted.map(({ element }) => element));
+    const isSame = this.shown.length === wanted.length && wanted.every((line, i) => line === this.shown[i]);
     this.shown = wanted;
+    if (!isSame) this.#group();
     const sides = this.about.length;
     this.headings.forEach((heading, i) => {
       const isSorted = this.sort?.column === i;
@@ -72,36 +75,54 @@ class CountTable {
     });
   }
 
+  // Rows in bodies of some, of which those in sight are kept up to date.
+  #group() {
+    this.seen.disconnect();
+    for (const body of this.table.querySelectorAll("tbody")) body.remove();
+    for (let from = 0; from < this.shown.length; from += GROUP) {
+      const lines = this.shown.slice(from, from + GROUP);
+      const body = made("tbody", {}, ...lines.map(({ element }) => element));
+      Object.assign(body, { lines, near: from === 0 });
+      this.table.append(body);
+      this.seen.observe(body);
+    }
+  }
+
   #line(row) {
     const element = made("tr");
     const about = this.about.map(({ cell, isNumber }, i) =>
       made(i ? "td" : "th", { className: isNumber ? "number" : "", ...(i ? {} : { scope: "row" }) }, cell(row)));
     const bar = made("span", { className: "bar" });
     const part = made("span");
-    const counts = this.model.quantities.map(() => made("td", { className: "number" }));
-    element.append(...about, made("td", { className: "share" }, bar, part), ...counts);
-    const line = { row, element, bar, part, counts, stale: true, near: true };
-    element.line = line;
+    const counts = this.model.quantities.map(() => made("span"));
+    const cells = counts.map((count) => made("td", { className: "number" }, count));
+    element.append(...about, made("td", { className: "share" }, bar, part), ...cells);
+    const line = { row, element, bar, part, counts, stale: true };
     this.lines.set(row, line);
-    this.seen.observe(element);
     return line;
   }
 
-  // The counts anew: at once where they can be seen, else when there is time.
+  // The counts anew where they can be seen; elsewhere once the sizes rest, or are scrolled to.
   refresh(quantity, whole, everyDigit) {
     Object.assign(this, { quantity, whole, everyDigit });
-    const later = [];
-    for (const line of this.shown ?? []) {
-      line.stale = true;
-      if (line.near) this.#fill(line);
-      else later.push(line);
-    }
+    this.table.classList.toggle("long-numbers", everyDigit);
     this.fillLater?.();
-    if (later.length) this.fillLater = inIdleTime(later, (line) => line.stale && this.#fill(line));
+    for (const line of this.shown) line.stale = true;
+    for (const body of this.table.tBodies) if (body.near) this.#fillGroup(body);
+  }
+
+  #fillGroup({ lines }) {
+    for (const line of lines) if (line.stale) this.#fill(line);
+  }
+
+  fillTheRest() {
+    this.fillLater?.();
+    const stale = this.shown.filter((line) => line.stale);
+    this.fillLater = inIdleTime(stale, (line) => line.stale && this.#fill(line));
   }
 
   fillAll() {
-    for (const line of this.shown ?? []) if (line.stale) this.#fill(line);
+    for (const line of this.shown) if (line.stale) this.#fill(line);
   }
 
   #fill(line) {
@@ -112,12 +133,16 @@ class CountTable {
       const text = line.row.counts ? written(model.value(line.row, one), one) : i ? "" : "?";
       const cell = line.counts[i];
       if (cell.textContent !== text) cell.textContent = text;
-      cell.classList.toggle("chosen", one === quantity);
     });
+    if (line.chosen !== quantity) {
+      line.chosen = quantity;
+      model.quantities.forEach((one, i) => line.counts[i].parentNode.classList.toggle("chosen", one === quantity));
+    }
     if (!line.row.counts) return;
     const value = model.value(line.row, quantity);
-    line.part.textContent = value === null ? "" : share(value, whole);
-    line.bar.style.width = value === null ? "0" : `${100 * fraction(value, whole)}%`;
+    const part = value === null ? "" : share(value, whole);
+    if (line.part.textContent !== part) line.part.textContent = part;
+    line.bar.style.transform = `scaleX(${value === null ? 0 : fraction(value, whole)})`;
   }
 }
 
@@ -158,6 +183,7 @@ class ModuleTable extends CountTable {
         this.arrange();
       });
       box.append(toggle);
+      node.toggle = toggle;
     }
     const zoom = made("button", { type: "button", className: "link", title: "Show this module" });
     zoom.addEventListener("click", () => this.onZoom(node));
@@ -194,11 +220,9 @@ class ModuleTable extends CountTable {
     const cut = this.all || rows.length <= AT_FIRST ? rows : rows.slice(0, AT_FIRST);
     this.table.classList.toggle("flat", this.flat);
     this.show(cut);
+    const isSearched = this.search.trim() !== "";
     for (const { row, element } of this.shown) {
-      const toggle = element.querySelector(".toggle");
-      if (toggle) {
-        toggle.setAttribute("aria-expanded", String(this.search.trim() !== "" || this.open.has(row)));
-      }
+      if (row.toggle) row.toggle.setAttribute("aria-expanded", String(isSearched || this.open.has(row)));
       element.classList.toggle("around", !this.matching.has(row));
       element.classList.toggle("current", row === this.current);
     }
