@@ -92,12 +92,12 @@ class CountTable {
     const element = made("tr");
     const about = this.about.map(({ cell, isNumber }, i) =>
       made(i ? "td" : "th", { className: isNumber ? "number" : "", ...(i ? {} : { scope: "row" }) }, cell(row)));
-    const bar = made("span", { className: "bar" });
     const part = made("span");
+    const share = made("td", { className: "share" }, part);
     const counts = this.model.quantities.map(() => made("span"));
     const cells = counts.map((count) => made("td", { className: "number" }, count));
-    element.append(...about, made("td", { className: "share" }, bar, part), ...cells);
-    const line = { row, element, bar, part, counts, stale: true };
+    element.append(...about, share, ...cells);
+    const line = { row, element, share, part, counts, stale: true };
     this.lines.set(row, line);
     return line;
   }
@@ -142,7 +142,7 @@ class CountTable {
     const value = model.value(line.row, quantity);
     const part = value === null ? "" : share(value, whole);
     if (line.part.textContent !== part) line.part.textContent = part;
-    line.bar.style.transform = `scaleX(${value === null ? 0 : fraction(value, whole)})`;
+    line.share.style.backgroundSize = `${value === null ? 0 : 84 * fraction(value, whole)}px 20px`;
   }
 }
 
