@@ -155,7 +155,8 @@ def _table(table: Table) -> Iterator[str]:
     yield f'<div class="scroll" tabindex="0" role="group" aria-label="{label}"><table><thead><tr>'
     sides = ["number" if side == "r" and not table.stacked else "" for side in table.sides]
     for heading, side in zip(table.headings, sides, strict=True):
-        yield f"<th{_class(side)}{' scope=col' if heading else ''}>{escaped(heading)}</th>"
+        tag = "th scope=col" if heading else "td"
+        yield f"<{tag}{_class(side)}>{escaped(heading)}</{tag[:2]}>"
     yield "</tr></thead><tbody>"
     for row in table.rows:
         cells = zip(row, sides, strict=True)

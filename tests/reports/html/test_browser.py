@@ -173,7 +173,7 @@ def test_the_icicle_and_the_tree_by_the_keyboard(browser, rtdetr):
         (Keys.ARROW_LEFT, "backbone"),
     ):
         browser.driver.switch_to.active_element.send_keys(key)
-        assert browser.run(active).startswith(f"{expected}, ")
+        assert browser.run(active).startswith(f"{expected} ")
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     assert browser.text("#quantity") == "FLOPs of backbone"
     assert browser.text("#crumbs") == "rtdetr_r50 › backbone"

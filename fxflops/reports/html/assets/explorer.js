@@ -222,7 +222,7 @@ class Explorer {
     if (model.parts.length) {
       byId("parts").hidden = false;
       byId("parts-title").textContent = data.partsTitle;
-      const note = { title: "", cell: (row) => row.type, key: (row) => row.type };
+      const note = { title: "where", cell: (row) => row.type, key: (row) => row.type };
       this.tables.push(new ListTable(byId("parts-table"), model, [name("part"), note], model.parts));
     }
     const free = byId("free");

@@ -55,7 +55,7 @@ class Icicle {
         cell.node = node;
         cell.setAttribute("role", "treeitem");
         cell.tabIndex = -1;
-        cell.append(document.createElement("b"), document.createElement("span"));
+        cell.append(document.createElement("b"), " ", document.createElement("span"));
         cells.set(node, cell);
         box.append(cell);
       }
@@ -70,7 +70,9 @@ class Icicle {
       cell.lastChild.textContent = label ? scaledQuantity(value, quantity) : "";
       cell.said = { value, whole, quantity };
       cell.setAttribute("aria-level", level + 1);
-      cell.setAttribute("aria-label", `${node.path || node.name}, ${inUnit(value, quantity)}, ${share(value, whole)}`);
+      const where = node.path === node.name || !node.path ? "" : `, in ${node.above.path}`;
+      const said = `${node.name} ${scaledQuantity(value, quantity)} ${shortUnit(quantity)}`;
+      cell.setAttribute("aria-label", `${said}, ${share(value, whole)}${where}`);
     }
     for (const node of before) {
       cells.get(node).remove();
