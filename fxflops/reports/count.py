@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fxflops.cost import FIGURES, METRICS, SUMS, ratio
-from fxflops.report import SHOWN, Answer, Listed, Quantity, Report, Row
+from fxflops.cost import METRICS, SUMS, ratio
+from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
 from fxflops.reports.wording import calls, decimal, exact, operator_calls, scaled, share
 
@@ -49,9 +49,10 @@ def document(answer: Answer, *, depth: int | None = None, symbolic: bool = False
         figures=tuple(formulas(answer) if symbolic else figures(answer)),
         tables=(
             *([stacked] if rows else []),
+            *answer.shown_of_figures("tables"),
             *([] if symbolic else [_modules(answer, depth), _operators(answer)]),
         ),
-        notes=notes(report),
+        notes=[*notes(report), *answer.shown_of_figures("notes")],
         symbolic=symbolic,
         data=lambda: data(answer, depth),
         records=lambda: list(records(answer, depth)),
@@ -86,6 +87,19 @@ def formulas(answer: Answer) -> Iterator[Figure]:
         quantity = quantities[name]
         known = "" if quantity.value is None else exact(quantity.value)
         yield Figure(LABELS[name], "", known, UNITS[name], _formula(quantity))
+    for number in answer.numbers():
+        if number.value is not None or number.formula is not None:
+            yield _figure(number)
+
+
+def _figure(number: Number) -> Figure:
+    """A number beside the totals: rounded and exact, or the decimals of a ratio."""
+    formula = number.formula and _formula(number.formula)
+    if isinstance(number.value, tuple):
+        return Figure(number.label, decimal(*number.value, 2), "", number.unit, formula)
+    known = number.value is not None
+    short, whole = (scaled(number.value), exact(number.value)) if known else ("", "")
+    return Figure(number.label, short, whole, number.unit, formula)
 
 
 def _formula(quantity: Quantity) -> Formula:
@@ -108,10 +122,9 @@ def figures(answer: Answer) -> Iterator[Figure]:
         yield Figure("trained parameters", exact(report.training.trained))
     if answer.intensity is not None:
         yield Figure("arithmetic intensity", f"{decimal(*answer.intensity, 2)} FLOP/byte")
-    if answer.parallelism is not None:
-        for metric in FIGURES:
-            yield Figure(metric.label, f"{scaled(getattr(answer, metric.name))}{metric.unit}")
-        yield Figure("parallelism (work / span)", decimal(*answer.parallelism, 2))
+    for number in answer.numbers():
+        if number.value is not None:
+            yield _figure(number)._replace(formula=None)
 
 
 def _macs(answer: Answer) -> str:
@@ -218,7 +231,8 @@ def notes(report: Report) -> list[str]:
 def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
     """A line for each module, operator and part: values, and formulas beside them."""
     report = answer.report
-    yield ["kind", "name", "type", "calls", *SHOWN, *(f"{name}_formula" for name in SHOWN)]
+    texts_of = [f"{name}_formula" for name in SHOWN]
+    yield ["kind", "name", "type", "calls", *SHOWN, *texts_of, "value", "unit", "formula"]
     step = report.training and report.training.optimizer
     rows = {
         "module": shown(report, depth),
@@ -236,6 +250,11 @@ def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
             values = (quantity.value for quantity in quantities)
             texts = (Expression(quantity.formula) for quantity in quantities)
             yield [kind, row.name, row.kind, row.calls, *values, *texts]
+    without = [""] * (2 + 2 * len(SHOWN))
+    for number in answer.numbers():
+        value = ratio(*number.value) if isinstance(number.value, tuple) else number.value
+        formula = number.formula and Expression(number.formula.formula)
+        yield ["figure", number.name, *without, value, number.unit, formula]
     for item in report.uncounted:
         yield ["uncounted", item.op, "", item.calls]
 
@@ -260,8 +279,7 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "domain": list(report.domain.texts()),
         "at": answer.sizes,
         "totals": {**total, "parameters": {"value": report.parameters}},
-        **{metric.name: {"value": getattr(answer, metric.name)} for metric in FIGURES},
-        "parallelism": answer.parallelism and ratio(*answer.parallelism),
+        **_numbers(answer),
         "intensity": answer.intensity and ratio(*answer.intensity),
         "modules": [
             {"path": row.name, "type": row.kind, **counts(row)} for row in shown(report, depth)
@@ -275,6 +293,30 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         **_deployed(answer),
         **_trained(answer),
     }
+
+
+def _numbers(answer: Answer) -> dict[str, Any]:
+    """The figures' keys: ``{"value": …}``, with its formula if it has one; a ratio as it is."""
+    found: dict[str, Any] = {}
+    for number in answer.numbers():
+        shown: Any
+        if number.is_ratio:
+            shown = ratio(*number.value) if isinstance(number.value, tuple) else None
+        else:
+            formula = {"formula": number.formula.formula} if number.formula else {}
+            shown = {**formula, "value": number.value}
+        _place(found, number.name, shown)
+    for name, details in answer.shown_of_figures("details"):
+        _place(found, name, details)
+    return found
+
+
+def _place(found: dict[str, Any], name: str, shown: Any) -> None:
+    """Put ``shown`` under the name, whose dots are levels."""
+    *levels, last = name.split(".")
+    for level_name in levels:
+        found = found.setdefault(level_name, {})
+    found[last] = shown
 
 
 def _deployed(answer: Answer) -> dict[str, Any]:
