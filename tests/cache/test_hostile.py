@@ -159,7 +159,9 @@ def test_the_command_counts_and_clears_past_it(make, package, said):
     regular = make in (huge, deep, long_integer)
     with at_most(20):
         assert said(["cache"]).startswith("2 answers" if regular else "1 answer,")
-        assert said(["cache", "--clear"]).startswith("Deleted 2 answers" if regular else "Deleted 1 answer in")
+        assert said(["cache", "--clear"]).startswith(
+            "Deleted 2 answers" if regular else "Deleted 1 answer in"
+        )
     left = [entry.name for entry in path.parent.iterdir()]
     assert left == (["x.json"] if make is folder else [])
 
