@@ -273,7 +273,7 @@ class Analysis:
             notes=self.notes,
             figures=derived(self),
             applied=self.applied,
-            once={moment: self.once_per(moment) for moment in self.once},
+            once={time: self.once_per(time) for time in self.once},
             training=self.training,
         )
 

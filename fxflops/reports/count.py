@@ -238,7 +238,7 @@ def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
         "module": shown(report, depth),
         "operator": operators(answer),
         "saved": [Row(a.name, a.saved, calls=a.places) for a in report.applied],
-        "once": [Row(moment, cost) for moment, cost in report.once.items()],
+        "once": [Row(time, cost) for time, cost in report.once.items()],
         "phase": [
             Row(p, c) for p, c in (report.training.phases if report.training else {}).items()
         ],
