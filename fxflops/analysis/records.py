@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.closed_form import evaluate_many, sign_of, to_sympy
 from fxflops.analysis.dataflow import to_networkx
+from fxflops.capture.result import Shapes
 from fxflops.cost import (
     BINDING_TIMES,
     PHASES,
@@ -95,6 +96,8 @@ class Analysis:
     captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
     parameters that get a gradient, and ``optimizer`` is apart from the total.
+    ``module_parameters`` are those of each module's own, a shared one where it is found first;
+    ``results`` the shapes that each call of a module returns, if they are known at every size.
     """
 
     model: str
@@ -113,6 +116,8 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    module_parameters: Mapping[str, int] = field(default_factory=dict)
+    results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -260,10 +265,7 @@ class Analysis:
             domain=self.domain,
             defaults=self.defaults,
             parameters=self.parameters,
-            modules=tuple(
-                Row(name=path, kind=self.module_types.get(path, ""), cost=cost)
-                for path, cost in self.by_module().items()
-            ),
+            modules=tuple(_rows(self)),
             operators=tuple(
                 Row(name=str(op), calls=times[op], cost=cost)
                 for op, cost in self.by_operator().items()
@@ -291,7 +293,7 @@ class Analysis:
 
         is_known = self.report.is_known_at({})
         answer = self.report.at({} if is_known else None)
-        return render(document(answer, depth=2, symbolic=not is_known), "table").rstrip("\n")
+        return render(document(answer, symbolic=not is_known, brief=True), "table").rstrip("\n")
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the graph, whose shapes live in this process alone."""
@@ -335,6 +337,25 @@ def _operator(name: str) -> Operator:
     for part in name.split("."):
         found = getattr(found, part, None)
     return found if type(found).__name__ == "OpOverload" else name
+
+
+def _rows(analysis: Analysis) -> Iterator[Row]:
+    """The modules, each with all that is below it."""
+    parameters: Counter[str] = Counter()
+    for path, number in analysis.module_parameters.items():
+        parameters.update(dict.fromkeys(prefixes(path), number))
+    uncounted = Counter(path for node in analysis.uncounted for path in prefixes(node.path))
+    for path, cost in analysis.by_module().items():
+        results = analysis.results.get(path)
+        yield Row(
+            name=path,
+            kind=analysis.module_types.get(path, ""),
+            cost=cost,
+            calls=None if results is None else len(results),
+            parameters=parameters[path],
+            results=tuple(dict.fromkeys(results or ())),
+            uncounted=uncounted[path],
+        )
 
 
 def _free(analysis: Analysis) -> tuple[Listed, ...]:
