@@ -52,6 +52,7 @@ def render(document: Document, *, color: bool) -> str:
         "<header>",
         f"<div><h1>{escaped(title)}</h1>",
         *([] if data is None else [f'<p class="about">{escaped(data["about"])}</p>']),
+        *([] if data is not None else [f"<p>{escaped(line)}</p>" for line in document.summary]),
         "</div>",
         '<button type="button" id="theme" hidden></button>',
         '<button type="button" id="print" hidden>Print</button>',
@@ -59,7 +60,7 @@ def render(document: Document, *, color: bool) -> str:
         "<main>",
         f'<div id="static">{"".join(_static(document, is_explored))}</div>',
         *([] if data is None else [asset("assets/explorer.html").rstrip(), _script_data(data)]),
-        *_tables(document, is_explored),
+        *_tables(document, data),
         *_notes(document),
         "</main>",
         *_footer(is_explored),
@@ -135,10 +136,14 @@ def _formula(figure: Figure) -> Iterator[str]:
     yield f'data-formula="{text}"><code>{text}</code></div></section>'
 
 
-def _tables(document: Document, is_explored: bool) -> Iterator[str]:
-    tables = [table for table in document.tables if not (is_explored and table.live)]
+def _tables(document: Document, data: Mapping[str, Any] | None) -> Iterator[str]:
+    """The tables, less those that the page makes itself."""
+    tables = [table for table in document.tables if data is None or not table.live]
     if tables:
         yield '<div class="plain">'
+        if data is not None:
+            at = ", ".join(f"{size['name']}={size['at']}" for size in data["sizes"])
+            yield f"<p>At the sizes of the report, {escaped(at) or 'which are fixed'}:</p>"
         for table in tables:
             yield from _table(table)
         yield "</div>"

@@ -72,8 +72,15 @@ class _Formulas:
 
     def row(self, counts: Mapping[str, Any]) -> list[int]:
         """The positions of a row's formulas, column by column."""
-        texts = (counts[name]["formula"] for name in self.columns)
-        return [self._positions.setdefault(text, len(self._positions)) for text in texts]
+        return [self.position(counts[name]["formula"]) for name in self.columns]
+
+    def of(self, quantity: Mapping[str, Any] | None) -> int | None:
+        """The position of a quantity's formula, if it is known."""
+        return None if quantity is None else self.position(quantity["formula"])
+
+    def position(self, text: str) -> int:
+        """That of a formula, which is added if it is new."""
+        return self._positions.setdefault(text, len(self._positions))
 
 
 def quantities(columns: Sequence[str]) -> list[dict[str, Any]]:
@@ -117,10 +124,27 @@ def _modules(rows: Iterable[Mapping[str, Any]], table: _Formulas) -> list[list[A
             above = above.rpartition(".")[0]
         name = path[len(above) + 1 :] if above else path
         modules.append(
-            [positions.get(above), printable(name), printable(row["type"]), *table.row(row)]
+            [
+                positions.get(above),
+                printable(name),
+                printable(row["type"]),
+                row["uncounted"],
+                table.of(row["parameters"]),
+                *_output(row["results"], table),
+                *table.row(row),
+            ]
         )
         positions[path] = len(modules) - 1
     return modules
+
+
+def _output(results: Sequence[Any], table: _Formulas) -> tuple[list[int] | None, bool]:
+    """The shape of the first tensor that a module returns, and whether it returns others, too."""
+    first = next((tensors for tensors in results if tensors), None)
+    if first is None:
+        return None, False
+    shape = [table.position(formula) for formula in first[0]["formula"]]
+    return shape, len(results) > 1 or len(first) > 1
 
 
 def _parts(data: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:

@@ -15,10 +15,10 @@ class Model {
       quantity.per = BigInt(quantity.per);
     }
     this.nodes = [];
-    for (const [parent, name, type, ...counts] of data.modules) {
+    for (const [parent, name, type, uncounted, parameters, shape, hasMore, ...counts] of data.modules) {
       const above = this.nodes[parent];
       const path = above?.path ? `${above.path}.${name}` : name;
-      const node = { path, name, type, counts, above, children: [], depth: above ? above.depth + 1 : 0 };
+      const node = { path, name, type, uncounted, parameters, shape, hasMore, counts, above, children: [], depth: above ? above.depth + 1 : 0 };
       above?.children.push(node);
       this.nodes.push(node);
     }
@@ -43,7 +43,18 @@ class Model {
     return sum;
   }
 
-  // The same at other sizes, of which nothing is kept.
+  // The parameters of a module, those of the modules in it included; null where that is not known.
+  parameters({ parameters }) {
+    return this.at && parameters !== null ? this.#value(parameters) : null;
+  }
+
+  // The shape of what a module returns, 64x112x112; more of it after …
+  output({ shape, hasMore }) {
+    if (!this.at || !shape) return "";
+    return (shape.map((index) => this.#value(index)).join("x") || "scalar") + (hasMore ? " …" : "");
+  }
+
+  // A count at other sizes, of which nothing is kept.
   valueAt(row, quantity, at) {
     return quantity.columns.reduce((sum, c) => sum + this.#function(row.counts[c])(at), 0n);
   }

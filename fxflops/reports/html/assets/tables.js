@@ -4,7 +4,8 @@ const GROUP = 50; // rows that are seen or not seen together
 const AT_FIRST = 200; // rows; the others are shown when asked for
 
 class CountTable {
-  // `about` are the columns before the counts: {title, cell(row) → node, key(row)}.
+  // `about` are the columns before the counts: {title, cell(row) → node, key(row)}; the text of one
+  // with `live` changes with the sizes.
   constructor(table, model, about, options = {}) {
     Object.assign(this, { table, model, about, options });
     this.shown = [];
@@ -97,7 +98,8 @@ class CountTable {
     const counts = this.model.quantities.map(() => made("span"));
     const cells = counts.map((count) => made("td", { className: "number" }, count));
     element.append(...about, share, ...cells);
-    const line = { row, element, share, part, counts, stale: true };
+    const live = this.about.flatMap((column, i) => (column.live ? [{ column, cell: about[i] }] : []));
+    const line = { row, element, live, share, part, counts, stale: true };
     this.lines.set(row, line);
     return line;
   }
@@ -129,8 +131,13 @@ class CountTable {
     const { model, quantity, whole, everyDigit } = this;
     line.stale = false;
     const written = everyDigit ? exactQuantity : scaledQuantity;
+    const least = line.row.uncounted ? "≥ " : "";
+    for (const { column, cell } of line.live) {
+      const text = column.live(line.row, everyDigit);
+      if (cell.textContent !== text) cell.textContent = text;
+    }
     model.quantities.forEach((one, i) => {
-      const text = line.row.counts ? written(model.value(line.row, one), one) : i ? "" : "?";
+      const text = line.row.counts ? least + written(model.value(line.row, one), one) : i ? "" : "?";
       const cell = line.counts[i];
       if (cell.textContent !== text) cell.textContent = text;
     });
@@ -164,6 +171,17 @@ class ModuleTable extends CountTable {
     super(table, model, [
       { title: "module", cell: name, key: ({ path }) => path },
       { title: "type", cell: ({ type }) => type, key: ({ type }) => type },
+      { title: "output", cell: () => "", live: (node) => model.output(node), key: (node) => model.output(node) },
+      {
+        title: "params",
+        isNumber: true,
+        cell: () => "",
+        live: (node, everyDigit) => {
+          const count = model.parameters(node);
+          return count === null ? "" : (everyDigit ? exact : scaled)(count);
+        },
+        key: (node) => model.parameters(node) ?? -1n,
+      },
     ]);
     Object.assign(this, { onZoom, found, more, open: new Set([model.root]), search: "", flat: false, all: false });
     this.more.addEventListener("click", () => {
