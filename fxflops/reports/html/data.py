@@ -176,7 +176,8 @@ def _figures(document: Document, live: set[str]) -> list[list[str]]:
     if document.symbolic:
         return []
     known = {*live, *LIVE_FIGURES}
-    return [[f.name, f.exact or f.short] for f in document.figures if f.name not in known]
+    shown = [figure for figure in document.figures if figure.name not in known]
+    return [[f.name, f"{f.exact or f.short} {f.unit.partition(',')[0]}".strip()] for f in shown]
 
 
 def _totals(data: Mapping[str, Any], columns: Iterable[str]) -> dict[str, str] | None:

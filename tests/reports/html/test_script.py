@@ -255,6 +255,8 @@ def test_latex_of_a_formula():
         "(N*(33*H**2*W**2 + 7) - 5)//32768": r"\frac{N \left(33 H^{2} W^{2} + 7\right) - 5}{32768}",
         "285*((H + 1)//2)*N": r"285 \left\lfloor \frac{H + 1}{2} \right\rfloor N",
         "N*2": r"N \cdot 2",
+        "2*N*prompt**2*L": r"2 N \cdot \mathrm{prompt}^{2} L",
+        "2*prompt": r"2 \cdot \mathrm{prompt}",
         "-(N - 1)**2": r"-\left(N - 1\right)^{2}",
         "Max(0, L - 2) - (N - L)": r"\max\left(0, L - 2\right) - \left(N - L\right)",
         "seq_len%3": r"\mathrm{seq\_len} \bmod 3",

@@ -68,7 +68,8 @@ class Curve {
     if (!this.plot) this.box.textContent = "";
     const key = [focus.path, quantity.name, choice.label, logarithmic, theme(), ...rows.map(({ node }) => node.path)].join("\n");
     const data = [grid.map(Number), ...columns];
-    this.now = Number(here.get(choice.names[0]));
+    const isHere = choice.names.every((name) => at.get(name) === here.get(name));
+    this.now = isHere ? Number(here.get(choice.names[0])) : null; // where the sizes lie on the curve
     if (this.key === key) {
       this.plot.setData(data);
       this.#rest();
@@ -96,6 +97,7 @@ class Curve {
       value: (_, value) => (value == null ? "–" : brief(value)),
     }));
     const marker = (plot) => {
+      if (this.now === null) return;
       const x = plot.valToPos(this.now, "x", true);
       const { ctx, bbox } = plot;
       ctx.save();
@@ -127,8 +129,8 @@ class Curve {
 
   // While nothing is pointed at, the legend has the values at the size set.
   #rest() {
-    const idx = this.plot?.data[0].indexOf(this.now) ?? -1;
-    if (idx >= 0) this.plot.setLegend({ idx }, false);
+    const position = this.plot.data[0].indexOf(this.now);
+    this.plot.setLegend({ idx: position < 0 ? null : position }, false);
   }
 
   #tabulate(grid, rows, counts, { quantity, choice }) {

@@ -6,6 +6,16 @@
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 const RANK = { sum: 1, difference: 1, negative: 1, product: 2, remainder: 2 };
 const rank = (tree) => RANK[tree.kind] ?? 3;
+// Between factors that would run together: a number after another, a name of several letters.
+const isDotted = (left, right) => right.kind === "integer" || isWord(right, "left") || isWord(left, "right");
+
+// Whether the outermost factor of a product on one side is a name of several letters.
+function isWord(tree, side) {
+  if (tree.kind === "product") return isWord(tree[side], side);
+  if (tree.kind === "power") return side === "left" && isWord(tree.left, side);
+  return tree.kind === "name" && tree.name.length > 1;
+}
+
 const isFloor = (tree) => tree.kind === "quotient" && tree.bracketed;
 
 function element(name, ...children) {
@@ -41,7 +51,7 @@ function mathInner(tree) {
     case "difference":
       return element("mrow", mathOf(tree.left, 1), operator("−"), mathOf(tree.right, 2));
     case "product": {
-      const dot = tree.right.kind === "integer" ? operator("·") : operator("\u2062");
+      const dot = operator(isDotted(tree.left, tree.right) ? "·" : "\u2062");
       return element("mrow", mathOf(tree.left, 2), dot, mathOf(tree.right, 2));
     }
     case "remainder":
@@ -78,7 +88,7 @@ function latexInner(tree) {
     case "difference":
       return `${toLatex(tree.left, 1)} - ${toLatex(tree.right, 2)}`;
     case "product": {
-      const dot = tree.right.kind === "integer" ? " \\cdot " : " ";
+      const dot = isDotted(tree.left, tree.right) ? " \\cdot " : " ";
       return toLatex(tree.left, 2) + dot + toLatex(tree.right, 2);
     }
     case "remainder":
