@@ -149,7 +149,7 @@ class CountTable {
     const value = model.value(line.row, quantity);
     const part = value === null ? "" : share(value, whole);
     if (line.part.textContent !== part) line.part.textContent = part;
-    line.share.style.backgroundSize = `${value === null ? 0 : 84 * fraction(value, whole)}px 20px`;
+    line.share.style.backgroundSize = `${value === null ? 0 : 84 * fraction(value, whole)}px 18px`;
   }
 }
 
