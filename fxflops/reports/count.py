@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from fxflops.algebra import Symbol
 from fxflops.cost import METRICS, SUMS, ratio
 from fxflops.figures import FIGURES
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
@@ -70,12 +71,14 @@ def document(
             for name, changed, row in rows
         ],
         stacked=symbolic,
+        live=True,
     )
     tables = [stacked] if rows else []
     tables += answer.shown_of_figures("tables")
     if not symbolic:
         chosen = columns or (usual(answer) if brief else ALL)
-        tables.append(modules_table(answer, depth, chosen, sort, aligned=chosen != ALL))
+        modules = modules_table(answer, depth, chosen, sort, aligned=chosen != ALL)
+        tables.append(modules._replace(live=True))
         tables += [] if brief else [_operators(answer)]
     numbers = tuple(asked(answer) if brief else figures(answer))
     return Document(
@@ -286,7 +289,8 @@ def _operators(answer: Answer) -> Table:
     rows = [[Name(r.name), str(r.calls), *_counts(r, answer)] for r in operators(answer)]
     unknown = ["?", *[""] * (len(HEADINGS) - 1)]
     rows += [[Name(item.op), str(item.calls), *unknown] for item in answer.report.uncounted]
-    return Table(("operator", "calls", *HEADINGS), "lr" + "r" * len(HEADINGS), rows)
+    headings = ("operator", "calls", *HEADINGS)
+    return Table(headings, "lr" + "r" * len(HEADINGS), rows, live=True)
 
 
 def operators(answer: Answer) -> list[Row]:
@@ -367,6 +371,11 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "inputs": report.inputs,
         "symbols": list(report.domain.names),
         "domain": list(report.domain.texts()),
+        "sizes": [_size(symbol, answer) for symbol in report.domain.symbols],
+        "conditions": [
+            {"condition": condition, "where": where}
+            for condition, where in report.domain.conditions().items()
+        ],
         "at": answer.sizes,
         "totals": {**total, "parameters": {"value": report.parameters}},
         **_numbers(answer),
@@ -383,6 +392,16 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "notes": list(report.notes),
         **_deployed(answer),
         **_trained(answer),
+    }
+
+
+def _size(symbol: Symbol, answer: Answer) -> dict[str, Any]:
+    """A free size: its values are multiples from the least one up."""
+    return {
+        "name": symbol.name,
+        "multiple": symbol.multiple,
+        "least": answer.report.domain.least_size(symbol),
+        "at": answer.sizes.get(symbol.name),
     }
 
 
