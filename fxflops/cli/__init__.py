@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "check",
     "explain": "explain",
     "llm": "llm",
+    "solve": "solve",
     "cache": "cache",
     "list": "listing",
 }

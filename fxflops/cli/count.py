@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fxflops.analysis.optimizer import OPTIMIZERS
@@ -22,7 +23,8 @@ from fxflops.passes import PASSES, require_passes
 from fxflops.reports.files import require_writable
 
 if TYPE_CHECKING:
-    from fxflops.report import Answer
+    from fxflops.cache import Request
+    from fxflops.report import Answer, Report
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
 READ_BY_PEOPLE = ("table", "markdown")
@@ -35,6 +37,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--symbolic", action="store_true", help="the formulas and their domain")
     parser.add_argument("--depth", metavar="D", help="levels of modules to show")
+    add_request(parser)
+    parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
+    parser.add_argument(
+        "--convention",
+        metavar="NAME",
+        help="the number that another tool gives: torch-profiler, flop-counter, fvcore, ptflops, "
+        "ptflops-aten, thop, ultralytics-thop, calflops, torchinfo, torchprofile; or fxflops, "
+        "contraction, macs",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit 1 if an operator is uncounted, or if --convention is not proven for one",
+    )
+    add_output(parser)
+
+
+def add_request(parser: argparse.ArgumentParser) -> None:
+    """How the model is captured, and whether its answer is kept."""
     parser.add_argument(
         "--frontend",
         choices=("auto", "trace", "export"),
@@ -62,7 +83,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE:LOSS",
         help="what --train lowers, a callable of the model's result (default: the outputs' sum)",
     )
-    parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument(
         "--cache",
@@ -77,23 +97,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="neither use nor keep an earlier answer",
     )
     parser.add_argument(
-        "--convention",
-        metavar="NAME",
-        help="the number that another tool gives: torch-profiler, flop-counter, fvcore, ptflops, "
-        "ptflops-aten, thop, ultralytics-thop, calflops, torchinfo, torchprofile; or fxflops, "
-        "contraction, macs",
-    )
-    parser.add_argument(
         "--trust",
         action="store_true",
         help="let a saved program, model.pt2, execute what is in its file",
     )
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="exit 1 if an operator is uncounted, or if --convention is not proven for one",
-    )
-    add_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -136,14 +143,28 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
 
     Raises what is the user's to put right.
     """
+    request = requested(arguments)
+
+    from fxflops.answer import at_one_size
+
+    if arguments.static:
+        if arguments.symbolic:
+            raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
+        require_tensor_sizes(at, "--static")
+        request, at = at_one_size(request, at, trust=arguments.trust), {}
+    report = reported(arguments, request, at)
+    formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES or not at
+    return report.at(None if formulas_suffice and not report.is_known_at(at) else at)
+
+
+def requested(arguments: argparse.Namespace) -> Request:
+    """What `add_request` and `add_model` ask for."""
     train: bool | str = arguments.train is not None and (arguments.train or True)
     deploy = _deploy(arguments)
 
-    from fxflops.answer import answer, at_one_size
     from fxflops.cache import Request
-    from fxflops.models import is_file, is_installed
 
-    request = Request(
+    return Request(
         model=arguments.model,
         inputs=arguments.input,
         dtype=arguments.dtype,
@@ -153,26 +174,29 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         loss=arguments.loss,
         past=arguments.past,
     )
-    if arguments.static:
-        if arguments.symbolic:
-            raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
-        require_tensor_sizes(at, "--static")
-        request, at = at_one_size(request, at, trust=arguments.trust), {}
+
+
+def reported(arguments: argparse.Namespace, request: Request, at: Mapping[str, int]) -> Report:
+    """The report that holds at the sizes, from the cache or anew.
+
+    Raises what is the user's to put right.
+    """
+    from fxflops.answer import answer
+    from fxflops.models import is_file, is_installed
+
     if arguments.cache and is_file(arguments.model):
         raise SpecError("--cache keeps no answer for a file, which may change. Leave it out.")
     if arguments.cache and arguments.loss:
         raise SpecError("--cache keeps no answer for a loss, which may change. Leave it out.")
     may_be_kept = arguments.loss is None and is_installed(arguments.model)
     cached = arguments.cache or (arguments.cache is None and may_be_kept)
-    report = answer(
+    return answer(
         request,
         at,
         cached=cached,
         trust=arguments.trust,
         while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
     )
-    formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES or not at
-    return report.at(None if formulas_suffice and not report.is_known_at(at) else at)
 
 
 def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:

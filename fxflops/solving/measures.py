@@ -1,0 +1,144 @@
+"""What a condition may name: a metric, a sum, a figure, a ratio, the parameters, or a size.
+
+`measure` makes them out of `METRICS`, `SUMS` and `FIGURES` of `fxflops.cost`: what is added there
+can be named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from fxflops.algebra import Dim
+from fxflops.cost import FIGURES, METRICS, SUMS, Metric
+from fxflops.errors import SpecError, shown
+from fxflops.report import Answer, Report
+from fxflops.reports.wording import PREFIXES, decimal, exact
+
+Ratio: TypeAlias = tuple[int, int]
+"""A number as a fraction, its denominator positive."""
+
+RATIOS = ("intensity", "parallelism")
+"""Ratios that `Answer` has by name, as fractions."""
+
+Parts: TypeAlias = Callable[[Report], tuple[Dim, ...]]
+
+PARTS: Mapping[str, Parts] = {
+    "span": lambda report: tuple(dict.fromkeys(flops for flops, _ in report.flow)),
+}
+"""The dims of a figure that never decreases where none of them does: sums and maxima of them."""
+
+
+class Measure(NamedTuple):
+    """A quantity of a report by name.
+
+    Where it is a quotient of dims these are ``dims``, and it is known only where the second is
+    positive. Otherwise ``read`` gives it of an answer, and ``parts`` are dims with which it never
+    decreases, if such are known. ``lower`` says that it is a lower bound where calls are uncounted.
+    """
+
+    name: str
+    label: str
+    unit: str
+    read: Callable[[Answer], Ratio | None]
+    dims: tuple[Dim, Dim] | None = None
+    parts: tuple[Dim, ...] | None = None
+    lower: bool = True
+
+    def at(self, answer: Answer) -> Ratio | None:
+        """Its value as a fraction; None where it has none, as a quotient by 0."""
+        return self.read(answer)
+
+
+def names(report: Report) -> tuple[str, ...]:
+    """Everything that a condition on this report may name."""
+    additive = (metric.name for metric in (*SUMS, *METRICS, *FIGURES))
+    trained = ("trained",) if report.training is not None else ()
+    return (*additive, *RATIOS, "parameters", *trained, *report.domain.names)
+
+
+def measure(report: Report, name: str) -> Measure:
+    """The quantity called ``name``.
+
+    Raises SpecError for a name that the report does not have, and FormulaError for MACs that are no
+    integer.
+    """
+    found = {metric.name: metric for metric in (*SUMS, *METRICS)}.get(name)
+    if found is not None:
+        dim: Dim = getattr(report.total, name)
+        return _quotient(name, found.label, short_unit(found), dim, 1)
+    for figure in FIGURES:
+        if figure.name == name:
+            parts = PARTS[name](report) if name in PARTS else None
+            return Measure(name, figure.label, short_unit(figure), _figure(name), parts=parts)
+    if name == "intensity":
+        total = report.total
+        return _quotient(name, "arithmetic intensity", "FLOP/byte", total.flops, total.bytes)
+    if name in RATIOS:
+        return Measure(name, name, "", lambda answer: getattr(answer, name))
+    if name == "parameters":
+        return _quotient(name, name, "", report.parameters, 1, lower=False)
+    if name == "trained" and report.training is not None:
+        return _quotient(name, "trained parameters", "", report.training.trained, 1, lower=False)
+    for symbol in report.domain.symbols:
+        if symbol.name == name:
+            return _quotient(name, name, "", symbol.size, 1, lower=False)
+    known = ", ".join(names(report))
+    raise SpecError(f"There is no quantity '{shown(name)}'. Known: {known}.")
+
+
+def short_unit(metric: Metric) -> str:
+    """The unit alone: ``FLOP`` of ``FLOP, contraction + elementwise``."""
+    return metric.unit.partition(",")[0].partition(" of ")[0]
+
+
+def short(value: Ratio, unit: str, like: Ratio | None = None) -> str:
+    """Four significant digits, a prefix and the unit: ``90.23 GFLOP``.
+
+    With ``like`` the prefix and the number of places are those of that other value.
+    """
+    power, places = scale(like or value)
+    number = decimal(value[0], value[1] * 1000**power, places)
+    prefix = PREFIXES[power - 1] if power else ""
+    named = "B" if unit == "bytes" else unit
+    joined = (
+        f"{prefix}{named}" if named in ("B", "FLOP") else " ".join(filter(None, (prefix, named)))
+    )
+    return f"{number} {joined}".rstrip()
+
+
+def scale(value: Ratio) -> tuple[int, int]:
+    """The power of 1000 to write a value in, and how many places leave four digits."""
+    numerator, denominator = value
+    whole = abs(numerator) // denominator
+    power = max(0, min(len(PREFIXES), (len(str(whole)) - 1) // 3))
+    digits = len(str(whole // 1000**power))
+    return power, 0 if power == 0 and denominator == 1 else max(0, 4 - digits)
+
+
+def written(value: Ratio) -> str:
+    """The value to quote: an integer in full, another number with six places."""
+    numerator, denominator = value
+    return exact(numerator) if denominator == 1 else decimal(numerator, denominator, 6)
+
+
+def _quotient(
+    name: str, label: str, unit: str, above: Dim, below: Dim, *, lower: bool = True
+) -> Measure:
+    def read(answer: Answer) -> Ratio | None:
+        numerator, denominator = answer.quantity(above).value, answer.quantity(below).value
+        assert numerator is not None  # the sizes are known
+        assert denominator is not None
+        return (numerator, denominator) if denominator > 0 else None
+
+    return Measure(name, label, unit, read, dims=(above, below), lower=lower)
+
+
+def _figure(name: str) -> Callable[[Answer], Ratio | None]:
+    def read(answer: Answer) -> Ratio | None:
+        value = getattr(answer, name)
+        if value is None:
+            raise SpecError(f"This analysis has no {name}: ask for what it needs, or leave it out.")
+        return value if isinstance(value, tuple) else (value, 1)
+
+    return read
