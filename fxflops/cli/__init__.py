@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "explain",
     "llm": "llm",
     "solve": "solve",
+    "diff": "diff",
     "cache": "cache",
     "list": "listing",
 }

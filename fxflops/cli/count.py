@@ -25,11 +25,13 @@ from fxflops.reports.files import require_writable
 if TYPE_CHECKING:
     from fxflops.cache import Request
     from fxflops.report import Answer, Report
+    from fxflops.solving.budgets import Overrun
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
 READ_BY_PEOPLE = ("table", "markdown")
 USUAL_DEPTH = 2
 UNCOUNTED_WORK = 1
+OVER_BUDGET = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,11 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit 1 if an operator is uncounted, or if --convention is not proven for one",
     )
+    parser.add_argument(
+        "--max",
+        metavar="BUDGETS",
+        help='exit 1 if one is exceeded, the culprit first: "flops=10G, parameters=30M"',
+    )
     add_output(parser)
 
 
-def add_request(parser: argparse.ArgumentParser) -> None:
-    """How the model is captured, and whether its answer is kept."""
+def add_request(parser: argparse.ArgumentParser, *, cached: bool = True) -> None:
+    """How the model is captured, and where answers are ``cached``, whether this one is."""
     parser.add_argument(
         "--frontend",
         choices=("auto", "trace", "export"),
@@ -83,24 +90,25 @@ def add_request(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE:LOSS",
         help="what --train lowers, a callable of the model's result (default: the outputs' sum)",
     )
-    kept = parser.add_mutually_exclusive_group()
-    kept.add_argument(
-        "--cache",
-        action="store_true",
-        default=None,
-        help="keep the answer even for a model of your own (fxflops cache --help)",
-    )
-    kept.add_argument(
-        "--no-cache",
-        action="store_false",
-        dest="cache",
-        help="neither use nor keep an earlier answer",
-    )
     parser.add_argument(
         "--trust",
         action="store_true",
         help="let a saved program, model.pt2, execute what is in its file",
     )
+    if cached:
+        kept = parser.add_mutually_exclusive_group()
+        kept.add_argument(
+            "--cache",
+            action="store_true",
+            default=None,
+            help="keep the answer even for a model of your own (fxflops cache --help)",
+        )
+        kept.add_argument(
+            "--no-cache",
+            action="store_false",
+            dest="cache",
+            help="neither use nor keep an earlier answer",
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -126,6 +134,17 @@ def run(arguments: argparse.Namespace) -> int:
         document(answer, depth=depth, symbolic=symbolic or answer.values is None)
         for answer in answers
     ]
+    over: list[Overrun] = []
+    if arguments.max is not None:
+        from fxflops.solving.budgets import budgets, overruns, with_budgets
+
+        wanted = [budgets(answer.report, arguments.max) for answer in answers]
+        held = list(zip(answers, wanted, strict=True))
+        over = [found for answer, of in held for found in overruns(answer, of)]
+        documents = [
+            with_budgets(document, answer, of)
+            for document, (answer, of) in zip(documents, held, strict=True)
+        ]
     deliver(documents[0], arguments, *documents[1:])
     if answers[0].values is None and not symbolic and arguments.format in READ_BY_PEOPLE:
         report = answers[0].report
@@ -135,7 +154,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.strict and uncounted:
         complain(f"{operator_calls(uncounted)} uncounted (--strict).")
         return UNCOUNTED_WORK
-    return 0
+    for overrun in over:
+        complain(f"{overrun.text} (--max).")
+    return OVER_BUDGET if over else 0
 
 
 def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from math import gcd
 from typing import NamedTuple
 
 from fxflops.errors import SpecError, shown
@@ -121,4 +122,5 @@ def number(text: str, of: Measure) -> Ratio:
     if match["prefix"]:
         order = PREFIXES.index(match["prefix"][0].replace("K", "k")) + 1
         numerator *= 1024**order if match["binary"] else 1000**order
-    return numerator, denominator
+    common = gcd(numerator, denominator)
+    return numerator // common, denominator // common
