@@ -85,14 +85,14 @@ def overruns(answer: Answer, wanted: Sequence[Condition]) -> list[Overrun]:
         of = condition.measure
         value = of.at(answer)
         if value is None or not condition.holds_for(value):
-            found.append(Overrun(condition, value, *_culprit(answer, of)))
+            found.append(Overrun(condition, value, *culprit(answer, of)))
         elif of.lower and not answer.report.complete:
             found.append(Overrun(condition, value, proven=False))
     return found
 
 
-def _culprit(answer: Answer, of: Measure) -> tuple[str, int | None]:
-    """The module that costs most: from the root down while one child has more than half of its parent's."""
+def culprit(answer: Answer, of: Measure) -> tuple[str, int | None]:
+    """The module that costs most: down from the root while a child has more than half."""
     if of.name not in ADDITIVE:
         return "", None
     read = _reader(answer, of.name)
