@@ -25,6 +25,7 @@ COMMANDS = {
     "llm": "llm",
     "solve": "solve",
     "diff": "diff",
+    "sweep": "sweep",
     "cache": "cache",
     "list": "listing",
 }
