@@ -1,7 +1,9 @@
 """Which models, configurations and sizes are swept, as tasks that can be told apart.
 
-sizes = size ("," size)*        size = symbol ("=" symbol)* "=" (number | start ":" stop [":" step])
-grid  = option ("," option)*    option = ("dtype" | "train" | "deploy" | "past") "=" value ("|" value)*
+sizes  = size ("," size)*
+size   = symbol ("=" symbol)* "=" (number | start ":" stop [":" step])
+grid   = option ("," option)*
+option = ("dtype" | "train" | "deploy" | "past") "=" value ("|" value)*
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fxflops.analysis.optimizer import OPTIMIZERS
 from fxflops.cache import Request
@@ -54,7 +56,7 @@ class Task(NamedTuple):
 def tasks(
     patterns: Sequence[str],
     sizes: Sequence[Sizes],
-    configurations: Sequence[Mapping[str, object]] = ({},),
+    configurations: Sequence[Mapping[str, Any]] = ({},),
     *,
     inputs: str | None = None,
 ) -> list[Task]:
@@ -110,7 +112,7 @@ def parse_sizes(text: str) -> tuple[Sizes, ...]:
     return tuple(found)
 
 
-def parse_grid(text: str) -> list[dict[str, object]]:
+def parse_grid(text: str) -> list[dict[str, Any]]:
     """Read a grid of configurations. Raises SpecError for an unknown option or value."""
     options: dict[str, list[object]] = {}
     for part in filter(str.strip, text.split(",")):

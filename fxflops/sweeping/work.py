@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from fxflops.errors import FxflopsError, SpecError
+from fxflops.errors import DomainError, FxflopsError, SpecError
 from fxflops.report import SHOWN, Report
 from fxflops.sweeping.plan import Task
 
@@ -68,7 +68,11 @@ def _columns(task: Task) -> Columns:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     first = {name: sizes.start for sizes in task.sizes for name in sizes.names}
-    report = answer(task.request, first, cached=is_installed(task.request.model))
+    cached = is_installed(task.request.model)
+    try:
+        report = answer(task.request, first, cached=cached)
+    except DomainError:  # of the first size; others may be inside
+        report = answer(task.request, {}, cached=cached)
     grid = _grid(task, report)
     count = len(next(iter(grid.values()), [0]))
     columns: Columns = {name: [value] * count for name, value in _about(task).items()}
