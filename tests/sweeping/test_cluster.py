@@ -129,7 +129,7 @@ def child_of(process):
 def expected(folder):
     output = folder / "expected.jsonl"
     process = sweep(folder, output, "--workers", "0")
-    out, error = process.communicate(timeout=250)
+    _, error = process.communicate(timeout=250)
     assert process.returncode == 0, error
     assert len(rows(output)) == 4 * len(NAMES)
     return rows(output)
@@ -163,7 +163,7 @@ def test_an_interrupted_sweep_resumes(folder, expected):
         driver.wait(30)
     assert not output.exists()
     again = sweep(folder, output, "--workers", "2")
-    out, error = again.communicate(timeout=200)
+    _, error = again.communicate(timeout=200)
     assert again.returncode == 0, error
     assert rows(output) == expected
 
@@ -172,7 +172,7 @@ def test_time_and_memory_have_limits(folder):
     output = folder / "sweep.jsonl"
     words = ["--workers", "2", "--timeout", "12", "--memory-limit", "1.5GB"]
     driver = sweep(folder, output, *words, models=["swept:slow", "swept:hungry", *NAMES[:4]])
-    out, error = driver.communicate(timeout=280)
+    _, error = driver.communicate(timeout=280)
     assert driver.returncode == 0, error
     by_model = {row["model"]: row for row in rows(output)}
     assert by_model["swept:slow"]["why"] == "takes more than 12 s"
@@ -192,13 +192,13 @@ def test_a_full_disk(folder, expected):
     try:
         output = small / "sweep.jsonl"
         driver = sweep(folder, output, "--workers", "2")
-        out, error = driver.communicate(timeout=200)
+        _, error = driver.communicate(timeout=200)
         assert driver.returncode == 2
         assert "No space left on device" in error
         assert error.count("\n") == 1
         subprocess.run(["mount", "-o", "remount,size=1m", str(small)], check=True)
         again = sweep(folder, output, "--workers", "2")
-        out, error = again.communicate(timeout=200)
+        _, error = again.communicate(timeout=200)
         assert again.returncode == 0, error
         assert rows(output) == expected
     finally:
