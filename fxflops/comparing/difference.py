@@ -10,7 +10,7 @@ from fxflops.algebra import Dim
 from fxflops.comparing.common import Common
 from fxflops.comparing.sides import Call, Side, of_its_own
 from fxflops.comparing.tree import Pair, pairs, tree
-from fxflops.cost import FIGURES, Cost
+from fxflops.cost import Cost
 from fxflops.errors import DomainError, SpecError
 from fxflops.report import SHOWN, Answer, Report, Row
 
@@ -133,11 +133,11 @@ def _totals(
         yield Total(name, first, second, after - before)
     had, has = old.report.parameters, new.report.parameters
     yield Total("parameters", had, has, has - had)
-    if old.has_figures and new.has_figures:
-        for figure in FIGURES:
-            first, second = (getattr(answer, figure.name) for answer in answers)
-            if first is not None and second is not None:
-                yield Total(figure.name, first, second, None)
+    had_figures = {number.name: number.value for number in answers[0].numbers()}
+    for number in answers[1].numbers():
+        was, value = had_figures.get(number.name), number.value
+        if isinstance(was, int) and isinstance(value, int):
+            yield Total(number.name, was, value, None)
 
 
 def _modules(found: Sequence[Pair]) -> Iterable[ModuleChange]:

@@ -11,14 +11,15 @@ from fxflops.algebra.closed_form import coefficients, text
 from fxflops.comparing.common import texts
 from fxflops.comparing.difference import Difference, Total
 from fxflops.comparing.growth import Growth, percent
-from fxflops.cost import FIGURES, METRICS, SUMS, Cost
+from fxflops.cost import METRICS, SUMS, Cost
 from fxflops.report import SHOWN
-from fxflops.reports.count import DEFINITION, at_sizes
+from fxflops.reports.count import DEFINITION
+from  import at_sizes
 from fxflops.reports.document import Cell, Document, Name, Table
 from fxflops.reports.wording import calls, exact, scaled
 
 SCHEMA = "fxflops-diff/1"
-LABELS = {metric.name: metric.label for metric in (*METRICS, *SUMS, *FIGURES)}
+LABELS = {metric.name: metric.label for metric in (*METRICS, *SUMS)}
 FIRST = ("flops", *(name for name in SHOWN if name != "flops"))
 MOST_CALLS = 40
 """Calls that are listed; the JSON has all of them."""

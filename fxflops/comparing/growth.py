@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fxflops.comparing.difference import Difference
-from fxflops.cost import FIGURES
 from fxflops.errors import SpecError, shown
 from fxflops.reports.wording import decimal
 from fxflops.solving.measures import Measure, Ratio, measure, written
@@ -68,11 +67,8 @@ def beyond(found: Difference, allowed: Sequence[Allowed]) -> list[Growth]:
     Raises SpecError for an unknown quantity, and where sizes are not known.
     """
     grown = []
-    figures = {figure.name for figure in FIGURES} | {"parallelism"}
     for one in allowed:
         old, new = (measure(side.report, one.name) for side in (found.old, found.new))
-        if one.name in figures and not (found.old.has_figures and found.new.has_figures):
-            raise SpecError(f"A saved report has no {one.name} at other sizes: name another.")
         if any(answer.values is None for answer in found.answers):
             missing = ", ".join(found.common.names)
             raise SpecError(

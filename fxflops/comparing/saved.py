@@ -85,7 +85,7 @@ def _report(found: Mapping[str, Any]) -> Report:
             for item in found["uncounted"]
         ),
         notes=tuple(map(str, found["notes"])),
-        flow=(),
+        figures={},
     )
 
 

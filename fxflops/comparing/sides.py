@@ -30,11 +30,6 @@ class Side(NamedTuple):
     report: Report
     calls: tuple[Call, ...] | None = None
 
-    @property
-    def has_figures(self) -> bool:
-        """Whether figures that do not add up can be computed at any size."""
-        return self.calls is not None
-
 
 def is_saved(name: str) -> bool:
     """Whether the name is that of a saved report, and of no configuration of a library."""

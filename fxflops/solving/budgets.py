@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fxflops.algebra import Dim, evaluate
-from fxflops.cost import METRICS, SUMS, Cost
+from fxflops.cost import METRICS, SUMS
 from fxflops.errors import SpecError, shown
-from fxflops.report import Answer, Report
+from fxflops.report import Answer, Report, Row
 from fxflops.reports.document import Cell, Document, Name, Table
 from fxflops.reports.wording import calls, share
 from fxflops.solving.conditions import Condition, number
 from fxflops.solving.measures import Measure, Ratio, measure, short, written
 
 EXAMPLE = '"flops=10G, parameters=30M"'
-ADDITIVE = frozenset(metric.name for metric in (*METRICS, *SUMS))
+PARAMETERS = "parameters"
+ADDITIVE = frozenset(metric.name for metric in (*METRICS, *SUMS)) | {PARAMETERS}
 """What modules have a part of."""
 
 HALF = 2
@@ -96,7 +97,7 @@ def culprit(answer: Answer, of: Measure) -> tuple[str, int | None]:
     if of.name not in ADDITIVE:
         return "", None
     read = _reader(answer, of.name)
-    costs = {row.name: read(row.cost) for row in answer.report.modules}
+    costs = {row.name: read(row) for row in answer.report.modules}
     path = ""
     while True:
         children = [
@@ -111,12 +112,12 @@ def culprit(answer: Answer, of: Measure) -> tuple[str, int | None]:
     return path, costs[path] if path else None
 
 
-def _reader(answer: Answer, name: str) -> Callable[[Cost], int]:
+def _reader(answer: Answer, name: str) -> Callable[[Row], int]:
     values = answer.values
     assert values is not None
 
-    def read(cost: Cost) -> int:
-        count: Dim = getattr(cost, name)
+    def read(row: Row) -> int:
+        count: Dim = (row.parameters or 0) if name == PARAMETERS else getattr(row.cost, name)
         return int(evaluate(count, values))
 
     return read

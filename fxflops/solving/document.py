@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fxflops.reports.count import DEFINITION, at_sizes
+from fxflops.reports.count import DEFINITION
+from  import at_sizes
 from fxflops.reports.document import Document, Table
 from fxflops.reports.wording import calls
 from fxflops.solving.conditions import Condition

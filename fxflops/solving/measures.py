@@ -1,32 +1,24 @@
 """What a condition may name: a metric, a sum, a figure, a ratio, the parameters, or a size.
 
-`measure` makes them out of `METRICS`, `SUMS` and `FIGURES` of `fxflops.cost`: what is added there
-can be named here.
+`measure` makes them out of `METRICS` and `SUMS` of `fxflops.cost` and of the report's figures: what
+is added there can be named here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from fxflops.algebra import Dim
-from fxflops.cost import FIGURES, METRICS, SUMS, Metric
+from fxflops.cost import METRICS, SUMS, Metric
 from fxflops.errors import SpecError, shown
-from fxflops.report import Answer, Report
+from fxflops.report import Answer, FigureRecord, Number, Report
 from fxflops.reports.wording import PREFIXES, decimal, exact
 
 Ratio: TypeAlias = tuple[int, int]
 """A number as a fraction, its denominator positive."""
 
-RATIOS = ("intensity", "parallelism")
-"""Ratios that `Answer` has by name, as fractions."""
-
-Parts: TypeAlias = Callable[[Report], tuple[Dim, ...]]
-
-PARTS: Mapping[str, Parts] = {
-    "span": lambda report: tuple(dict.fromkeys(flops for flops, _ in report.flow)),
-}
-"""The dims of a figure that never decreases where none of them does: sums and maxima of them."""
+INTENSITY = "intensity"
 
 
 class Measure(NamedTuple):
@@ -34,7 +26,8 @@ class Measure(NamedTuple):
 
     Where it is a quotient of dims these are ``dims``, and it is known only where the second is
     positive. Otherwise ``read`` gives it of an answer, and ``parts`` are dims with which it never
-    decreases, if such are known. ``lower`` says that it is a lower bound where calls are uncounted.
+    decreases, if such are known. ``lower`` says that it is a lower bound where calls are uncounted,
+    ``is_ratio`` that it is then nothing at all.
     """
 
     name: str
@@ -44,6 +37,7 @@ class Measure(NamedTuple):
     dims: tuple[Dim, Dim] | None = None
     parts: tuple[Dim, ...] | None = None
     lower: bool = True
+    is_ratio: bool = False
 
     def at(self, answer: Answer) -> Ratio | None:
         """Its value as a fraction; None where it has none, as a quotient by 0."""
@@ -52,9 +46,10 @@ class Measure(NamedTuple):
 
 def names(report: Report) -> tuple[str, ...]:
     """Everything that a condition on this report may name."""
-    additive = (metric.name for metric in (*SUMS, *METRICS, *FIGURES))
+    additive = (metric.name for metric in (*SUMS, *METRICS))
+    figures = (number.name for number in report.at(None).numbers())
     trained = ("trained",) if report.training is not None else ()
-    return (*additive, *RATIOS, "parameters", *trained, *report.domain.names)
+    return (*additive, INTENSITY, *figures, "parameters", *trained, *report.domain.names)
 
 
 def measure(report: Report, name: str) -> Measure:
@@ -67,15 +62,11 @@ def measure(report: Report, name: str) -> Measure:
     if found is not None:
         dim: Dim = getattr(report.total, name)
         return _quotient(name, found.label, short_unit(found), dim, 1)
-    for figure in FIGURES:
-        if figure.name == name:
-            parts = PARTS[name](report) if name in PARTS else None
-            return Measure(name, figure.label, short_unit(figure), _figure(name), parts=parts)
-    if name == "intensity":
+    if name == INTENSITY:
         total = report.total
-        return _quotient(name, "arithmetic intensity", "FLOP/byte", total.flops, total.bytes)
-    if name in RATIOS:
-        return Measure(name, name, "", lambda answer: getattr(answer, name))
+        return _quotient(
+            name, "arithmetic intensity", "FLOP/byte", total.flops, total.bytes, is_ratio=True
+        )
     if name == "parameters":
         return _quotient(name, name, "", report.parameters, 1, lower=False)
     if name == "trained" and report.training is not None:
@@ -83,6 +74,10 @@ def measure(report: Report, name: str) -> Measure:
     for symbol in report.domain.symbols:
         if symbol.name == name:
             return _quotient(name, name, "", symbol.size, 1, lower=False)
+    for record in report.figures.values():
+        for number in record.numbers(report.at(None)):
+            if number.name == name:
+                return _of_a_figure(record, number)
     known = ", ".join(names(report))
     raise SpecError(f"There is no quantity '{shown(name)}'. Known: {known}.")
 
@@ -123,7 +118,14 @@ def written(value: Ratio) -> str:
 
 
 def _quotient(
-    name: str, label: str, unit: str, above: Dim, below: Dim, *, lower: bool = True
+    name: str,
+    label: str,
+    unit: str,
+    above: Dim,
+    below: Dim,
+    *,
+    lower: bool = True,
+    is_ratio: bool = False,
 ) -> Measure:
     def read(answer: Answer) -> Ratio | None:
         numerator, denominator = answer.quantity(above).value, answer.quantity(below).value
@@ -131,14 +133,23 @@ def _quotient(
         assert denominator is not None
         return (numerator, denominator) if denominator > 0 else None
 
-    return Measure(name, label, unit, read, dims=(above, below), lower=lower)
+    return Measure(name, label, unit, read, (above, below), lower=lower, is_ratio=is_ratio)
 
 
-def _figure(name: str) -> Callable[[Answer], Ratio | None]:
+def _of_a_figure(record: FigureRecord, number: Number) -> Measure:
+    """A number of a figure: by its closed form if it has one, or else as the figure gives it.
+
+    A figure may say by ``grows_with(name)`` with which dims the number never decreases.
+    """
+    name, label, unit = number.name, number.label, number.unit.partition(",")[0]
+
     def read(answer: Answer) -> Ratio | None:
-        value = getattr(answer, name)
-        if value is None:
-            raise SpecError(f"This analysis has no {name}: ask for what it needs, or leave it out.")
-        return value if isinstance(value, tuple) else (value, 1)
+        value = next(n.value for n in record.numbers(answer) if n.name == name)
+        return value if value is None or isinstance(value, tuple) else (value, 1)
 
-    return read
+    if number.formula is not None:
+        closed = (number.formula.dim, 1)
+        return Measure(name, label, unit, read, closed, is_ratio=number.is_ratio)
+    grows_with = getattr(record, "grows_with", None)
+    parts = None if grows_with is None else grows_with(name)
+    return Measure(name, label, unit, read, parts=parts, is_ratio=number.is_ratio)

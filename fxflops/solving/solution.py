@@ -13,7 +13,7 @@ from fxflops.domain import Domain
 from fxflops.errors import SpecError, shown
 from fxflops.report import Answer, Report
 from fxflops.solving.conditions import Condition, conditions
-from fxflops.solving.measures import RATIOS, Measure, Ratio, measure
+from fxflops.solving.measures import Measure, Ratio, measure
 from fxflops.solving.monotone import Trend, trend
 from fxflops.solving.search import (
     MOST_VALUES,
@@ -166,7 +166,7 @@ def _require_known(
         return
     for condition in wanted:
         if condition.measure.lower and not (
-            condition.is_ceiling and condition.measure.name not in RATIOS
+            condition.is_ceiling and not condition.measure.is_ratio
         ):
             raise SpecError(
                 f"{shown(condition.text)} cannot be decided: {report.model} has uncounted calls, "

@@ -103,7 +103,7 @@ def _local(workers: int, memory_limit: str | None) -> Any:
         "distributed.admin.log-format": "%(message)s",
     }
     dask.config.set(settings)
-    return LocalCluster(  # type: ignore[no-untyped-call]
+    return LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
@@ -117,9 +117,7 @@ def _connected(address: Any, *, waited: float) -> Any:
     from distributed import Client
 
     try:
-        return Client(  # type: ignore[no-untyped-call]
-            address, timeout=waited, set_as_default=False
-        )
+        return Client(address, timeout=waited, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SpecError(
             f"The scheduler {shown(str(address))} does not answer within {waited:g} s: start one "

@@ -73,7 +73,7 @@ def _condition(name: str, comparison: object) -> str:
 
 def _failures(report: Report, sizes: Mapping[str, int], texts: Sequence[str]) -> list[str]:
     """What does not hold, each with the module that costs most."""
-    from fxflops.reports.count import at_sizes
+    from  import at_sizes
     from fxflops.solving.budgets import culprit
     from fxflops.solving.conditions import conditions
     from fxflops.solving.measures import short, written
@@ -99,8 +99,6 @@ def _failures(report: Report, sizes: Mapping[str, int], texts: Sequence[str]) ->
 
 def _is_open(report: Report, condition: Condition) -> bool:
     """Whether uncounted calls may change the answer; a lower bound beyond a floor is proven."""
-    from fxflops.solving.measures import RATIOS
-
     if report.complete or not condition.measure.lower:
         return False
-    return condition.sign not in (">", ">=") or condition.measure.name in RATIOS
+    return condition.sign not in (">", ">=") or condition.measure.is_ratio

@@ -9,6 +9,7 @@ from fxflops.algebra.closed_form import text
 from fxflops.algebra.polynomial import from_atom
 from fxflops.cost import Cost
 from fxflops.domain import Domain, Guard
+from fxflops.figures.span import Span
 from fxflops.report import Report, Row
 from fxflops.solving.unknowns import Asked
 
@@ -32,7 +33,7 @@ def report_of(contraction, elementwise, domain, defaults=(), *, parameters=7, un
         free=(),
         uncounted=uncounted,
         notes=(),
-        flow=flow,
+        figures={"span": Span(flow)},
     )
 
 
