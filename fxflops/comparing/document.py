@@ -14,9 +14,9 @@ from fxflops.comparing.growth import Growth, percent
 from fxflops.cost import METRICS, SUMS, Cost
 from fxflops.report import SHOWN
 from fxflops.reports.count import DEFINITION
-from  import at_sizes
 from fxflops.reports.document import Cell, Document, Name, Table
 from fxflops.reports.wording import calls, exact, scaled
+from fxflops.solving.measures import at_sizes
 
 SCHEMA = "fxflops-diff/1"
 LABELS = {metric.name: metric.label for metric in (*METRICS, *SUMS)}

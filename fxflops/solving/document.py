@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fxflops.reports.count import DEFINITION
-from  import at_sizes
 from fxflops.reports.document import Document, Table
 from fxflops.reports.wording import calls
 from fxflops.solving.conditions import Condition
-from fxflops.solving.measures import Measure, Ratio, short, written
+from fxflops.solving.measures import Measure, Ratio, at_sizes, short, written
 from fxflops.solving.solution import Found, Solution
 
 SCHEMA = "fxflops-solve/1"

@@ -6,7 +6,7 @@ is added there can be named here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from fxflops.algebra import Dim
@@ -85,6 +85,11 @@ def measure(report: Report, name: str) -> Measure:
 def short_unit(metric: Metric) -> str:
     """The unit alone: ``FLOP`` of ``FLOP, contraction + elementwise``."""
     return metric.unit.partition(",")[0].partition(" of ")[0]
+
+
+def at_sizes(sizes: Mapping[str, int]) -> str:
+    """``" at N=1, H=640"``; nothing where no size is known."""
+    return f" at {', '.join(f'{name}={size}' for name, size in sizes.items())}" if sizes else ""
 
 
 def short(value: Ratio, unit: str, like: Ratio | None = None) -> str:

@@ -73,10 +73,9 @@ def _condition(name: str, comparison: object) -> str:
 
 def _failures(report: Report, sizes: Mapping[str, int], texts: Sequence[str]) -> list[str]:
     """What does not hold, each with the module that costs most."""
-    from  import at_sizes
     from fxflops.solving.budgets import culprit
     from fxflops.solving.conditions import conditions
-    from fxflops.solving.measures import short, written
+    from fxflops.solving.measures import at_sizes, short, written
 
     answer = report.at(sizes)
     failures = []
