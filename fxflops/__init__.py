@@ -27,6 +27,8 @@ from fxflops.errors import (
 
 if TYPE_CHECKING:
     from fxflops.analysis.records import Analysis, NodeCost
+    from fxflops.compiling.backend import compiled
+    from fxflops.compiling.metering import meter
     from fxflops.cost import Cost
     from fxflops.crosscheck.run import check
     from fxflops.passes import PASSES
@@ -43,9 +45,11 @@ _HOME = {
     "PASSES": "passes",
     "analyze": "pipeline",
     "check": "crosscheck.run",
+    "compiled": "compiling.backend",
     "explain": "peers.explanation",
     "formula": "registry",
     "free": "registry",
+    "meter": "compiling.metering",
     "profile": "pipeline",
 }
 
@@ -66,9 +70,11 @@ __all__ = [
     "UnsizedError",
     "analyze",
     "check",
+    "compiled",
     "explain",
     "formula",
     "free",
+    "meter",
     "profile",
 ]
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fxflops.reports.html.frame import Page
+    from fxflops.solving import Solution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +202,31 @@ class Analysis:
         given: dict[str, Any] = {**self.defaults, **sizes}
         arrays = self.domain.arrays(given, self.model)
         return evaluate_many(self.count(quantity), arrays)
+
+    def solve(
+        self,
+        /,
+        *conditions: str,
+        unknown: str = "",
+        maximize: str | None = None,
+        minimize: str | None = None,
+        **sizes: int | str | range,
+    ) -> Solution:
+        """The largest sizes at which all ``conditions`` hold, exactly: ``"flops <= 100e9"``.
+
+        A condition compares a metric, a figure, ``"intensity"``, ``"parameters"`` or a size with a
+        number. ``H="W"`` solves for both as one size, ``N=range(1, 65)`` or ``N="1:64"`` for a
+        size in a range, ``N=2`` gives one, and ``unknown="H=W"`` is the notation of
+        ``fxflops solve --for``. Several unknowns need a range each: the answer is then their Pareto
+        front, or what is best with ``maximize`` or ``minimize``, which name a quantity.
+
+        Raises SpecError for what cannot be read or decided, DomainError for sizes outside.
+        """
+        from fxflops.solving import solve
+        from fxflops.solving.unknowns import from_keywords
+
+        asked, known = from_keywords(unknown, sizes)
+        return solve(self.report, conditions, asked, known, maximize=maximize, minimize=minimize)
 
     def by_module(self, depth: int | None = None) -> dict[str, Cost]:
         """Each module's cost, its children included, the root first under ``""``."""

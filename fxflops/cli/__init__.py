@@ -23,6 +23,9 @@ COMMANDS = {
     "check": "check",
     "explain": "explain",
     "llm": "llm",
+    "solve": "solve",
+    "diff": "diff",
+    "sweep": "sweep",
     "cache": "cache",
     "list": "listing",
 }
