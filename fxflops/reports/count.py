@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fxflops.cost import FIGURES, METRICS, SUMS, ratio
@@ -134,7 +134,7 @@ def summary(answer: Answer) -> str:
     total = {name: answer.value(name) for name in HEADLINE_FIRST}
     flops = total["flops"]
     least = "" if answer.report.complete else "≥ "
-    scale, letter = prefix(flops or 0)
+    scale, _ = prefix(flops or 0)
     places = 0 if scale == 1 else 3 - len(str((flops or 0) // scale))
     products, rest = (
         at_scale(total[name], scale, max(places, 1 if scale > 1 else 0))
