@@ -25,12 +25,15 @@ from fxflops.cost import (
     Optimizer,
     Phase,
     Training,
+    ratio,
     total,
 )
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, SpecError
+from fxflops.figures import FIGURES, derived, record
+from fxflops.figures.span import span
 from fxflops.registry import Operator
-from fxflops.report import Listed, Report, Row, span
+from fxflops.report import Listed, Report, Row
 from fxflops.reports.wording import calls, printable
 from fxflops.spec import InputSpec
 
@@ -239,6 +242,17 @@ class Analysis:
         """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
         return span(self.flow, self.values(sizes))
 
+    def figure(self, name: str, /, **sizes: int) -> dict[str, int | float | None]:
+        """The numbers of one of `fxflops.figures` at these sizes, by their names in JSON.
+
+        Raises SpecError for an unknown figure.
+        """
+        if name not in FIGURES:
+            raise SpecError(f"There is no figure {name!r}. Known: {', '.join(FIGURES)}.")
+        kept = self.report.figures.get(name) or record(name).of(self)
+        answer = self.report.at(sizes)
+        return {n.name: _plain(n.value) for n in kept.numbers(answer)}
+
     @cached_property
     def report(self) -> Report:
         """What is kept of this: all but the nodes and the graph."""
@@ -259,9 +273,9 @@ class Analysis:
             free=_free(self),
             uncounted=_uncounted(self),
             notes=self.notes,
-            flow=self.flow,
+            figures=derived(self),
             applied=self.applied,
-            once={moment: self.once_per(moment) for moment in self.once},
+            once={time: self.once_per(time) for time in self.once},
             training=self.training,
         )
 
@@ -305,6 +319,10 @@ def _short(text: str) -> str:
     """The text in printable characters, its middle left out where it is long."""
     shown = printable(text)
     return shown if len(shown) <= SHORT else f"{shown[: SHORT // 2]}…{shown[-SHORT // 2 + 1 :]}"
+
+
+def _plain(value: int | tuple[int, int] | None) -> int | float | None:
+    return ratio(*value) if isinstance(value, tuple) else value
 
 
 def _no_graph() -> torch.fx.Graph:

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loss",
         metavar="MODULE:LOSS",
-        help="what --train lowers, a callable of the model's result (default: the outputs' sum)",
+        help="the loss function for --train: of the model's result (default: the outputs' sum)",
     )
     parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
     kept = parser.add_mutually_exclusive_group()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fxflops.cost import FIGURES, METRICS, SUMS, ratio
-from fxflops.report import SHOWN, Answer, Listed, Quantity, Report, Row
+from fxflops.cost import METRICS, SUMS, ratio
+from fxflops.figures import FIGURES
+from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
 from fxflops.reports.module_table import ALL, HEADLINE_FIRST, LABELS, modules_table, shape, usual
 from fxflops.reports.wording import (
@@ -70,19 +71,20 @@ def document(
         ],
         stacked=symbolic,
     )
-    tables = [stacked] if rows else []
+    stacks = [stacked] if rows else []
+    tables: list[Table] = []
     if not symbolic:
         chosen = columns or (usual(answer) if brief else ALL)
         tables.append(modules_table(answer, depth, chosen, sort, aligned=chosen != ALL))
         tables += [] if brief else [_operators(answer)]
-    numbers = () if brief else tuple(figures(answer))
+    numbers = asked_figures(answer) if brief else figures(answer)
     return Document(
         title=title(answer),
         mark=mark(answer),
         summary=() if symbolic else [summary(answer)],
-        figures=tuple(formulas(answer)) if symbolic else numbers,
-        tables=tables,
-        notes=notes(report),
+        figures=tuple(formulas(answer) if symbolic else numbers),
+        tables=(*stacks, *answer.shown_of_figures("tables"), *tables),
+        notes=[*notes(report), *answer.shown_of_figures("notes")],
         symbolic=symbolic,
         data=lambda: data(answer, depth),
         records=lambda: list(records(answer, depth)),
@@ -170,6 +172,19 @@ def formulas(answer: Answer) -> Iterator[Figure]:
         quantity = quantities[name]
         known = "" if quantity.value is None else exact(quantity.value)
         yield Figure(LABELS[name], "", known, UNITS[name], _formula(quantity))
+    for number in answer.numbers():
+        if number.value is not None or number.formula is not None:
+            yield _figure(number)
+
+
+def _figure(number: Number) -> Figure:
+    """A number beside the totals: rounded and exact, or the decimals of a ratio."""
+    formula = number.formula and _formula(number.formula)
+    if isinstance(number.value, tuple):
+        return Figure(number.label, decimal(*number.value, 2), "", number.unit, formula)
+    known = number.value is not None
+    short, whole = (scaled(number.value), exact(number.value)) if known else ("", "")
+    return Figure(number.label, short, whole, number.unit, formula)
 
 
 def _formula(quantity: Quantity) -> Formula:
@@ -192,10 +207,17 @@ def figures(answer: Answer) -> Iterator[Figure]:
         yield Figure("trained parameters", exact(report.training.trained))
     if answer.intensity is not None:
         yield Figure("arithmetic intensity", f"{decimal(*answer.intensity, 2)} FLOP/byte")
-    if answer.parallelism is not None:
-        for metric in FIGURES:
-            yield Figure(metric.label, f"{scaled(getattr(answer, metric.name))}{metric.unit}")
-        yield Figure("parallelism (work / span)", decimal(*answer.parallelism, 2))
+    for number in answer.numbers():
+        if number.value is not None:
+            yield _figure(number)._replace(formula=None)
+
+
+def asked_figures(answer: Answer) -> Iterator[Figure]:
+    """The numbers of those figures that somebody asked for."""
+    for name, figure in answer.report.figures.items():
+        for number in figure.numbers(answer) if FIGURES.get(name) == "asked" else ():
+            if number.value is not None:
+                yield _figure(number)._replace(formula=None)
 
 
 def _macs(answer: Answer) -> str:
@@ -291,14 +313,14 @@ def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
     """A line for each module, operator and part: values, and formulas beside them."""
     report = answer.report
     of_modules = ("parameters", "output")
-    named = (*SHOWN, *(f"{name}_formula" for name in SHOWN), *of_modules)
-    yield ["kind", "name", "type", "calls", *named]
+    named = (*SHOWN, *(f"{name}_formula" for name in SHOWN), "value", "unit", "formula")
+    yield ["kind", "name", "type", "calls", *named, *of_modules]
     step = report.training and report.training.optimizer
     rows = {
         "module": shown(report, depth),
         "operator": operators(answer),
         "saved": [Row(a.name, a.saved, calls=a.places) for a in report.applied],
-        "once": [Row(moment, cost) for moment, cost in report.once.items()],
+        "once": [Row(time, cost) for time, cost in report.once.items()],
         "phase": [
             Row(p, c) for p, c in (report.training.phases if report.training else {}).items()
         ],
@@ -309,8 +331,15 @@ def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
             quantities = answer.quantities(row.cost).values()
             values = (quantity.value for quantity in quantities)
             texts = (Expression(quantity.formula) for quantity in quantities)
-            own = (_parameters(row, answer), shape(row, answer)) if kind == "module" else ()
+            own: tuple[object, ...] = ()
+            if kind == "module":
+                own = ("", "", "", _parameters(row, answer), shape(row, answer))
             yield [kind, row.name, row.kind, row.calls, *values, *texts, *own]
+    without = [""] * (2 + 2 * len(SHOWN))
+    for number in answer.numbers():
+        value = ratio(*number.value) if isinstance(number.value, tuple) else number.value
+        formula = number.formula and Expression(number.formula.formula)
+        yield ["figure", number.name, *without, value, number.unit, formula]
     for item in report.uncounted:
         yield ["uncounted", item.op, "", item.calls]
 
@@ -339,8 +368,7 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "domain": list(report.domain.texts()),
         "at": answer.sizes,
         "totals": {**total, "parameters": {"value": report.parameters}},
-        **{metric.name: {"value": getattr(answer, metric.name)} for metric in FIGURES},
-        "parallelism": answer.parallelism and ratio(*answer.parallelism),
+        **_numbers(answer),
         "intensity": answer.intensity and ratio(*answer.intensity),
         "modules": [
             {"path": row.name, "type": row.kind, **counts(row), **_module(answer, row)}
@@ -355,6 +383,30 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         **_deployed(answer),
         **_trained(answer),
     }
+
+
+def _numbers(answer: Answer) -> dict[str, Any]:
+    """The figures' keys: ``{"value": …}``, with its formula if it has one; a ratio as it is."""
+    found: dict[str, Any] = {}
+    for number in answer.numbers():
+        shown: Any
+        if number.is_ratio:
+            shown = ratio(*number.value) if isinstance(number.value, tuple) else None
+        else:
+            formula = {"formula": number.formula.formula} if number.formula else {}
+            shown = {**formula, "value": number.value}
+        _place(found, number.name, shown)
+    for name, details in answer.shown_of_figures("details"):
+        _place(found, name, details)
+    return found
+
+
+def _place(found: dict[str, Any], name: str, shown: Any) -> None:
+    """Put ``shown`` under the name, whose dots are levels."""
+    *levels, last = name.split(".")
+    for level_name in levels:
+        found = found.setdefault(level_name, {})
+    found[last] = shown
 
 
 def _deployed(answer: Answer) -> dict[str, Any]:

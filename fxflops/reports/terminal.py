@@ -45,8 +45,9 @@ def _figures(document: Document, width: int | None) -> list[str]:
 
 
 def _heading(figure: Figure) -> str:
-    value = f" = {figure.exact}" if figure.exact else ""
-    return printable(f"{figure.name} [{figure.unit}]{value}")
+    value = f" = {figure.exact or figure.short}" if figure.exact or figure.short else ""
+    unit = f" [{figure.unit}]" if figure.unit else ""
+    return printable(f"{figure.name}{unit}{value}")
 
 
 def _formula(figure: Figure, heading: str) -> list[str]:

@@ -13,6 +13,7 @@ from fxflops.crosscheck.convention import Flops
 from fxflops.crosscheck.reconcile import Check, CheckedCall, Group, Run, Total, Unmeasured
 from fxflops.crosscheck.verdict import Kind, Verdict
 from fxflops.domain import Domain, Guard
+from fxflops.figures.span import Span
 from fxflops.peers.explained import document as explained
 from fxflops.peers.explanation import Explanation, Explanations, LeftOut, Part
 from fxflops.peers.process import Measured
@@ -46,7 +47,7 @@ PLAIN = Report(
         Listed("mine.op.default", 3, "no formula", ("net.py:7", "net.py:8")),
     ),
     notes=("The model calls itself <script>alert(1)</script> & \x1b]0;title\x07.",),
-    flow=((LINEAR.flops, ()), (EXP.flops, ())),
+    figures={"span": Span(((LINEAR.flops, ()), (EXP.flops, ())))},
 )
 WHOLE = PLAIN._replace(uncounted=())
 BLOCK = (
