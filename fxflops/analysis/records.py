@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.closed_form import evaluate_many, sign_of, to_sympy
@@ -44,6 +44,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class Call(NamedTuple):
+    """What a formula is given: the arguments by the operator's schema, tensors as their shapes."""
+
+    arguments: tuple[Any, ...]
+    result: Any
+    is_complex: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCost:
     """One operator call of the graph: where it is, and what it costs.
@@ -53,6 +61,7 @@ class NodeCost:
     ``where`` the source line. ``dependencies`` are the positions, among the calls of the graph, of
     those whose results it uses. ``phase`` is the part of a training step. A
     call that computes gradients both of activations and of weights is two of these, one for each.
+    ``call`` is what its formula was given, which is not pickled.
     """
 
     name: str
@@ -65,6 +74,7 @@ class NodeCost:
     unknown: str | None = None
     source: str = "fxflops"
     phase: Phase = "forward"
+    call: Call | None = field(default=None, compare=False, repr=False)
 
     @property
     def needs(self) -> tuple[int, ...]:
@@ -74,7 +84,7 @@ class NodeCost:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """By the operator's name: PyTorch does not pickle an operator itself."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "call"}
         is_named = type(self.op).__module__ == "torch._ops"
         return _node_cost, ({**values, "op": str(self.op) if is_named else self.op}, is_named)
 

@@ -21,6 +21,7 @@ from fxflops.reports.wording import printable
 COMMANDS = {
     "count": "count",
     "check": "check",
+    "why": "why",
     "explain": "explain",
     "llm": "llm",
     "cache": "cache",
