@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fxflops.algebra import Dim, Symbol
-from fxflops.algebra.closed_form import evaluate_many, sign_of, to_sympy
+from fxflops.algebra.closed_form import evaluate_many, named, to_sympy
 from fxflops.analysis.dataflow import to_networkx
 from fxflops.capture.result import Shapes
 from fxflops.cost import (
@@ -194,11 +194,7 @@ class Analysis:
     @property
     def symbols(self) -> dict[str, sympy.Symbol]:
         """The symbols of `formula`, by the names of the free sizes."""
-        import sympy
-
-        return {
-            s.name: sympy.Symbol(s.name, integer=True, **sign_of(s)) for s in self.domain.symbols
-        }
+        return {symbol.name: named(symbol) for symbol in self.domain.symbols}
 
     def evaluate(self, quantity: str, /, **sizes: Any) -> NDArray[Any]:
         """One quantity at many sizes: integer arrays in, which broadcast; exact integers out.
