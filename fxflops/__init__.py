@@ -27,6 +27,7 @@ from fxflops.errors import (
 
 if TYPE_CHECKING:
     from fxflops.analysis.records import Analysis, NodeCost
+    from fxflops.analysis.side_by_side import compare
     from fxflops.cost import Cost
     from fxflops.crosscheck.run import check
     from fxflops.passes import PASSES
@@ -43,6 +44,7 @@ _HOME = {
     "PASSES": "passes",
     "analyze": "pipeline",
     "check": "crosscheck.run",
+    "compare": "analysis.side_by_side",
     "explain": "peers.explanation",
     "formula": "registry",
     "free": "registry",
@@ -66,6 +68,7 @@ __all__ = [
     "UnsizedError",
     "analyze",
     "check",
+    "compare",
     "explain",
     "formula",
     "free",

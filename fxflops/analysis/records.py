@@ -39,8 +39,10 @@ from fxflops.spec import InputSpec
 
 if TYPE_CHECKING:
     import networkx
+    import pandas
     import sympy
     import torch.fx
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
 
@@ -300,6 +302,45 @@ class Analysis:
         is_known = self.report.is_known_at({})
         answer = self.report.at({} if is_known else None)
         return render(document(answer, symbolic=not is_known, brief=True), "table").rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        """A tree to unfold, as a notebook shows it: at the default sizes, or else what holds."""
+        from fxflops.reports.notebook import render
+
+        return render(self.report.at({} if self.report.is_known_at({}) else None))
+
+    def to_dataframe(self, rows: str = "modules", /, **sizes: int) -> pandas.DataFrame:
+        """The exact counts at these sizes as a table of pandas, whose sums are the totals.
+
+        ``rows`` are ``"modules"``, each with the calls in its own code and not those of the modules
+        below it, ``"operators"`` or ``"nodes"``. A count that is not known is missing, not 0.
+
+        Raises SpecError without pandas, and as `at` does.
+        """
+        from fxflops.analysis.frames import to_dataframe
+
+        return to_dataframe(self, rows, sizes)
+
+    def plot(self, quantity: str = "flops", /, **sizes: Any) -> Axes:
+        """The axes with a curve over sizes: ``analysis.plot("flops", H=range(320, 1281, 32))``.
+
+        Sizes that are sequences go along together; defaults stand in for sizes not given.
+
+        Raises SpecError without matplotlib, and as `evaluate` does.
+        """
+        from fxflops.analysis.plots import plot
+
+        return plot([(self.model, self)], quantity, sizes)
+
+    def why(self, path: str) -> str:
+        """The formula of one call, or of each call of a module, spelled out, as text.
+
+        Raises SpecError where there is no such call or module.
+        """
+        from fxflops.analysis.why import document
+        from fxflops.reports import render
+
+        return render(document(self, path), "table").rstrip("\n")
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the graph, whose shapes live in this process alone."""
