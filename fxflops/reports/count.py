@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from fxflops.algebra import Symbol
 from fxflops.cost import METRICS, SUMS, ratio
 from fxflops.figures import FIGURES
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
@@ -70,20 +71,22 @@ def document(
             for name, changed, row in rows
         ],
         stacked=symbolic,
+        live=True,
     )
-    stacks = [stacked] if rows else []
-    tables: list[Table] = []
+    tables = [stacked] if rows else []
+    tables += answer.shown_of_figures("tables")
     if not symbolic:
         chosen = columns or (usual(answer) if brief else ALL)
-        tables.append(modules_table(answer, depth, chosen, sort, aligned=chosen != ALL))
+        modules = modules_table(answer, depth, chosen, sort, aligned=chosen != ALL)
+        tables.append(modules._replace(live=True))
         tables += [] if brief else [_operators(answer)]
-    numbers = asked_figures(answer) if brief else figures(answer)
+    numbers = tuple(asked(answer) if brief else figures(answer))
     return Document(
         title=title(answer),
         mark=mark(answer),
         summary=() if symbolic else [summary(answer)],
-        figures=tuple(formulas(answer) if symbolic else numbers),
-        tables=(*stacks, *answer.shown_of_figures("tables"), *tables),
+        figures=tuple(formulas(answer)) if symbolic else numbers,
+        tables=tables,
         notes=[*notes(report), *answer.shown_of_figures("notes")],
         symbolic=symbolic,
         data=lambda: data(answer, depth),
@@ -136,7 +139,7 @@ def summary(answer: Answer) -> str:
     total = {name: answer.value(name) for name in HEADLINE_FIRST}
     flops = total["flops"]
     least = "" if answer.report.complete else "≥ "
-    scale, _ = prefix(flops or 0)
+    scale, _letter = prefix(flops or 0)
     places = 0 if scale == 1 else 3 - len(str((flops or 0) // scale))
     products, rest = (
         at_scale(total[name], scale, max(places, 1 if scale > 1 else 0))
@@ -207,17 +210,20 @@ def figures(answer: Answer) -> Iterator[Figure]:
         yield Figure("trained parameters", exact(report.training.trained))
     if answer.intensity is not None:
         yield Figure("arithmetic intensity", f"{decimal(*answer.intensity, 2)} FLOP/byte")
-    for number in answer.numbers():
+    yield from _known(answer.numbers())
+
+
+def asked(answer: Answer) -> Iterator[Figure]:
+    """The numbers of the figures that the user asked for."""
+    for name, figure in answer.report.figures.items():
+        if FIGURES[name] == "asked":
+            yield from _known(figure.numbers(answer))
+
+
+def _known(numbers: Iterable[Number]) -> Iterator[Figure]:
+    for number in numbers:
         if number.value is not None:
             yield _figure(number)._replace(formula=None)
-
-
-def asked_figures(answer: Answer) -> Iterator[Figure]:
-    """The numbers of those figures that somebody asked for."""
-    for name, figure in answer.report.figures.items():
-        for number in figure.numbers(answer) if FIGURES.get(name) == "asked" else ():
-            if number.value is not None:
-                yield _figure(number)._replace(formula=None)
 
 
 def _macs(answer: Answer) -> str:
@@ -283,7 +289,8 @@ def _operators(answer: Answer) -> Table:
     rows = [[Name(r.name), str(r.calls), *_counts(r, answer)] for r in operators(answer)]
     unknown = ["?", *[""] * (len(HEADINGS) - 1)]
     rows += [[Name(item.op), str(item.calls), *unknown] for item in answer.report.uncounted]
-    return Table(("operator", "calls", *HEADINGS), "lr" + "r" * len(HEADINGS), rows)
+    headings = ("operator", "calls", *HEADINGS)
+    return Table(headings, "lr" + "r" * len(HEADINGS), rows, live=True)
 
 
 def operators(answer: Answer) -> list[Row]:
@@ -312,9 +319,9 @@ def notes(report: Report) -> list[str]:
 def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
     """A line for each module, operator and part: values, and formulas beside them."""
     report = answer.report
-    of_modules = ("parameters", "output")
-    named = (*SHOWN, *(f"{name}_formula" for name in SHOWN), "value", "unit", "formula")
-    yield ["kind", "name", "type", "calls", *named, *of_modules]
+    texts_of = [f"{name}_formula" for name in SHOWN]
+    of_modules, of_figures = ("parameters", "output"), ("value", "unit", "formula")
+    yield ["kind", "name", "type", "calls", *SHOWN, *texts_of, *of_modules, *of_figures]
     step = report.training and report.training.optimizer
     rows = {
         "module": shown(report, depth),
@@ -331,11 +338,9 @@ def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
             quantities = answer.quantities(row.cost).values()
             values = (quantity.value for quantity in quantities)
             texts = (Expression(quantity.formula) for quantity in quantities)
-            own: tuple[object, ...] = ()
-            if kind == "module":
-                own = ("", "", "", _parameters(row, answer), shape(row, answer))
+            own = (_parameters(row, answer), shape(row, answer)) if kind == "module" else ()
             yield [kind, row.name, row.kind, row.calls, *values, *texts, *own]
-    without = [""] * (2 + 2 * len(SHOWN))
+    without = [""] * (4 + 2 * len(SHOWN))
     for number in answer.numbers():
         value = ratio(*number.value) if isinstance(number.value, tuple) else number.value
         formula = number.formula and Expression(number.formula.formula)
@@ -366,6 +371,11 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "inputs": report.inputs,
         "symbols": list(report.domain.names),
         "domain": list(report.domain.texts()),
+        "sizes": [_size(symbol, answer) for symbol in report.domain.symbols],
+        "conditions": [
+            {"condition": condition, "where": where}
+            for condition, where in report.domain.conditions().items()
+        ],
         "at": answer.sizes,
         "totals": {**total, "parameters": {"value": report.parameters}},
         **_numbers(answer),
@@ -382,6 +392,16 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "notes": list(report.notes),
         **_deployed(answer),
         **_trained(answer),
+    }
+
+
+def _size(symbol: Symbol, answer: Answer) -> dict[str, Any]:
+    """A free size: its values are multiples from the least one up."""
+    return {
+        "name": symbol.name,
+        "multiple": symbol.multiple,
+        "least": answer.report.domain.least_size(symbol),
+        "at": answer.sizes.get(symbol.name),
     }
 
 

@@ -46,7 +46,8 @@ class Table(NamedTuple):
 
     ``caption`` and ``text`` stand above. The rows of a ``stacked`` table, whose cells are long, are
     one below the other where there is no room for columns. ``droppable`` are the positions of the
-    columns that a narrow window leaves out, in this order, and then those from the right.
+    columns that a narrow window leaves out, in this order, and then those from the right. A
+    ``live`` one an interactive format makes itself, from the document's data.
     """
 
     headings: Sequence[str]
@@ -56,6 +57,7 @@ class Table(NamedTuple):
     text: str = ""
     stacked: bool = False
     droppable: Sequence[int] = ()
+    live: bool = False
 
 
 class Formula(NamedTuple):
@@ -80,10 +82,10 @@ class Document(NamedTuple):
     """All that a command has to say.
 
     ``mark`` says, before anything else, that the answer is not whole; ``summary`` are lines below
-    the title. ``hints`` are what may be asked next, for the reader of a terminal. With
-    ``symbolic``, the reader asked for the formulas of the ``figures``. ``conclusion`` is the last
-    word. ``data`` gives the same as objects for programs, its ``"schema"`` first, and ``records``
-    as one table for spreadsheets, if the tables themselves are not to be it.
+    the title. ``hints`` are what may be asked next, at a terminal. With ``symbolic``, the reader
+    asked for the formulas of the ``figures``. ``conclusion`` is the last word. ``data`` gives the
+    same as objects for programs, its ``"schema"`` first, and ``records`` as one table for
+    spreadsheets, if the tables themselves are not to be it.
     """
 
     title: str
