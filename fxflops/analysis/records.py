@@ -335,6 +335,12 @@ class Analysis:
 
         return plot([(self.model, self)], quantity, sizes)
 
+    def methods(self, /, **sizes: int) -> str:
+        """How to quote the count at these sizes: a sentence for a paper, and an entry of BibTeX."""
+        from fxflops.reports.methods import bibtex, methods
+
+        return f"{methods(self.report.at(sizes))}\n\n{bibtex()}"
+
     def why(self, path: str) -> str:
         """The formula of one call, or of each call of a module, spelled out, as text.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fxflops.report import Answer
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
-READ_BY_PEOPLE = ("table", "markdown")
+READ_BY_PEOPLE = ("table", "markdown", "latex-table")
 UNCOUNTED_WORK = 1
 
 
@@ -134,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
             answer,
             depth=depth,
             symbolic=symbolic or answer.values is None,
-            brief=arguments.format == "table" and columns != ALL,
+            brief=arguments.format in ("table", "latex-table") and columns != ALL,
             columns=columns,
             sort=sort,
         )
