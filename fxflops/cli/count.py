@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from fxflops.analysis.optimizer import OPTIMIZERS
@@ -187,13 +188,21 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         raise SpecError("--cache keeps no answer for a loss, which may change. Leave it out.")
     may_be_kept = arguments.loss is None and is_installed(arguments.model)
     cached = arguments.cache or (arguments.cache is None and may_be_kept)
+    derived: list[str] = []
+
+    def while_deriving() -> AbstractContextManager[object]:
+        derived.append(arguments.model)
+        return progress(f"Capturing {arguments.model} …", verbose=arguments.verbose)
+
     report = answer(
         request,
         at,
         cached=cached,
         trust=arguments.trust,
-        while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
+        while_deriving=while_deriving,
     )
+    if arguments.verbose and not derived:
+        complain("An answer kept before is used: fxflops cache says where, --no-cache derives it.")
     formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES or not at
     return report.at(None if formulas_suffice and not report.is_known_at(at) else at)
 

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     at = sizes(arguments)
     require_writable(arguments.output)
     require(arguments.model)
-    with progress(f"Capturing {arguments.model} …"):
+    with progress(f"Capturing {arguments.model} …", verbose=arguments.verbose):
         from fxflops.analysis.why import document
         from fxflops.pipeline import analyze
 
