@@ -26,6 +26,7 @@ COMMANDS = {
     "llm": "llm",
     "cache": "cache",
     "list": "listing",
+    "completion": "completion",
 }
 """What is written, and the file of it."""
 
