@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from fxflops.analysis.optimizer import OPTIMIZERS
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from fxflops.solving.budgets import Overrun
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
-READ_BY_PEOPLE = ("table", "markdown")
+READ_BY_PEOPLE = ("table", "markdown", "latex-table")
 UNCOUNTED_WORK = 1
 OVER_BUDGET = 1
 
@@ -149,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
             answer,
             depth=depth,
             symbolic=symbolic or answer.values is None,
-            brief=arguments.format == "table" and columns != ALL,
+            brief=arguments.format in ("table", "latex-table") and columns != ALL,
             columns=columns,
             sort=sort,
         )
@@ -234,13 +235,22 @@ def reported(arguments: argparse.Namespace, request: Request, at: Mapping[str, i
         raise SpecError("--cache keeps no answer for a loss, which may change. Leave it out.")
     may_be_kept = arguments.loss is None and is_installed(arguments.model)
     cached = arguments.cache or (arguments.cache is None and may_be_kept)
-    return answer(
+    derived: list[str] = []
+
+    def while_deriving() -> AbstractContextManager[object]:
+        derived.append(arguments.model)
+        return progress(f"Capturing {arguments.model} …", verbose=arguments.verbose)
+
+    report = answer(
         request,
         at,
         cached=cached,
         trust=arguments.trust,
-        while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
+        while_deriving=while_deriving,
     )
+    if arguments.verbose and not derived:
+        complain("An answer kept before is used: fxflops cache says where, --no-cache derives it.")
+    return report
 
 
 def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:
