@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     import torch.fx
     from numpy.typing import NDArray
 
+    from fxflops.analysis.memory import PeakMemory, Recall
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCost:
@@ -95,6 +97,8 @@ class Analysis:
     captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
     parameters that get a gradient, and ``optimizer`` is apart from the total.
+    ``recall`` runs the model again for `memory`; ``figures`` are those of `fxflops.figures` that
+    were asked for, and are in the report.
     """
 
     model: str
@@ -113,6 +117,8 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    recall: Recall | None = None
+    figures: tuple[str, ...] = ()
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -237,6 +243,21 @@ class Analysis:
         """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
         return span(self.flow, self.values(sizes))
 
+    @cached_property
+    def memory(self) -> PeakMemory:
+        """The peak memory of one call, for which the model runs again, on meta tensors.
+
+        Raises CaptureError where it cannot be had.
+        """
+        from fxflops.analysis.memory import PeakMemory, peak_memory
+
+        kept = self.__dict__.get("_memory")
+        if kept is None:
+            if self.recall is None:
+                raise CaptureError("This analysis has no memory: analyze the model again for it.")
+            kept = self.__dict__["_memory"] = peak_memory(self.recall, self.domain)
+        return PeakMemory(self, kept)
+
     def figure(self, name: str, /, **sizes: int) -> dict[str, int | float | None]:
         """The numbers of one of `fxflops.figures` at these sizes, by their names in JSON.
 
@@ -271,7 +292,7 @@ class Analysis:
             free=_free(self),
             uncounted=_uncounted(self),
             notes=self.notes,
-            figures=derived(self),
+            figures=derived(self, self.figures),
             applied=self.applied,
             once={moment: self.once_per(moment) for moment in self.once},
             training=self.training,
@@ -296,7 +317,8 @@ class Analysis:
     def __getstate__(self) -> dict[str, Any]:
         """All but the graph, whose shapes live in this process alone."""
         state = {name: getattr(self, name) for name in _KEPT}
-        return {**state, "annotated": None}
+        memory = self.__dict__.get("_memory")
+        return {**state, "annotated": None, "recall": None, "_memory": memory}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({**state, "annotated": _no_graph})
@@ -309,7 +331,7 @@ class Analysis:
         )
 
 
-_KEPT = tuple(field.name for field in fields(Analysis) if field.name != "annotated")
+_KEPT = tuple(field.name for field in fields(Analysis) if field.name not in ("annotated", "recall"))
 SHORT = 50
 
 

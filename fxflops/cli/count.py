@@ -13,6 +13,7 @@ from fxflops.cli.options import (
     complain,
     deliver,
     each_sizes,
+    positive,
     progress,
     require_tensor_sizes,
     sizes,
@@ -62,6 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE:LOSS",
         help="what --train lowers, a callable of the model's result (default: the outputs' sum)",
     )
+    parser.add_argument(
+        "--memory", action="store_true", help="the peak of memory, as a formula, and where it is"
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="T",
+        help="of the CPU for which --memory is (default: as many as PyTorch uses here)",
+    )
     parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument(
@@ -102,6 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
     depth = _depth(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
+        if arguments.memory:
+            raise SpecError("--convention has no memory: leave out one of them.")
         if arguments.past is not None:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
         from fxflops.cli.quoted import quoted
@@ -138,6 +149,9 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
     """
     train: bool | str = arguments.train is not None and (arguments.train or True)
     deploy = _deploy(arguments)
+    if arguments.threads is not None and not arguments.memory:
+        raise SpecError("--threads are those that --memory is for: give --memory, too.")
+    threads = arguments.threads and positive(arguments.threads, "--threads")
 
     from fxflops.answer import answer, at_one_size
     from fxflops.cache import Request
@@ -152,6 +166,8 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         train=train,
         loss=arguments.loss,
         past=arguments.past,
+        figures=("memory",) if arguments.memory else (),
+        threads=threads or None,
     )
     if arguments.static:
         if arguments.symbolic:

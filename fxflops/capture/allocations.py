@@ -1,0 +1,220 @@
+"""The recorder of allocations: which tensors live when, during one call of a model.
+
+The model runs as it does for the recorder of its graph, but nothing holds its tensors except what
+holds them in an eager run: variables of Python, the model itself, autograd. So a storage is gone
+from the log when it is gone from an eager run; liveness by last use would be too short, since a
+caller may hold a tensor that nobody reads again. Storages are asked for, not tensors: what autograd
+saves for the backward pass lives on without a tensor in Python.
+
+The call logged is the second one: what a model makes once and keeps is there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import (
+    StorageWeakRef,  # private: whether a storage is gone, whoever held it
+)
+
+from fxflops._torch import _disable_current_modes, tree_leaves
+from fxflops.algebra import Dim
+from fxflops.capture.backward import Loss
+from fxflops.capture.flex import is_flex_attention, results
+from fxflops.capture.result import Capture
+from fxflops.capture.source import model_line
+from fxflops.capture.symint.reader import read_symint
+from fxflops.capture.trace import Mode, Recorder, recorded
+from fxflops.domain import Guard
+from fxflops.spec import InputSpec
+
+aten = torch.ops.aten
+
+
+class Allocated(NamedTuple):
+    """One call: what lived before it, and the bytes of the new storages that it returned.
+
+    ``live`` are bytes beyond those that lived before the model was called. ``inside`` are the bytes
+    beyond ``live`` that the call's kernel takes from PyTorch's allocator at once, at its own
+    moments of most, on the CPU; None where that is not known.
+    """
+
+    op: str
+    path: str
+    where: str
+    live: Dim
+    made: Dim
+    inside: tuple[Dim, ...] | None
+    phase: str = "forward"
+
+
+class Log(NamedTuple):
+    """The calls that allocate, in order, what the log depends on, and what lives at its end.
+
+    ``inputs`` are the bytes of the call's inputs.
+    """
+
+    calls: tuple[Allocated, ...]
+    guards: tuple[Guard, ...]
+    inputs: Dim
+    kept: Dim
+
+
+Workspace = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], "tuple[Dim, ...] | None"]
+"""From a call (operator, arguments, results) to what its kernel takes: see `Allocated.inside`."""
+
+
+def log(
+    model: nn.Module,
+    inputs: InputSpec,
+    hints: Mapping[str, int],
+    *,
+    workspace: Workspace,
+    mode: Mode = "eager",
+    loss: Loss | None = None,
+) -> Log:
+    """The allocations of one call of ``model``, or with a ``loss`` of one training step.
+
+    ``model``, ``inputs``, ``hints``, ``mode`` and errors are those of `fxflops.capture.trace`.
+    """
+    live = Live(workspace)
+    recorder: Recorder
+    if loss is None:
+        recorder = AllocationRecorder(live, with_meta_kernels=True, mode=mode)
+    else:
+        raise NotImplementedError
+    captured: Capture = recorded(recorder, model, inputs, hints)
+    return Log(tuple(live.calls), captured.guards, live.inputs, live.now)
+
+
+class Live:
+    """The storages that live, and the log of the calls that made them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.calls: list[Allocated] = []
+        self.now: Dim = 0
+        self.inputs: Dim = 0
+        self.is_on = False
+        self._workspace = workspace
+        self._alive: dict[int, tuple[StorageWeakRef, Dim]] = {}
+        self._resident: dict[int, Any] = {}
+
+    def hold(self, tensor: Tensor, *, is_input: bool = False) -> None:
+        """Leave the tensor out: it was there before the call."""
+        storage = tensor.untyped_storage()
+        if is_input and storage._cdata not in self._resident:
+            self.inputs += _bytes(tensor)
+        self._resident[storage._cdata] = storage
+
+    def start(self) -> None:
+        """From here on calls are logged; what lives now was there before."""
+        self.release()
+        self.now = 0
+        self.is_on = True
+
+    def release(self) -> set[int]:
+        """Drop what is gone; the identities that are free again."""
+        gone = {key for key, (storage, _) in self._alive.items() if storage.expired()}
+        for key in gone:
+            self.now -= self._alive.pop(key)[1]
+        return gone
+
+    def add(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any, path: str
+    ) -> None:
+        """Log a call and what it made."""
+        made: Dim = 0
+        is_new = False
+        for tensor in tree_leaves(result):
+            if not isinstance(tensor, Tensor):
+                continue
+            storage = tensor.untyped_storage()
+            key = storage._cdata
+            if key in self._resident or key in self._alive:
+                continue
+            size = _bytes(tensor)
+            self._alive[key] = StorageWeakRef(storage), size
+            made += size
+            is_new = True
+        if not self.is_on:
+            self.now += made
+            return
+        with _disable_current_modes():
+            inside = self._workspace(func, args, kwargs, result)
+        if is_new or inside != ():
+            self.calls.append(Allocated(str(func), path, model_line(), self.now, made, inside))
+        self.now += made
+
+
+def _bytes(tensor: Tensor) -> Dim:
+    """Those of its storage."""
+    return read_symint(tensor.untyped_storage().nbytes())
+
+
+class AllocationRecorder(Recorder):  # type: ignore[no-untyped-call]
+    """Logs the allocations of the second of two calls, and records no graph."""
+
+    def __init__(self, live: Live, *, with_meta_kernels: bool, mode: Mode = "eager") -> None:
+        super().__init__(with_meta_kernels=with_meta_kernels, mode=mode)
+        self._live = live
+        self._indices = Unfollowed()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.constants.forget(self._live.release())
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def add_call(
+        self, func: Any, args: tuple[Any, ...], result: Any, kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Log that ``func`` of these arguments gave ``result``."""
+        self._live.add(func, args, kwargs or {}, result, self.paths[-1])
+        return result
+
+    def _meta_kernel(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        if func is aten.scaled_dot_product_attention.default:
+            return _attention(*args[:3])
+        return super()._meta_kernel(func, args, kwargs)
+
+    def _higher_order(self, func: Any, *args: Any) -> Any:
+        if not is_flex_attention(func):
+            return super()._higher_order(func, *args)
+        return self.add_call(func, args, results(args[0], args[2]))
+
+    def add_input(self, name: str, tensor: Tensor, *, past: bool = False) -> None:
+        """The caller holds it."""
+        self._live.hold(tensor, is_input=True)
+
+    def add_output(self, result: object) -> None:
+        """The caller gets it; there is no graph that it would end."""
+
+    def mark_replaced(self, before: Any) -> None:
+        """There is no graph to mark."""
+
+    def run(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:
+        """Two calls, the second of them logged."""
+        for tensor in (*model.parameters(), *model.buffers()):
+            self._live.hold(tensor)
+        super().run(model, tensors, cache)
+        self._live.start()
+        return super().run(model, tensors, cache)
+
+
+class Unfollowed:
+    """In the place of what is known of indices, which holds the tensors that it knows."""
+
+    def require(self, *_: Any) -> None:
+        """Nothing is known."""
+
+    def follow(self, *_: Any) -> None:
+        """Nothing is noted."""
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """The result as the CPU's fused kernel lays it out: position before head, transposed back."""
+    if query.dim() != 4:
+        return query.new_empty((*query.shape[:-1], value.shape[-1]))
+    batch, heads, positions, _ = query.shape
+    return query.new_empty((batch, positions, heads, value.shape[-1])).transpose(1, 2)
