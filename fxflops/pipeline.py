@@ -38,6 +38,7 @@ from fxflops.capture.prepare import (
     require_shapes,
     symbol_of,
 )
+from fxflops.capture.workspace import of_cpu
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
 from fxflops.figures import FIGURES
@@ -305,14 +306,14 @@ def _recall(
     """How to log the allocations of the model as it was captured."""
     sizes = hints(captured.spec, captured.sizes)
 
-    def relog(fixed: Mapping[str, int]) -> Log | None:
+    def relog(fixed: Mapping[str, int], threads: int) -> Log | None:
         try:
             with alone(), unchanged(module, loss), paused_garbage_collection():
                 return log(
                     module,
                     captured.spec.fixed(fixed),
                     sizes,
-                    workspace=workspace,
+                    workspace=of_cpu(threads),
                     mode=captured.mode,
                     loss=(loss or sum_of_outputs) if train else None,
                 )
@@ -328,10 +329,6 @@ def _recall(
         trained=tuple(trained),
         optimizer=train if isinstance(train, str) else None,
     )
-
-
-def workspace(*_):
-    return None
 
 
 def _of_cached_calls(fronts: Sequence[FrontEnd], train: bool | str) -> Sequence[FrontEnd]:

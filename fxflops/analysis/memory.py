@@ -22,6 +22,7 @@ from fxflops.algebra import (
 )
 from fxflops.capture.allocations import Allocated, Log
 from fxflops.capture.guards.to_domain import all_implied, least_values
+from fxflops.capture.workspace import Choice, Moment, bounds_of
 from fxflops.domain import Domain, Guard
 from fxflops.errors import CaptureError, DomainError, SpecError
 from fxflops.figures.memory import Memory, Part, Place, largest
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 MOST_AT_ONE = 3
 """Sizes that may be 1 together; of more, groups of them are not tried."""
 
-Relog = Callable[[Mapping[str, int]], Log | None]
-"""Logs the same call with the sizes named fixed; None where the model does not run."""
+Relog = Callable[[Mapping[str, int], int], Log | None]
+"""Logs the call with the sizes named fixed, for so many threads; None where it does not run."""
 
 
 class Recall(NamedTuple):
@@ -128,22 +129,24 @@ def peak_memory(recall: Recall, domain: Domain) -> Memory:
 
     Raises CaptureError where the model cannot be logged.
     """
-    log = recall.relog({})
+    log = recall.relog({}, recall.threads)
     if log is None:
         raise CaptureError("The allocations of this model could not be logged.")
     least = least_values(domain)
-    tensors = undominated(_of_tensors(log.calls), least)
-    whole = undominated(_with_workspace(log.calls), least)
-    peaks = [largest(tensors), largest(whole)]
+    tensors, whole, bounds = _peaks(log, least)
+    peaks = [_largest(points) for points in (tensors, whole, bounds)]
     unproven: list[tuple[str, ...]] = []
-    peaks = _with_sizes_of_one(peaks, log, recall.relog, domain, unproven)
+    peaks = _with_sizes_of_one(
+        peaks, log, lambda fixed: recall.relog(fixed, recall.threads), domain, unproven
+    )
     unknown = {call.op: None for call in log.calls if call.inside is None}
     module = recall.module
     return Memory(
         peak_tensors=settled(peaks[0], least),
         peak_known=settled(peaks[1], least),
-        tensors=tensors,
-        whole=whole,
+        bound=settled(peaks[2], least),
+        tensors=tuple(point.place for point in tensors),
+        whole=tuple(point.place for point in whole),
         curve=tuple(
             Place(call.live + call.made, call.op, call.path, call.where) for call in log.calls
         ),
@@ -158,6 +161,19 @@ def peak_memory(recall: Recall, domain: Domain) -> Memory:
     )
 
 
+def _peaks(log: Log, least: Mapping[Symbol, int]) -> list[tuple[Point, ...]]:
+    """The undominated ones of tensors, with workspace, and of bounds that these do not dominate."""
+    tensors = undominated(_of_tensors(log.calls), least)
+    whole = undominated(_with_workspace(log.calls), least)
+    both = undominated([*_at_most(log.calls), *whole], least)
+    known = {point.place.bytes for point in whole}
+    return [tensors, whole, tuple(point for point in both if point.place.bytes not in known)]
+
+
+def _largest(points: Sequence[Point]) -> Dim:
+    return largest([point.place for point in points])
+
+
 def _parts(recall: Recall, log: Log) -> tuple[Part, ...]:
     return ()
 
@@ -168,27 +184,45 @@ def _bytes(tensors: Iterable[torch.Tensor]) -> int:
     return sum(storages.values())
 
 
-def _of_tensors(calls: Sequence[Allocated]) -> list[Place]:
-    return [Place(c.live + c.made, c.op, c.path, c.where) for c in calls]
+class Point(NamedTuple):
+    """A place, whose bytes are one of ``bounds``."""
+
+    place: Place
+    bounds: tuple[Dim, ...]
 
 
-def _with_workspace(calls: Sequence[Allocated]) -> list[Place]:
-    """Those of tensors, and each call's own moments of most."""
-    inside = [Place(c.live + more, c.op, c.path, c.where) for c in calls for more in c.inside or ()]
+def _of_tensors(calls: Sequence[Allocated]) -> list[Point]:
+    return [_point(call, call.made) for call in calls]
+
+
+def _with_workspace(calls: Sequence[Allocated]) -> list[Point]:
+    """Those of tensors, and each kernel's own moments of most."""
+    inside = [_point(c, moment) for c in calls if c.inside for moment in c.inside.moments]
     return [*_of_tensors(calls), *inside]
 
 
-def undominated(places: Sequence[Place], least: Mapping[Symbol, int]) -> tuple[Place, ...]:
+def _at_most(calls: Sequence[Allocated]) -> list[Point]:
+    """Bounds of those moments that are not known."""
+    return [_point(c, moment) for c in calls if c.inside for moment in c.inside.at_most]
+
+
+def _point(call: Allocated, moment: Moment) -> Point:
+    bounds = tuple(call.live + bound for bound in bounds_of(moment))
+    more = moment.dim if isinstance(moment, Choice) else moment
+    return Point(Place(call.live + more, call.op, call.path, call.where), bounds)
+
+
+def undominated(points: Sequence[Point], least: Mapping[Symbol, int]) -> tuple[Point, ...]:
     """Those of which some sizes, at ``least`` these, may need the bytes; of equal ones the first.
 
     What is not shown to be dominated is kept.
     """
-    distinct: dict[Dim, Place] = {}
-    for place in places:
-        distinct.setdefault(place.bytes, place)
-    above = {bytes_: beyond(bytes_, least) for bytes_ in distinct}
+    distinct: dict[Dim, Point] = {}
+    for point in points:
+        distinct.setdefault(point.place.bytes, point)
+    above = {b: [beyond(bound, least) for bound in p.bounds] for b, p in distinct.items()}
     # The larger ones first, at sizes that are: few others are compared with more than one then.
-    order = sorted(above, key=lambda bytes_: _rank(above[bytes_]), reverse=True)
+    order = sorted(above, key=lambda bytes_: max(map(_rank, above[bytes_])), reverse=True)
     kept: list[Dim] = []
     for bytes_ in order:
         if not any(_dominates(above[other], above[bytes_]) for other in kept):
@@ -203,7 +237,12 @@ def _rank(bytes_: Dim) -> int:
     return evaluate(bytes_, dict.fromkeys(symbols_of(bytes_), 64))
 
 
-def _dominates(left: Dim, right: Dim) -> bool:
+def _dominates(left: Sequence[Dim], right: Sequence[Dim]) -> bool:
+    """Whether one that is among ``left`` is never below one that is among ``right``."""
+    return all(_is_at_least(one, other) for one in left for other in right)
+
+
+def _is_at_least(left: Dim, right: Dim) -> bool:
     bound = lower_bound(left - right)
     return bound is not None and bound >= 0
 
@@ -211,7 +250,7 @@ def _dominates(left: Dim, right: Dim) -> bool:
 def _with_sizes_of_one(
     peaks: Sequence[Dim],
     log: Log,
-    relog: Relog,
+    relog: Callable[[Mapping[str, int]], Log | None],
     domain: Domain,
     unproven: list[tuple[str, ...]],
 ) -> list[Dim]:
@@ -238,10 +277,7 @@ def _with_sizes_of_one(
             if there is None or not all_implied(there.guards, known):
                 unproven.append(names)
                 continue
-            found = [
-                largest(undominated(places, {}))
-                for places in (_of_tensors(there.calls), _with_workspace(there.calls))
-            ]
+            found = [_largest(points) for points in _peaks(there, {})]
             here = prod(map(is_one, group))
             for position, at_one in enumerate(found):
                 current = substitute(extended[position], ones)

@@ -28,6 +28,7 @@ from fxflops.capture.result import Capture
 from fxflops.capture.source import model_line
 from fxflops.capture.symint.reader import read_symint
 from fxflops.capture.trace import Mode, Recorder, recorded
+from fxflops.capture.workspace import NOTHING, Inside
 from fxflops.domain import Guard
 from fxflops.spec import InputSpec
 
@@ -37,17 +38,19 @@ aten = torch.ops.aten
 class Allocated(NamedTuple):
     """One call: what lived before it, and the bytes of the new storages that it returned.
 
-    ``live`` are bytes beyond those that lived before the model was called. ``inside`` are the bytes
-    beyond ``live`` that the call's kernel takes from PyTorch's allocator at once, at its own
-    moments of most, on the CPU; None where that is not known.
+    ``live`` are bytes beyond those that lived before the model was called. ``inside`` is what the
+    call's kernel takes from PyTorch's allocator on the CPU, None where that is not known. The call
+    is the ``position``-th of the run.
     """
+
+    position: int
 
     op: str
     path: str
     where: str
     live: Dim
     made: Dim
-    inside: tuple[Dim, ...] | None
+    inside: Inside | None
     phase: str = "forward"
 
 
@@ -63,8 +66,8 @@ class Log(NamedTuple):
     kept: Dim
 
 
-Workspace = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], "tuple[Dim, ...] | None"]
-"""From a call (operator, arguments, results) to what its kernel takes: see `Allocated.inside`."""
+Workspace = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Inside | None]
+"""From a call (operator, arguments, results) to what its kernel takes."""
 
 
 def log(
@@ -98,6 +101,7 @@ class Live:
         self.now: Dim = 0
         self.inputs: Dim = 0
         self.is_on = False
+        self._position = 0
         self._workspace = workspace
         self._alive: dict[int, tuple[StorageWeakRef, Dim]] = {}
         self._resident: dict[int, Any] = {}
@@ -144,8 +148,10 @@ class Live:
             return
         with _disable_current_modes():
             inside = self._workspace(func, args, kwargs, result)
-        if is_new or inside != ():
-            self.calls.append(Allocated(str(func), path, model_line(), self.now, made, inside))
+        if is_new or inside != NOTHING:
+            place = str(func), path, model_line()
+            self.calls.append(Allocated(self._position, *place, self.now, made, inside))
+        self._position += 1
         self.now += made
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from fxflops.algebra import Dim, maximum
+from fxflops.algebra import Dim, evaluate, maximum
 from fxflops.report import Answer, Number
 from fxflops.reports.document import Name, Table
 from fxflops.reports.wording import exact, scaled
@@ -41,13 +41,15 @@ class Memory(NamedTuple):
 
     ``tensors`` are the places of which one is the peak of tensors, and ``whole`` those of the peak
     with workspace, without those in ``unknown``: the operators whose workspace is not known.
-    ``peak_tensors`` and ``peak_known`` are the maxima of these, with what sizes of 1 change; where
+    ``bound`` is what those moments that are not known do not exceed: where it is above
+    ``peak_known``, that is no peak. ``peak_tensors`` and ``peak_known`` are the maxima of these, with what sizes of 1 change; where
     all of a group of ``unproven`` are 1, they do not hold. ``curve`` are the calls that allocate,
     in order. ``threads`` and ``library`` are what the workspace is for.
     """
 
     peak_tensors: Dim
     peak_known: Dim
+    bound: Dim
     tensors: tuple[Place, ...]
     whole: tuple[Place, ...]
     curve: tuple[Place, ...]
@@ -66,10 +68,14 @@ class Memory(NamedTuple):
         record: Memory = analysis.memory.record
         return record
 
-    @property
-    def peak(self) -> Dim | None:
+    def peak(self, answer: Answer) -> Dim | None:
         """With workspace; None where that is not known."""
-        return None if self.unknown else self.peak_known
+        if self.unknown:
+            return None
+        if answer.values is None:
+            return self.peak_known if self.bound == 0 else None
+        known = evaluate(self.peak_known, answer.values)
+        return self.peak_known if evaluate(self.bound, answer.values) <= known else None
 
     def holds(self, answer: Answer) -> bool:
         """Whether the peaks hold at the answer's sizes; in formulas alone they are taken to."""
@@ -88,7 +94,7 @@ class Memory(NamedTuple):
         known = self.holds(answer)
         yield number("peak_tensors", "peak of tensors", self.peak_tensors if known else None)
         label = f"peak, CPU with {_threads(self.threads)}"
-        yield number("peak", label, self.peak if known else None)
+        yield number("peak", label, self.peak(answer) if known else None)
         yield number("parameters", "parameters in memory", self.parameters)
         yield number("buffers", "buffers in memory", self.buffers)
         yield number("inputs", "inputs in memory", self.inputs)
@@ -97,9 +103,10 @@ class Memory(NamedTuple):
 
     def tables(self, answer: Answer) -> Iterator[Table]:
         """The places of the peaks."""
+        known = self.peak(answer) is not None
         for caption, places in (
             ("Where the peak of tensors is", self.tensors),
-            ("Where the peak with workspace is", () if self.unknown else self.whole),
+            ("Where the peak with workspace is", self.whole if known else ()),
         ):
             if places:
                 yield _table(caption, places, answer)
@@ -113,13 +120,28 @@ class Memory(NamedTuple):
         )
         if not self.holds(answer):
             yield "The peaks at these sizes of 1 are not known: take larger ones."
-        elif self.unknown:
-            bound = answer.quantity(self.peak_known)
-            least = bound.formula if bound.value is None else exact(bound.value)
-            yield (
-                f"The peak is not known, at least {least} bytes: there is no formula for the "
+        elif self.peak(answer) is None:
+            yield self._why(answer)
+
+    def _why(self, answer: Answer) -> str:
+        """Between what bounds a peak is that is not known, and why it is not."""
+
+        def shown(count: Dim) -> str:
+            quantity = answer.quantity(count)
+            return quantity.formula if quantity.value is None else exact(quantity.value)
+
+        least = shown(self.peak_known)
+        if self.unknown:
+            return (
+                f"The peak is at least {least} bytes, and not known: there is no formula for the "
                 f"workspace of {', '.join(self.unknown)}."
             )
+        if answer.values is None:
+            return (
+                f"The peak is known where {shown(self.bound)} is at most {least} bytes, which is "
+                "the peak then, and which it is never below."
+            )
+        return f"The peak is at least {least} bytes, and at most {shown(self.bound)}."
 
     def details(self, answer: Answer) -> Iterator[tuple[str, Any]]:
         """Threads, library, the places, and the curve of live bytes over the call."""
