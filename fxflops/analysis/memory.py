@@ -88,8 +88,8 @@ class PeakMemory:
         assert first is not None
         if first > below:
             raise DomainError(
-                f"{self._analysis.model} does not fit: at {free} = {symbol.size_at(least)} it needs "
-                f"{first:,} bytes, more than {below:,}."
+                f"{self._analysis.model} does not fit: at {free} = {symbol.size_at(least)} it "
+                f"needs {first:,} bytes, more than {below:,}."
             )
         low, high = least, 2 * least + 1
         while (_or_more(needed(high), below)) <= below:
@@ -175,7 +175,16 @@ def _largest(points: Sequence[Point]) -> Dim:
 
 
 def _parts(recall: Recall, log: Log) -> tuple[Part, ...]:
-    return ()
+    """Of a training step: what is saved, the gradients, and the states of the optimizer."""
+    if not recall.trained:
+        return ()
+    parts = [Part("saved_for_backward", log.saved), Part("gradients", log.gradients)]
+    if recall.optimizer is not None:
+        # AdamW keeps two moments of each parameter, and the number of its step in float32.
+        trained = sum(p.numel() * p.element_size() for p in recall.trained)
+        state = 2 * trained + 4 * len(recall.trained) if recall.optimizer == "adamw" else 0
+        parts.append(Part("optimizer_states", state))
+    return tuple(parts)
 
 
 def _bytes(tensors: Iterable[torch.Tensor]) -> int:
@@ -256,34 +265,45 @@ def _with_sizes_of_one(
 ) -> list[Dim]:
     """The peaks with terms for sizes of 1, which vanish from 2 on.
 
-    A log is of sizes above 1. Where all its guards hold at 1, too, nothing changes; else the call
-    is logged with these sizes fixed. Groups for which there is no such log go to ``unproven``.
+    A log is of sizes above 1, and of those sizes of 1 at which all its guards hold; for others the
+    call is logged with these sizes fixed. Groups for which there is no such log go to ``unproven``.
     """
     may_be_one = [s for s in domain.symbols if s.minimum == 1 and domain.least.get(s.name, 1) == 1]
     extended = list(peaks)
+    logs: dict[frozenset[Symbol], Log] = {frozenset(): log}
     for number in range(1, len(may_be_one) + 1):
-        for group in itertools.combinations(may_be_one, number):
+        for group in map(frozenset, itertools.combinations(may_be_one, number)):
             ones: dict[Symbol, Dim] = dict.fromkeys(group, 1)
             known = _at(domain.guards, ones)
             if known is None or any(_is_false(guard) for guard in known):
                 continue
-            guards = _at(log.guards, ones)
-            if guards is not None and all_implied(guards, known):
+            there = _covering(logs, group, known)
+            if there is None and number <= MOST_AT_ONE:
+                new = relog({s.name: s.size_at(1) for s in sorted(group)})
+                if new is not None:
+                    logs[group] = new
+                    there = _covering(logs, group, known)
+            if there is None:
+                unproven.append(tuple(s.name for s in sorted(group)))
                 continue
-            names = tuple(s.name for s in group)
-            there = None
-            if number <= MOST_AT_ONE:
-                there = relog({s.name: s.size_at(1) for s in group})
-            if there is None or not all_implied(there.guards, known):
-                unproven.append(names)
-                continue
-            found = [_largest(points) for points in _peaks(there, {})]
-            here = prod(map(is_one, group))
-            for position, at_one in enumerate(found):
+            here = prod(map(is_one, sorted(group)))
+            for position, points in enumerate(_peaks(there, {})):
+                at_one = substitute(_largest(points), ones)
                 current = substitute(extended[position], ones)
                 if beyond_one(current) != beyond_one(at_one):
                     extended[position] += here * (at_one - current)
     return extended
+
+
+def _covering(
+    logs: Mapping[frozenset[Symbol], Log], group: frozenset[Symbol], known: Sequence[Guard]
+) -> Log | None:
+    """A log whose guards all hold where ``group`` is 1."""
+    for fixed, found in logs.items():
+        guards = _at(found.guards, dict.fromkeys(group, 1)) if fixed <= group else None
+        if guards is not None and all_implied(guards, known):
+            return found
+    return None
 
 
 def _at(guards: Iterable[Guard], ones: Mapping[Symbol, Dim]) -> list[Guard] | None:

@@ -22,7 +22,7 @@ from torch.multiprocessing.reductions import (
 
 from fxflops._torch import _disable_current_modes, tree_leaves
 from fxflops.algebra import Dim
-from fxflops.capture.backward import Loss
+from fxflops.capture.backward import Loss, TrainingRecorder
 from fxflops.capture.flex import is_flex_attention, results
 from fxflops.capture.result import Capture
 from fxflops.capture.source import model_line
@@ -55,15 +55,17 @@ class Allocated(NamedTuple):
 
 
 class Log(NamedTuple):
-    """The calls that allocate, in order, what the log depends on, and what lives at its end.
+    """The calls that allocate, in order, and what the log depends on.
 
-    ``inputs`` are the bytes of the call's inputs.
+    ``inputs`` are the bytes of the call's inputs. Of a training step, ``saved`` lives when the
+    backward pass begins, and ``gradients`` are those of parameters at its end.
     """
 
     calls: tuple[Allocated, ...]
     guards: tuple[Guard, ...]
     inputs: Dim
-    kept: Dim
+    saved: Dim = 0
+    gradients: Dim = 0
 
 
 Workspace = Callable[[Any, Sequence[Any], Mapping[str, Any], Any], Inside | None]
@@ -88,9 +90,9 @@ def log(
     if loss is None:
         recorder = AllocationRecorder(live, with_meta_kernels=True, mode=mode)
     else:
-        raise NotImplementedError
+        recorder = TrainingAllocationRecorder(live, loss)
     captured: Capture = recorded(recorder, model, inputs, hints)
-    return Log(tuple(live.calls), captured.guards, live.inputs, live.now)
+    return Log(tuple(live.calls), captured.guards, live.inputs, live.saved, live.gradients)
 
 
 class Live:
@@ -100,6 +102,8 @@ class Live:
         self.calls: list[Allocated] = []
         self.now: Dim = 0
         self.inputs: Dim = 0
+        self.saved: Dim = 0
+        self.gradients: Dim = 0
         self.is_on = False
         self._position = 0
         self._workspace = workspace
@@ -203,9 +207,39 @@ class AllocationRecorder(Recorder):  # type: ignore[no-untyped-call]
         """Two calls, the second of them logged."""
         for tensor in (*model.parameters(), *model.buffers()):
             self._live.hold(tensor)
-        super().run(model, tensors, cache)
+        self.call(model, tensors, cache)
         self._live.start()
-        return super().run(model, tensors, cache)
+        return self.call(model, tensors, cache)
+
+    def call(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:
+        """One call of the model."""
+        return model(*tensors, **cache)
+
+
+class TrainingAllocationRecorder(AllocationRecorder, TrainingRecorder):  # type: ignore[no-untyped-call]
+    """Logs the second of two training steps, before each of which there are no gradients."""
+
+    def __init__(self, live: Live, loss: Loss) -> None:
+        TrainingRecorder.__init__(self, loss, with_meta_kernels=True)
+        self._live = live
+        self._indices = Unfollowed()
+
+    def call(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:
+        """The model, the loss, and the gradients of all parameters that are trained."""
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        try:
+            loss = self._loss(model(*tensors, **cache))
+            self._live.release()
+            self._live.saved = self._live.now
+            loss.backward()
+            self._live.release()
+            self._live.gradients = sum(
+                (_bytes(p.grad) for p in parameters if p.grad is not None), 0
+            )
+            return loss
+        finally:
+            for parameter in parameters:
+                parameter.grad = None
 
 
 class Unfollowed:

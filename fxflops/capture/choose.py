@@ -23,9 +23,9 @@ class FrontEnd:
 
     ``name`` is what a user chooses it by. ``capture`` makes the graph, and ``recapture`` the same
     graph with sizes fixed, where that can be had sooner. It runs the model ``under`` a compiler, or
-    eagerly for None, which `fxflops.capture.trace` has as a ``mode``. It is tried after failures of which one is of the type ``after``. One that is
-    ``slow`` is tried last, when no multiple of the sizes works either; it is the oracle of the
-    others, and what it says of a failure counts less.
+    eagerly for None, which `fxflops.capture.trace` has as a ``mode``. It is tried after failures of
+    which one is of the type ``after``. One that is ``slow`` is tried last, when no multiple of the
+    sizes works either; it is the oracle of the others, and what it says of a failure counts less.
     """
 
     name: str
@@ -82,7 +82,7 @@ NOT_EAGER = (
 
 
 class Captured(NamedTuple):
-    """A capture, the spec and sizes it is of, how to capture the same with sizes fixed, in what mode."""
+    """A capture, the spec, sizes and mode it is of; how to capture the same with sizes fixed."""
 
     capture: Capture
     spec: InputSpec

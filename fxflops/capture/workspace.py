@@ -5,11 +5,11 @@ how many bytes beyond what lives before the call are allocated at the kernel's o
 its result included. Where a kernel's choices are not known in full, it gives a bound in place of a
 moment: a peak elsewhere that is never below it is known all the same.
 
-The rules are facts of PyTorch's sources (aten/src/ATen/native: Convolution.cpp, ConvolutionMM2d.cpp,
-mkldnn/Conv.cpp, cpu/FlashAttentionKernel.cpp, LinearAlgebra.cpp, TensorTransformations.cpp,
-TensorIterator.cpp, layer_norm.cpp) and, where oneDNN decides, of measurements with its version in
-torch 2.14 (AVX-512): blocks of 16 channels, a copy of each image per thread for strided 1x1
-convolutions, biases padded to blocks.
+The rules are facts of PyTorch's sources (aten/src/ATen/native: Convolution.cpp,
+ConvolutionMM2d.cpp, mkldnn/Conv.cpp, cpu/FlashAttentionKernel.cpp, LinearAlgebra.cpp,
+TensorTransformations.cpp, TensorIterator.cpp, layer_norm.cpp) and, where oneDNN decides, of
+measurements with its version in torch 2.14 (AVX-512): blocks of 16 channels, a copy of each image
+per thread for strided 1x1 convolutions, biases padded to blocks.
 """
 
 from __future__ import annotations
@@ -159,7 +159,6 @@ def _conv2d(
     columns = 0 if is_plain and unpadded else size * n * c_in * prod(kernel) * prod(out_image)
     products = columns + out + copied + (weights if is_last and not is_point else 0)
     is_dilated = not _is_all(dilation, 1)
-    large: Moment | None
     if cpu.threads == 1 and is_plain and not is_dilated and groups == 1 and not _is_at_least(n, 16):
         return Inside((products,))
     blocked = _blocked(
@@ -167,11 +166,15 @@ def _conv2d(
     )
     exact = cpu.block and blocked is not None and not copied and not is_last
     if is_last or not exact:
-        most = 2 * _up(per_group, 16) * groups * _up(c_out, 16) * prod(kernel) * size
+        if is_last and groups == c_in == c_out and cpu.block:
+            return Inside((out + size * _up(c_out, cpu.block) * prod(kernel),))
+        most = 2 * _up(per_group, 16) * _up(c_out, 16) * prod(kernel) * size
         images = size * n * prod(image) * _up(c_in, 16)
-        if not is_last:
+        if is_last:  # oneDNN works on these as they are
+            most += out + cpu.threads * SCRATCH
+        else:
             most += 2 * images + size * cpu.threads * c_in * prod(out_image)
-        most += 2 * size * n * _up(c_out, 16) * prod(out_image) + cpu.threads * SCRATCH
+            most += 2 * size * n * _up(c_out, 16) * prod(out_image) + cpu.threads * SCRATCH
         return Inside((), (most, products))
     assert blocked is not None
     if n != 1 or groups > 1 or (_is_more(kernel[0], 3) and _is_more(kernel[1], 3)):
@@ -392,7 +395,7 @@ def _elementwise(cpu: Cpu, result: Any, *args: Any, **kwargs: Any) -> Inside:
     made = [t for t in tree_leaves(result) if isinstance(t, Tensor)]
     is_in_place = made and any(t is made[0] for t in tensors)
     new: Dim = 0 if is_in_place else sum((nbytes(t) for t in made), 0)
-    if len({t.dtype for t in tensors}) > 1:
+    if len({t.dtype for t in tensors if t.dtype != torch.bool}) > 1:
         widest = max(t.element_size() for t in (*tensors, *made))
         copies: Dim = sum((widest * prod(_sizes(t)) for t in tensors), 0)
         return Inside((), (new + copies + SMALL * len(numbers),))

@@ -42,9 +42,10 @@ class Memory(NamedTuple):
     ``tensors`` are the places of which one is the peak of tensors, and ``whole`` those of the peak
     with workspace, without those in ``unknown``: the operators whose workspace is not known.
     ``bound`` is what those moments that are not known do not exceed: where it is above
-    ``peak_known``, that is no peak. ``peak_tensors`` and ``peak_known`` are the maxima of these, with what sizes of 1 change; where
-    all of a group of ``unproven`` are 1, they do not hold. ``curve`` are the calls that allocate,
-    in order. ``threads`` and ``library`` are what the workspace is for.
+    ``peak_known``, that is no peak. ``peak_tensors`` and ``peak_known`` are the
+    maxima of these, with what sizes of 1 change; where all of a group of ``unproven`` are 1, they
+    do not hold. ``curve`` are the calls that allocate, in order. ``threads`` and ``library`` are
+    what the workspace is for.
     """
 
     peak_tensors: Dim
@@ -99,7 +100,7 @@ class Memory(NamedTuple):
         yield number("buffers", "buffers in memory", self.buffers)
         yield number("inputs", "inputs in memory", self.inputs)
         for part in self.parts:
-            yield number(part.name, part.name.replace("_", " "), part.bytes)
+            yield number(part.name, f"{part.name.replace('_', ' ')} in memory", part.bytes)
 
     def tables(self, answer: Answer) -> Iterator[Table]:
         """The places of the peaks."""
