@@ -11,7 +11,8 @@ The call logged is the second one: what a model makes once and keeps is there be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import (
     StorageWeakRef,  # private: whether a storage is gone, whoever held it
 )
+from torch.nn.functional import scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
 
 from fxflops._torch import _disable_current_modes, tree_leaves
 from fxflops.algebra import Dim
@@ -227,19 +230,56 @@ class TrainingAllocationRecorder(AllocationRecorder, TrainingRecorder):  # type:
     def call(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:
         """The model, the loss, and the gradients of all parameters that are trained."""
         parameters = [p for p in model.parameters() if p.requires_grad]
-        try:
-            loss = self._loss(model(*tensors, **cache))
-            self._live.release()
-            self._live.saved = self._live.now
-            loss.backward()
-            self._live.release()
-            self._live.gradients = sum(
-                (_bytes(p.grad) for p in parameters if p.grad is not None), 0
-            )
-            return loss
-        finally:
-            for parameter in parameters:
-                parameter.grad = None
+        loss = self._loss(model(*tensors, **cache))
+        self._live.release()
+        self._live.saved = self._live.now
+        # As loss.backward() without earlier gradients, which become those of the parameters.
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        self._live.release()
+        self._live.gradients = sum((_bytes(g) for g in gradients if g is not None), 0)
+        return loss, gradients
+
+    @contextmanager
+    def modes(self, *, is_symbolic: bool) -> Iterator[None]:
+        """Attention as the CPU computes it, by its fused kernel where that takes it."""
+        with super().modes(is_symbolic=is_symbolic), FusedAttention():
+            yield
+
+
+class FusedAttention(TorchFunctionMode):
+    """Chooses the fused kernel of the CPU, which tensors on meta would not get."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is scaled_dot_product_attention:
+            chosen = _fused(*args, **kwargs)
+            if chosen is not None:
+                return chosen
+        return func(*args, **kwargs)
+
+
+def _fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor | None:
+    """The result of the fused kernel; None for what it does not take."""
+    tensors = (query, key, value)
+    fits = all(t.dim() == 4 and t.stride(-1) == 1 for t in tensors) and not enable_gqa
+    if not fits or dropout_p or (attn_mask is not None and attn_mask.dtype == torch.bool):
+        return None
+    if len({t.shape[-1] for t in tensors}) > 1 or (
+        attn_mask is not None and attn_mask.requires_grad
+    ):
+        return None
+    kernel = aten._scaled_dot_product_flash_attention_for_cpu
+    result: Tensor = kernel(*tensors, 0.0, is_causal, attn_mask=attn_mask, scale=scale)[0]
+    return result
 
 
 class Unfollowed:
