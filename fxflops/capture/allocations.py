@@ -11,6 +11,7 @@ The call logged is the second one: what a model makes once and keeps is there be
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -242,7 +243,7 @@ class TrainingAllocationRecorder(AllocationRecorder, TrainingRecorder):  # type:
     @contextmanager
     def modes(self, *, is_symbolic: bool) -> Iterator[None]:
         """Attention as the CPU computes it, by its fused kernel where that takes it."""
-        with super().modes(is_symbolic=is_symbolic), FusedAttention():
+        with super().modes(is_symbolic=is_symbolic), FusedAttention(), fused_in_layers():
             yield
 
 
@@ -256,6 +257,22 @@ class FusedAttention(TorchFunctionMode):
             if chosen is not None:
                 return chosen
         return func(*args, **kwargs)
+
+
+@contextmanager
+def fused_in_layers() -> Iterator[None]:
+    """The same for PyTorch's own layers, inside which no mode listens, in this thread."""
+    thread = threading.get_ident()
+
+    def attention(*args: Any, **kwargs: Any) -> Any:
+        chosen = _fused(*args, **kwargs) if threading.get_ident() == thread else None
+        return scaled_dot_product_attention(*args, **kwargs) if chosen is None else chosen
+
+    torch.nn.functional.scaled_dot_product_attention = attention
+    try:
+        yield
+    finally:
+        torch.nn.functional.scaled_dot_product_attention = scaled_dot_product_attention
 
 
 def _fused(
