@@ -51,7 +51,7 @@ class Number(NamedTuple):
     """One number of a figure, by its name in JSON, ``"memory.peak"``, and its label elsewhere.
 
     ``value`` is an integer, or the fraction that a number without an integer is, a ``ratio``; None
-    where it is not known. ``formula`` is its closed form, if it has one.
+    where it is not known. ``formula`` is its closed form, if it has one and that is known.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Number(NamedTuple):
     unit: str = ""
     formula: Quantity | None = None
     is_ratio: bool = False
+    has_formula: bool = False
 
 
 class FigureRecord(Protocol):

@@ -88,7 +88,7 @@ class Memory(NamedTuple):
 
         def number(name: str, label: str, count: Dim | None) -> Number:
             if count is None:
-                return Number(f"memory.{name}", label, None, UNIT)
+                return Number(f"memory.{name}", label, None, UNIT, has_formula=True)
             quantity = answer.quantity(count)
             return Number(f"memory.{name}", label, quantity.value, UNIT, quantity)
 

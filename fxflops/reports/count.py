@@ -94,7 +94,8 @@ def formulas(answer: Answer) -> Iterator[Figure]:
 
 def _figure(number: Number) -> Figure:
     """A number beside the totals: rounded and exact, or the decimals of a ratio."""
-    formula = number.formula and _formula(number.formula)
+    closed = number.formula
+    formula = closed and Formula(text=closed.formula, latex=lambda: closed.latex)
     if isinstance(number.value, tuple):
         return Figure(number.label, decimal(*number.value, 2), "", number.unit, formula)
     known = number.value is not None
@@ -303,8 +304,10 @@ def _numbers(answer: Answer) -> dict[str, Any]:
         if number.is_ratio:
             shown = ratio(*number.value) if isinstance(number.value, tuple) else None
         else:
-            formula = {"formula": number.formula.formula} if number.formula else {}
-            shown = {**formula, "value": number.value}
+            shown = {"value": number.value}
+            if number.formula is not None or number.has_formula:
+                closed = number.formula and number.formula.formula
+                shown = {"formula": closed, **shown}
         _place(found, number.name, shown)
     for name, details in answer.shown_of_figures("details"):
         _place(found, name, details)
