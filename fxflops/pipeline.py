@@ -271,6 +271,7 @@ def _analyze(
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
     trained = _trained(module, captured.capture) if train else []
+    parameters = weights(deployed.capture.graph) if deploy else _parameters(module)
     return Analysis(
         model=named.name,
         inputs=captured.spec,
@@ -280,11 +281,9 @@ def _analyze(
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
         frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
-        parameters=(
-            weights(deployed.capture.graph)
-            if deploy
-            else sum(parameter.numel() for parameter in module.parameters())
-        ),
+        parameters=sum(parameters.values()),
+        module_parameters=parameters,
+        results=deployed.results,
         defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),
@@ -367,6 +366,15 @@ def _fixed(spec: InputSpec, narrower: InputSpec) -> dict[str, int]:
         for pair in zip(*(tensor.axes for tensor in tensors), strict=True)
     )
     return {free.name: at for free, at in axes if isinstance(free, Axis) and isinstance(at, int)}
+
+
+def _parameters(module: nn.Module) -> dict[str, int]:
+    """The number of parameters of each module's own, a shared one where it is found first."""
+    found: dict[str, int] = {}
+    for name, parameter in module.named_parameters():
+        path = name.rpartition(".")[0]
+        found[path] = found.get(path, 0) + parameter.numel()
+    return found
 
 
 def _trained(module: nn.Module, captured: Capture) -> list[nn.Parameter]:

@@ -30,12 +30,20 @@ SHOWN = (*COUNTERS, "flops", *(name for name in QUANTITIES if name not in COUNTE
 
 
 class Row(NamedTuple):
-    """A module (``name`` is its path, ``kind`` its type), or an operator with its calls."""
+    """A module (``name`` is its path, ``kind`` its type), or an operator, with its calls.
+
+    A module has its ``parameters``, those of the modules below it included, of which one that is
+    shared counts where it is found first; the shapes that its calls return, ``results``, each once;
+    and how many of the calls in it are ``uncounted``, which makes its cost a lower bound.
+    """
 
     name: str
     cost: Cost
     kind: str = ""
     calls: int | None = None
+    parameters: Dim | None = None
+    results: tuple[tuple[tuple[Dim, ...], ...], ...] = ()
+    uncounted: int = 0
 
 
 class Listed(NamedTuple):
