@@ -15,10 +15,12 @@ from fxflops.algebra import (
     Symbol,
     beyond,
     beyond_one,
+    evaluate,
     is_one,
     lower_bound,
     settled,
     substitute,
+    symbols_of,
 )
 from fxflops.capture.allocations import Allocated, Log
 from fxflops.capture.guards.to_domain import all_implied, least_values
@@ -102,7 +104,8 @@ class PeakMemory:
                 low = middle
             else:
                 high = middle
-        return symbol.size_at(low)
+        size: int = symbol.size_at(low)
+        return size
 
 
 MOST_TRIED = 4096
@@ -241,9 +244,8 @@ def undominated(points: Sequence[Point], least: Mapping[Symbol, int]) -> tuple[P
 
 
 def _rank(bytes_: Dim) -> int:
-    from fxflops.algebra import evaluate, symbols_of
-
-    return evaluate(bytes_, dict.fromkeys(symbols_of(bytes_), 64))
+    rank: int = evaluate(bytes_, dict.fromkeys(symbols_of(bytes_), 64))
+    return rank
 
 
 def _dominates(left: Sequence[Dim], right: Sequence[Dim]) -> bool:

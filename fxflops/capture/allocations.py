@@ -28,6 +28,7 @@ from fxflops._torch import _disable_current_modes, tree_leaves
 from fxflops.algebra import Dim
 from fxflops.capture.backward import Loss, TrainingRecorder
 from fxflops.capture.flex import is_flex_attention, results
+from fxflops.capture.indices import Indices
 from fxflops.capture.result import Capture
 from fxflops.capture.source import model_line
 from fxflops.capture.symint.reader import read_symint
@@ -129,7 +130,7 @@ class Live:
 
     def release(self) -> set[int]:
         """Drop what is gone; the identities that are free again."""
-        gone = {key for key, (storage, _) in self._alive.items() if storage.expired()}
+        gone = {key for key, (storage, _) in self._alive.items() if storage.expired()}  # type: ignore[no-untyped-call]
         for key in gone:
             self.now -= self._alive.pop(key)[1]
         return gone
@@ -148,7 +149,7 @@ class Live:
             if key in self._resident or key in self._alive:
                 continue
             size = _bytes(tensor)
-            self._alive[key] = StorageWeakRef(storage), size
+            self._alive[key] = StorageWeakRef(storage), size  # type: ignore[no-untyped-call]
             made += size
             is_new = True
         if not self.is_on:
@@ -299,7 +300,7 @@ def _fused(
     return result
 
 
-class Unfollowed:
+class Unfollowed(Indices):
     """In the place of what is known of indices, which holds the tensors that it knows."""
 
     def require(self, *_: Any) -> None:

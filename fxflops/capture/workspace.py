@@ -369,7 +369,7 @@ def _roll(cpu: Cpu, result: Tensor, input: Tensor, shifts: Any, dims: Any = ()) 
 @_rule(aten.upsample_nearest2d.vec, aten.upsample_bilinear2d.vec)
 def _upsample(cpu: Cpu, result: Tensor, input: Tensor, *_: Any, **__: Any) -> Inside:
     """Positions and weights along each axis; copies where channels come last."""
-    _, _, height, width = _sizes(result)
+    height, width = _sizes(result)[2:]
     tables = 2 * 12 * (height + width)
     return Inside((), (2 * nbytes(result) + nbytes(input) + tables,))
 

@@ -21,7 +21,7 @@ from fxflops.errors import CheckError, SpecError
 from fxflops.models.named import build, called
 from fxflops.models.sequences import of_whole_sequences
 from fxflops.pipeline import analyze
-from fxflops.reports.document import Document, Figure, Name, Table
+from fxflops.reports.document import Cell, Document, Figure, Name, Table
 from fxflops.reports.wording import exact, scaled
 from fxflops.spec import InputSpec
 
@@ -227,7 +227,7 @@ def document(check: MemoryCheck) -> Document:
     else:
         derived.append(("peak", check.peak))
     shown = (check.calls or ())[:SHOWN]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             Name(call.op),
             Name(call.path),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from fxflops.algebra import Dim, evaluate, maximum
 from fxflops.report import Answer, Number
-from fxflops.reports.document import Name, Table
+from fxflops.reports.document import Cell, Name, Table
 from fxflops.reports.wording import exact, scaled
 
 UNIT = "bytes"
@@ -62,6 +62,11 @@ class Memory(NamedTuple):
     unproven: tuple[tuple[str, ...], ...]
     threads: int
     library: str
+
+    @property
+    def is_asked(self) -> bool:
+        """It is shown on the first screen: nobody has it without asking."""
+        return True
 
     @classmethod
     def of(cls, analysis: Any) -> Memory:
@@ -181,11 +186,13 @@ def _table(caption: str, places: Sequence[Place], answer: Answer) -> Table:
     """The places, the largest first; of formulas alone, each with its formula."""
     quantities = [answer.quantity(place.bytes) for place in places]
     if answer.values is None:
-        shown = [(Name(q.formula), p) for q, p in zip(quantities, places, strict=True)]
+        shown: list[tuple[Cell, Place]] = [
+            (Name(q.formula), p) for q, p in zip(quantities, places, strict=True)
+        ]
     else:
         found = sorted(zip(quantities, places, strict=True), key=lambda qp: -(qp[0].value or 0))
         shown = [(scaled(q.value), p) for q, p in found]
-    rows = [
+    rows: list[list[Cell]] = [
         [bytes_, Name(place.path or "(the model itself)"), Name(place.op), place.where]
         for bytes_, place in shown
     ]

@@ -7,7 +7,6 @@ from typing import Any
 
 from fxflops.algebra import Symbol
 from fxflops.cost import METRICS, SUMS, ratio
-from fxflops.figures import FIGURES
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
 from fxflops.reports.module_table import ALL, HEADLINE_FIRST, LABELS, modules_table, shape, usual
@@ -216,8 +215,8 @@ def figures(answer: Answer) -> Iterator[Figure]:
 
 def asked(answer: Answer) -> Iterator[Figure]:
     """The numbers of the figures that the user asked for."""
-    for name, figure in answer.report.figures.items():
-        if FIGURES[name] == "asked":
+    for figure in answer.report.figures.values():
+        if getattr(figure, "is_asked", False):
             yield from _known(figure.numbers(answer))
 
 
