@@ -118,6 +118,7 @@ def _analysis(named: NamedModel, request: Request, hints: Mapping[str, int]) -> 
         past=request.past,
         figures=request.figures,
         threads=request.threads,
+        device=request.device,
     )
 
 

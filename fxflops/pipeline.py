@@ -17,6 +17,7 @@ from fxflops.analysis.annotate import annotate
 from fxflops.analysis.count import DATA, NO_FORMULA
 from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.memory import Recall
+from fxflops.analysis.moved import moved_once
 from fxflops.analysis.notes import notes
 from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
@@ -39,6 +40,8 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.capture.workspace import of_cpu
+from fxflops.devices import Device
+from fxflops.devices import device as find_device
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
 from fxflops.figures import FIGURES
@@ -67,6 +70,7 @@ def analyze(
     past: str | int | None = None,
     figures: Sequence[str] = (),
     threads: int | None = None,
+    device: str | Device | None = None,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -92,11 +96,21 @@ def analyze(
 
     ``figures``, such as ``("memory",)``, are those of `fxflops.figures` that are shown beside what
     every analysis has. ``threads`` are those of the CPU whose workspace is in the peak of memory,
-    PyTorch's own by default.
+    PyTorch's own by default. ``device``, a name or the path of a TOML file (`fxflops.devices`),
+    adds the figure ``"roofline"``: what bounds the time of every call there.
 
     Raises ModelError, SpecError, CaptureError.
     """
     _require_figures(figures, threads, deploy)
+    if device is not None:
+        device = find_device(device) if isinstance(device, str) else device
+        if not isinstance(device, Device):
+            raise SpecError(
+                f"device must be a name or a Device, not of type {type(device).__name__}."
+            )
+        figures = (*(name for name in figures if name != "roofline"), "roofline")
+    elif "roofline" in figures:
+        raise SpecError('A roofline is that of a device: give one, such as device="h100_sxm".')
     _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
     with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
         named = _named(model, trust)
@@ -116,7 +130,7 @@ def analyze(
         recall = analysis.recall and analysis.recall._replace(
             threads=threads or torch.get_num_threads()
         )
-        analysis = replace(analysis, figures=tuple(figures), recall=recall)
+        analysis = replace(analysis, figures=tuple(figures), recall=recall, device=device)
         if figures:
             _ = analysis.report  # while the model is as it was found
         return analysis
@@ -291,6 +305,7 @@ def _analyze(
         once=deployed.once,
         trained=sum(parameter.numel() for parameter in trained) if train else None,
         optimizer=step(train, trained) if isinstance(train, str) else None,
+        moving_once=partial(moved_once, deployed.capture),
         recall=None if deploy else _recall(module, captured, train, trained, loss),
     )
 

@@ -29,6 +29,7 @@ from fxflops.cost import (
     ratio,
     total,
 )
+from fxflops.devices import Device
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, SpecError
 from fxflops.figures import FIGURES, derived, record
@@ -101,7 +102,8 @@ class Analysis:
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
     parameters that get a gradient, and ``optimizer`` is apart from the total.
     ``recall`` runs the model again for `memory`; ``figures`` are those of `fxflops.figures` that
-    were asked for, and are in the report.
+    were asked for, and are in the report. ``device`` is that of the roofline, and ``moving_once``
+    gives the bytes of inputs, parameters and outputs.
     ``module_parameters`` are those of each module's own, a shared one where it is found first;
     ``results`` the shapes that each call of a module returns, if they are known at every size.
     """
@@ -124,6 +126,8 @@ class Analysis:
     optimizer: Optimizer | None = None
     recall: Recall | None = None
     figures: tuple[str, ...] = ()
+    device: Device | None = None
+    moving_once: Callable[[], Dim] | None = None
     module_parameters: Mapping[str, int] = field(default_factory=dict)
     results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
 
@@ -265,6 +269,13 @@ class Analysis:
             kept = self.__dict__["_memory"] = peak_memory(self.recall, self.domain)
         return PeakMemory(self, kept)
 
+    @property
+    def once_moved(self) -> Dim:
+        """The bytes of all inputs, parameters that are read, and outputs, each once."""
+        if self.moving_once is None:
+            raise CaptureError("This analysis has no graph: analyze the model again for it.")
+        return self.moving_once()
+
     def figure(self, name: str, /, **sizes: int) -> dict[str, int | float | None]:
         """The numbers of one of `fxflops.figures` at these sizes, by their names in JSON.
 
@@ -272,6 +283,8 @@ class Analysis:
         """
         if name not in FIGURES:
             raise SpecError(f"There is no figure {name!r}. Known: {', '.join(FIGURES)}.")
+        if name == "roofline" and self.device is None:
+            raise SpecError('A roofline is that of a device: analyze(…, device="h100_sxm").')
         kept = self.report.figures.get(name) or record(name).of(self)
         answer = self.report.at(sizes)
         return {n.name: _plain(n.value) for n in kept.numbers(answer)}
@@ -343,7 +356,7 @@ class Analysis:
         """All but the graph, whose shapes live in this process alone."""
         state = {name: getattr(self, name) for name in _KEPT}
         memory = self.__dict__.get("_memory")
-        return {**state, "annotated": None, "recall": None, "_memory": memory}
+        return {**state, "annotated": None, "recall": None, "moving_once": None, "_memory": memory}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({**state, "annotated": _no_graph})
@@ -356,7 +369,11 @@ class Analysis:
         )
 
 
-_KEPT = tuple(field.name for field in fields(Analysis) if field.name not in ("annotated", "recall"))
+_KEPT = tuple(
+    field.name
+    for field in fields(Analysis)
+    if field.name not in ("annotated", "recall", "moving_once")
+)
 SHORT = 50
 
 

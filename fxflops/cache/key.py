@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fxflops.models import is_installed
 
 if TYPE_CHECKING:
+    from fxflops.devices import Device
     from fxflops.spec import Frontend
 
 LARGEST_SOURCE = 2**26
@@ -71,6 +72,7 @@ class Request(NamedTuple):
     optimizer, or by its name; ``loss`` is the path to the loss. ``past`` is how many positions a
     cache holds with which the model is called. ``figures`` are those of `fxflops.figures` that are
     asked for; ``threads`` are those of the CPU whose workspace counts, PyTorch's own for None.
+    ``device`` is that of the roofline.
     """
 
     model: str
@@ -83,6 +85,7 @@ class Request(NamedTuple):
     past: str | None = None
     figures: tuple[str, ...] = ()
     threads: int | None = None
+    device: Device | None = None
 
 
 class Key:

@@ -84,6 +84,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="of the CPU for which --memory is (default: as many as PyTorch uses here)",
     )
+    parser.add_argument(
+        "--roofline",
+        metavar="DEVICE",
+        help="what bounds the time of every call on a device: h100_sxm, t4, … or a .toml file",
+    )
     parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument(
@@ -125,8 +130,8 @@ def run(arguments: argparse.Namespace) -> int:
     columns, sort = _columns(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
-        if arguments.memory:
-            raise SpecError("--convention has no memory: leave out one of them.")
+        if arguments.memory or arguments.roofline:
+            raise SpecError("--convention has no --memory and no --roofline: leave them out.")
         if arguments.past is not None:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
         from fxflops.cli.quoted import quoted
@@ -172,6 +177,8 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
     """
     train: bool | str = arguments.train is not None and (arguments.train or True)
     deploy = _deploy(arguments)
+    from fxflops.devices import device
+
     if arguments.threads is not None and not arguments.memory:
         raise SpecError("--threads are those that --memory is for: give --memory, too.")
     threads = arguments.threads and positive(arguments.threads, "--threads")
@@ -190,6 +197,7 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         loss=arguments.loss,
         past=arguments.past,
         figures=("memory",) if arguments.memory else (),
+        device=device(arguments.roofline) if arguments.roofline else None,
         threads=threads or None,
     )
     if arguments.static:
