@@ -118,4 +118,5 @@ def _positive(value: Any, what: str, name: str) -> int:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not isfinite(value) or value < 1:
         raise SpecError(f"{shown(what)} in {shown(name)} must be a positive number.")
-    return int(round(value))
+    number: int = round(value)
+    return number
