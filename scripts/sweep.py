@@ -148,7 +148,7 @@ def work(name: str, sender: Connection, options: argparse.Namespace) -> None:
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # torch.export logs the graphs that it gives up
     resource.setrlimit(resource.RLIMIT_DATA, (LARGEST, LARGEST))
-    resource.setrlimit(resource.RLIMIT_CPU, (options.seconds, options.seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (options.seconds, options.seconds + 5))
     torch.set_num_threads(1)
     try:
         sender.send(sweep_model.examine(name, export=not options.no_export))
@@ -164,7 +164,7 @@ def outcome(receiver: Connection, process: Any, seconds: int) -> Found:
             found = receiver.recv()
         except EOFError:
             process.join()
-            if process.exitcode not in (-signal.SIGXCPU, -signal.SIGKILL):
+            if process.exitcode != -signal.SIGXCPU:
                 found["why"] = f"the process ended with {process.exitcode}"
     process.kill()
     process.join()
