@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from fxflops.errors import CaptureError, ModelError
@@ -20,6 +21,8 @@ from fxflops.models.named import (
 )
 from fxflops.spec import InputSpec
 
+CLASS = re.compile(r"^class (\w+)\(([^)]*)\)", re.MULTILINE)
+FORWARD = "\n    def forward("
 LISTED = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"[\"'](\w+)[\"']")
 
@@ -40,10 +43,40 @@ def names() -> Iterable[str]:
     for path, text in installed.texts("transformers", "models/*/modeling_*.py"):
         if path.endswith("modeling_auto.py"):
             continue  # these are no architectures
+        classes = _classes(text)
         for listed in LISTED.findall(text):
             for name in NAME.findall(listed):
-                if not name.endswith("PreTrainedModel") and f"\nclass {name}(" in text:
+                if name in classes and _is_architecture(name, classes):
                     yield name
+
+
+def _classes(text: str) -> dict[str, tuple[list[str], bool]]:
+    """The bases of each class of a file, and whether the class has a ``forward`` of its own."""
+    found = list(CLASS.finditer(text))
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    return {
+        match[1]: (re.findall(r"[\w.]+", match[2]), FORWARD in text[match.end() : end])
+        for match, end in zip(found, ends, strict=True)
+    }
+
+
+def _is_architecture(name: str, classes: Mapping[str, tuple[list[str], bool]]) -> bool:
+    """Whether it is a model with a configuration, no layer, and can be called.
+
+    What it has from another file, as a head that many models share, can be called.
+    """
+
+    def above(name: str) -> Iterable[str]:
+        yield name
+        for base in classes[name][0] if name in classes else ():
+            yield from above(base)
+
+    ancestors = list(above(name))
+    own = [ancestor for ancestor in ancestors if ancestor in classes]
+    shared = [a for a in ancestors if a not in classes and a.startswith("Generic")]
+    return any("PreTrained" in a for a in ancestors[1:]) and (
+        bool(shared) or any(classes[ancestor][1] for ancestor in own)
+    )
 
 
 def find(name: str) -> NamedModel:
@@ -175,13 +208,24 @@ def _from_file(transformers: Any, path: str, written: dict[str, Any]) -> tuple[A
 
 def _class(transformers: Any, name: str) -> Any:
     found = getattr(transformers, name, None)
-    if not (inspect.isclass(found) and hasattr(found, "main_input_name")):
-        raise ModelError(f"transformers has no architecture {name!r}{_near(transformers, name)}.")
+    if not inspect.isclass(found):
+        raise ModelError(f"transformers has no architecture {name!r}{closest(name, names())}.")
+    if not hasattr(found, "main_input_name"):
+        others = closest(name, set(names()) - {name})
+        raise ModelError(f"{name} of transformers is no model with a configuration{others}.")
+    if inspect.getmodule(getattr(found, "forward", None)) is _module_of_torch():
+        first = re.match(r"[A-Z][^A-Z]+", name)
+        family = [n for n in names() if first and n.startswith(first[0])]
+        raise ModelError(
+            f"{name} of transformers has no forward, it only generates with others: count those, "
+            f"{', '.join(map('hf:{}'.format, family))}."
+        )
     return found
 
 
-def _near(transformers: Any, name: str) -> str:
-    return closest(name, (n for n in dir(transformers) if n[:1].isupper()))
+def _module_of_torch() -> Any:
+    """Where the ``forward`` is that a class has which defines none."""
+    return inspect.getmodule(import_module("torch.nn").Module.forward)
 
 
 def _without_weights(config: Any) -> Any:
