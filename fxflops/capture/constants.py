@@ -74,6 +74,16 @@ class Constants:
         values = self.of(args[0])
         return None if values is None or values.numel() != 1 else NUMBERS[func](values.item())
 
+    def result(self, func: OpOverload, args: Sequence[Any], kwargs: Any) -> Any:
+        """What a call whose data decide its size gives, where the data are known; else None."""
+        if torch.Tag.dynamic_output_shape not in func.tags or not self._is_known(
+            func, args, kwargs
+        ):
+            return None
+        called, named = tree_map_only(Tensor, self.of, (tuple(args), dict(kwargs)))
+        with _disable_current_modes(), torch._C.DisableTorchFunction():
+            return tree_map_only(Tensor, _on_meta, func(*called, **named))
+
     def follow(self, func: OpOverload, args: Sequence[Any], kwargs: Any, result: Any) -> None:
         """Compute what the call makes of values that are known."""
         if func is aten.detach_.default:  # as torch.tensor does
@@ -112,6 +122,13 @@ class Constants:
     def _may_be_known(self, argument: Any) -> bool:
         items = argument if isinstance(argument, (list, tuple)) else (argument,)
         return any(isinstance(item, Tensor) and hasattr(item, VALUES) for item in items)
+
+
+def _on_meta(values: Tensor) -> Tensor:
+    """A tensor on the meta device that remembers its values, if they are few."""
+    made = values.to("meta")
+    keep(made, values)
+    return made
 
 
 def _is_small(result: Any) -> bool:

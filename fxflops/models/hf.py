@@ -124,6 +124,7 @@ def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()
             notes=(*notes, *proposed.notes),
             defaults=proposed.defaults,
             narrower=proposed.narrower,
+            last_resort=proposed.last_resort,
             call=partial(_by_name, proposed.constants),
             is_new=True,
         )
@@ -185,7 +186,16 @@ def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
         config = config_class(**COMPLETED.get(config_class.model_type, {}))
     except Exception as error:
         raise ModelError(f"hf:{name} has no default configuration: {error}") from error
-    return model_class, _without_weights(config)
+    return model_class, _without_weights(_as_written(config))
+
+
+def _as_written(config: Any) -> Any:
+    """``config`` with lists for tuples, as one has them that was read from a file."""
+    for part in (config, *hf_inputs.parts(config)):
+        for field, value in vars(part).items():
+            if isinstance(value, tuple):
+                setattr(part, field, list(value))
+    return config
 
 
 def _from_file(transformers: Any, path: str, written: dict[str, Any]) -> tuple[Any, Any]:

@@ -33,6 +33,14 @@ USUAL = {"V": 36, "E": 16}
 PATCHES = 256
 """Of an image that arrives as a sequence of patches."""
 
+CHUNKS = {
+    "mamba_chunk_size": 0,
+    "chunk_size": 0,
+    "attention_window": 0,
+    "local_radius": 1,
+}
+"""Fields that say how many tokens a model takes together, and what is added to them."""
+
 MOST_TRIED = 12
 
 DOCUMENTED = re.compile(r"^ *(\w+) \(`*([^`]*?)`*,? (?:with|of) shape `*\(([^)]*)\)", re.MULTILINE)
@@ -64,6 +72,7 @@ TOGETHER = {
         "prompt_pixel_values",
         "prompt_masks",
     ),
+    "input_features": ("input_features_mask",),
     "past_values": ("past_time_features", "past_observed_mask", "future_time_features"),
     "states": ("actions", "rewards", "returns_to_go", "timesteps", "attention_mask"),
 }
@@ -100,6 +109,7 @@ class Proposal(NamedTuple):
     narrower: tuple[InputSpec, ...]
     constants: Mapping[str, Callable[[], Any]] = {}
     notes: tuple[str, ...] = ()
+    last_resort: InputSpec | None = None
 
 
 Runs = Callable[[Proposal], bool]
@@ -145,7 +155,7 @@ class Asked:
         self.modalities = (said,) if isinstance(said, str) else tuple(said or ())
         text = inspect.getdoc(model_class.forward) or ""
         self.documented = {m[1]: (m[2], m[3]) for m in DOCUMENTED.finditer(text)}
-        self.parts = [config, *_parts(config)]
+        self.parts = [config, *parts(config)]
         self.vision = _part(config, "vision", "image") or config
         self.audio = _part(config, "audio", "speech", "encoder") or config
         self.defaults: dict[str, int] = {}
@@ -225,7 +235,7 @@ class Asked:
             if layout.is_left_out and layout.name in MAINS
         )
         if any(
-            layout.name in ("image_sizes", "image_grid_thw") for layout in chosen if layout.constant
+            layout.name in ("image_sizes", "image_grid_thw", "grid_thw") for layout in chosen if layout.constant
         ):
             notes += ("One image is given, for whatever number of rows.",)
         chosen = [layout for layout in chosen if not layout.is_left_out]
@@ -234,14 +244,10 @@ class Asked:
             return None
         depth = max(len(layout.levels) for layout in tensors)
         specs = [
-            parse(
-                "; ".join(
-                    f"{layout.name}: {layout.levels[min(level, len(layout.levels) - 1)]}"
-                    for layout in tensors
-                )
-            )
+            _joined(tensors, [each.levels[min(level, len(each.levels) - 1)] for each in tensors])
             for level in range(depth)
         ]
+        last = _joined(tensors, [each.last or each.levels[-1] for each in tensors])
         defaults = {"N": 1, "L": self._length(), "T": self._length(), **USUAL}
         for layout in chosen:
             defaults |= layout.defaults
@@ -253,6 +259,7 @@ class Asked:
             tuple(dict.fromkeys(spec for spec in specs[1:] if spec != specs[0])),
             constants,
             notes,
+            last if any(each.last for each in tensors) else None,
         )
 
     def _length(self) -> int:
@@ -282,14 +289,33 @@ class Asked:
         return 3
 
 
+def _joined(layouts: Iterable[Layout], axes: Iterable[str]) -> InputSpec:
+    pairs = zip(layouts, axes, strict=True)
+    return parse("; ".join(f"{layout.name}: {of_it}" for layout, of_it in pairs))
+
+
 class Layout(NamedTuple):
-    """An input: its axes, free ones and then narrower; or an argument that is no tensor."""
+    """An input: its axes, free ones and then narrower; or an argument that is no tensor.
+
+    ``last`` are axes to fall back on where none of these can be captured.
+    """
 
     name: str
     levels: tuple[str, ...] = ()
     defaults: Mapping[str, int] = {}
     constant: Callable[[], Any] | None = None
     is_left_out: bool = False
+    last: str = ""
+
+
+def chunk(config: Any) -> int | None:
+    """Tokens that a model takes together, filled up where the last are fewer."""
+    for part in (config, *parts(config)):
+        for field, value in ((field, getattr(part, field, None)) for field in CHUNKS):
+            several = value if isinstance(value, list | tuple) else [value]
+            if several and all(type(each) is int and each > 1 for each in several):
+                return max(several) + CHUNKS[field]
+    return None
 
 
 def length(config: Any) -> int:
@@ -299,16 +325,19 @@ def length(config: Any) -> int:
     except ValueError:  # it has one for an encoder and one for a decoder
         text = config.get_text_config(decoder=True)
     most = getattr(text, "max_position_embeddings", None)
-    return min(LENGTH, most) if type(most) is int and most > 0 else LENGTH
+    usual = min(LENGTH, most) if type(most) is int and most > 0 else LENGTH
+    together = chunk(config) or 1
+    whole = -(-usual // together) * together
+    return whole if type(most) is not int or whole <= most else usual
 
 
-def _parts(config: Any) -> Iterator[Any]:
+def parts(config: Any) -> Iterator[Any]:
     """The configurations inside, at any depth."""
     for name in getattr(type(config), "sub_configs", None) or ():
         part = getattr(config, name, None)
         if part is not None and not isinstance(part, dict):
             yield part
-            yield from _parts(part)
+            yield from parts(part)
 
 
 def _part(config: Any, *words: str) -> Any:
@@ -349,7 +378,7 @@ def _image(asked: Asked, name: str) -> Iterator[Layout]:
     """One image for each row; or several, or the patches of one."""
     channels = asked.channels()
     height, width = asked.image_size()
-    if "image_grid_thw" in asked.parameters:
+    if not {"image_grid_thw", "grid_thw"}.isdisjoint(asked.parameters):
         yield from _patches_in_a_row(asked, name, channels)
         return
     if "image_sizes" in asked.parameters:
@@ -428,11 +457,19 @@ def _grid() -> tuple[int, int]:
 
 
 def _grid_of_one(asked: Asked, name: str) -> Iterator[Layout]:
-    import torch
-
-    grid = torch.tensor([[1, *_grid()]], device="cpu")
-    yield Layout(name, constant=lambda: grid)
+    yield _of_numbers(name, [[1, *_grid()]])
     yield Layout(name, is_left_out=True)
+
+
+def _of_numbers(name: str, numbers: list[Any]) -> Layout:
+    """A tensor of these numbers, made in each call, so that a capture knows its values."""
+
+    def made() -> Any:
+        import torch
+
+        return torch.tensor(numbers)
+
+    return Layout(name, constant=made)
 
 
 def _sizes_of_images(asked: Asked, name: str) -> Iterator[Layout]:
@@ -447,12 +484,9 @@ def _sequence_of_patches(asked: Asked, name: str, channels: int) -> Layout:
 
 
 def _shapes_of_patches(asked: Asked, name: str) -> Iterator[Layout]:
-    import torch
-
     patches = asked.number("num_patches", "max_num_patches") or PATCHES
     side = math.isqrt(patches)
-    shapes = torch.tensor([[side, side]], device="cpu")
-    yield Layout(name, constant=lambda: shapes)
+    yield _of_numbers(name, [[side, side]])
 
 
 def _flattened_patches(asked: Asked, name: str) -> Iterator[Layout]:
@@ -496,6 +530,41 @@ def _spectrogram(asked: Asked, name: str) -> Iterator[Layout]:
         yield Layout(name, (f"N 4 {frames} {bins}",))
 
 
+def _frames(asked: Asked, name: str) -> Iterator[Layout]:
+    """Which frames of a spectrogram are given: all, where the model does not ask."""
+    if asked.parameters[name].default is not inspect.Parameter.empty:
+        yield Layout(name, is_left_out=True)
+    positions = asked.number("max_source_positions")
+    for frames in dict.fromkeys(["F", FRAMES_OF_SPECTROGRAM, 2 * (positions or 0)]):
+        if frames:
+            yield Layout(name, (f"N {frames} bool",))
+
+
+def _states(asked: Asked, name: str) -> Iterator[Layout]:
+    """What another part has computed, or the patches of images."""
+    if "grid_thw" in asked.parameters:
+        yield from _image(asked, name)
+        return
+    width = asked.number("hidden_size", "d_model", "hidden_dim", "embed_dim")
+    if width:
+        yield Layout(name, (f"N L {width}",))
+    if asked.modalities and asked.modalities[0] == "audio":
+        yield from _spectrogram(asked, name)
+    if asked.modalities and asked.modalities[0] == "image":
+        yield from _image(asked, name)
+
+
+def _queries(asked: Asked, name: str) -> Iterator[Layout]:
+    queries = asked.number("num_query_tokens") or 32
+    yield Layout(name, (f"N {queries} {asked.number('hidden_size')}",))
+
+
+def _codebook(asked: Asked, name: str) -> Iterator[Layout]:
+    """Which codebook is predicted, of those after the ones that are given."""
+    book = asked.number("n_codes_given") or 1
+    yield Layout(name, constant=lambda: book)
+
+
 def _series(asked: Asked, name: str) -> Iterator[Layout]:
     """The past of a time series: what is to be known of it, and as far back as the lags go."""
     lags = getattr(asked.config, "lags_sequence", None)
@@ -531,7 +600,10 @@ def _boxes(asked: Asked, name: str) -> Iterator[Layout]:
 def _text(asked: Asked, name: str) -> Iterator[Layout]:
     """Tokens; some models read several in each place, of as many codebooks."""
     free = "T" if name.startswith("decoder") else "L"
-    yield Layout(name, (f"N {free} int64",))
+    usual = length(asked.config)
+    together = chunk(asked.config) or LENGTH
+    levels = [free, *([f"{free}%{together}"] if usual % together == 0 else [])]
+    yield Layout(name, tuple(f"N {of_it} int64" for of_it in levels), last=f"N {usual} int64")
     codes = asked.number("num_codebooks", "num_channels") if name in ("decoder_input_ids",) else 0
     codes = codes or asked.number("num_codebooks", "n_codes_total") or 0
     if codes > 1:
@@ -558,10 +630,7 @@ def _classes(asked: Asked, name: str) -> Iterator[Layout]:
 
 
 def _structure(asked: Asked, name: str) -> Iterator[Layout]:
-    import torch
-
-    structure = torch.tensor([16], device="cpu")
-    yield Layout(name, constant=lambda: structure)
+    yield _of_numbers(name, [16])
 
 
 def _tiles(asked: Asked, name: str) -> Iterator[Layout]:
@@ -619,6 +688,15 @@ RULES: dict[str, Callable[[Asked, str], Iterable[Layout]]] = {
     "flattened_patches": _flattened_patches,
     "spatial_shapes": _shapes_of_patches,
     "image_grid_thw": _grid_of_one,
+    "grid_thw": _grid_of_one,
+    "hidden_states": _states,
+    "query_embeds": _queries,
+    "codebook_idx": _codebook,
+    "spectrogram": _spectrogram,
+    "mel_spectrogram": _spectrogram,
+    "audio_mel": _spectrogram,
+    "audio_mel_mask": _frames,
+    "input_features_mask": _frames,
     "image_sizes": _sizes_of_images,
     "image_embeds_position_mask": _mask_of_images,
     "aspect_ratio_ids": _tiles,

@@ -43,6 +43,8 @@ class NamedModel:
     defaults: Mapping[str, int] = field(default_factory=dict)
     narrower: tuple[InputSpec, ...] = ()
     """Specs to fall back on, in order, where the model does not take every size of ``inputs``."""
+    last_resort: InputSpec | None = None
+    """One to fall back on where none of these can be captured."""
     call: Call | None = None
     """How it takes the tensors of its spec; None is by position."""
     is_new: bool = False
