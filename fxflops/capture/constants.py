@@ -39,6 +39,9 @@ MAKERS = {
 """What makes a tensor of numbers alone."""
 
 
+REPEATS = {aten.repeat_interleave.Tensor, aten.repeat_interleave.self_Tensor}
+"""What data decide the size of, though PyTorch has no tag on it that says so."""
+
 NUMBERS: dict[Any, Callable[[Any], Any]] = {
     aten.item.default: lambda number: number,
     aten._local_scalar_dense.default: lambda number: number,
@@ -76,9 +79,8 @@ class Constants:
 
     def result(self, func: OpOverload, args: Sequence[Any], kwargs: Any) -> Any:
         """What a call whose data decide its size gives, where the data are known; else None."""
-        if torch.Tag.dynamic_output_shape not in func.tags or not self._is_known(
-            func, args, kwargs
-        ):
+        is_by_data = torch.Tag.dynamic_output_shape in func.tags or func in REPEATS
+        if not is_by_data or not self._is_known(func, args, kwargs):
             return None
         called, named = tree_map_only(Tensor, self.of, (tuple(args), dict(kwargs)))
         with _disable_current_modes(), torch._C.DisableTorchFunction():

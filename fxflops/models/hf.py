@@ -29,13 +29,23 @@ NAME = re.compile(r"[\"'](\w+)[\"']")
 MARKS = [f"{what}_token_{kind}" for what in ("image", "video") for kind in ("index", "id")]
 """Fields of a configuration that say which token stands for an image."""
 
+HALF_ROTARY = {"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.5}
 COMPLETED: dict[str, dict[str, Any]] = {
     "lw_detr": {"projector_scale_factors": [1.0]},
     "autoformer": {"prediction_length": 24, "num_time_features": 1},
     "informer": {"prediction_length": 24, "num_time_features": 1},
     "time_series_transformer": {"prediction_length": 24, "num_time_features": 1},
+    "deepseek_ocr2": {"text_config": {"mlp_layer_types": ["sparse"] * 32}},
+    "diffusion_gemma": {
+        "text_config": {"num_experts": 128, "top_k_experts": 8, "moe_intermediate_size": 704}
+    },
+    "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6},
+    "emu3": {"vocabulary_map": {"<image>": 0, "<|extra_200|>": 1, "<|visual token 000000|>": 2}},
+    "glm4v_text": {"rope_parameters": HALF_ROTARY},
+    "glm_image_text": {"rope_parameters": HALF_ROTARY},
+    "granite_speech_plus": {"projector_config": {"encoder_hidden_size": 1024}},
 }
-"""What default configurations of these types lack: maps to decode, steps to predict."""
+"""What default configurations of these types lack: maps to decode, steps to predict, experts."""
 
 
 def names() -> Iterable[str]:
@@ -132,7 +142,7 @@ def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()
     key = model_class, repr(config)
     if key not in _PROPOSED:
         _PROPOSED[key] = hf_inputs.proposal(
-            model_class, config, lambda proposed: _runs(model(proposed))
+            model_class, config, lambda proposed: _fails(model(proposed))
         )
     return model(_PROPOSED[key])
 
@@ -156,25 +166,27 @@ _PROPOSED: dict[tuple[Any, str], hf_inputs.Proposal] = {}
 """What classes have been asked before: it takes a run of some."""
 
 
-def _runs(named: NamedModel) -> bool:
-    """Whether the model runs on the meta device, at the usual sizes of its narrowest spec."""
+def _fails(named: NamedModel) -> BaseException | None:
+    """Why the model does not run on the meta device, at the usual sizes of its narrowest spec."""
     from fxflops.capture import trace
     from fxflops.capture.prepare import hints, prepared
 
     spec = (named.inputs, *named.narrower)[-1]
     assert spec is not None
     at = hints(spec, named.defaults) | named.sizes(spec)
+    why: BaseException | None = None
     try:
         module = called(named, prepared(build_empty(named)), spec)
         for mode in ("eager", "compiled"):
             try:
                 trace.capture(module, spec.fixed(at), {}, mode=mode, with_meta_kernels=False)
-            except CaptureError:
+            except CaptureError as error:
+                why = why or error
                 continue
-            return True
+            return None
     except ModelError:
-        return True  # it cannot be built, whatever its inputs are
-    return False
+        return None  # it cannot be built, whatever its inputs are
+    return why
 
 
 def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
@@ -190,8 +202,14 @@ def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
 
 
 def _as_written(config: Any) -> Any:
-    """``config`` with lists for tuples, as one has them that was read from a file."""
+    """``config`` with lists for tuples, as one has them that was read from a file.
+
+    And with the width of heads that it leaves to be computed: some read it without computing it.
+    """
     for part in (config, *hf_inputs.parts(config)):
+        said = vars(part)
+        if said.get("head_dim", 0) is None and said.get("num_attention_heads"):
+            part.head_dim = part.hidden_size // part.num_attention_heads
         for field, value in vars(part).items():
             if isinstance(value, tuple):
                 setattr(part, field, list(value))

@@ -13,11 +13,11 @@ import inspect
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fxflops.errors import ModelError
-from fxflops.models import images
+from fxflops.models import hf_failures, images
 from fxflops.spec import InputSpec, parse
 
 IMAGE = 224
@@ -41,7 +41,17 @@ CHUNKS = {
 }
 """Fields that say how many tokens a model takes together, and what is added to them."""
 
-MOST_TRIED = 12
+MOST_TRIED, MOST_AMENDED = 12, 3
+
+NOT_AMENDED = {
+    "attention_mask",
+    "position_ids",
+    "inputs_embeds",
+    "labels",
+    "cache",
+    "past_key_values",
+}
+"""What a model makes for itself where it is not given."""
 
 DOCUMENTED = re.compile(r"^ *(\w+) \(`*([^`]*?)`*,? (?:with|of) shape `*\(([^)]*)\)", re.MULTILINE)
 NUMBER = re.compile(r"\d+")
@@ -54,6 +64,9 @@ MAIN_OF = {
     "time": ("past_values",),
 }
 """The parameters, of which one is given, for each modality; without text, a video is enough."""
+
+SIMPLE = {"input_ids", "decoder_input_ids", "pixel_values"}
+"""Inputs of which a class need not be asked whether it runs with them, where nothing else is known."""
 
 MAINS = {name for names in MAIN_OF.values() for name in names}
 
@@ -96,6 +109,9 @@ SIZES = {
 }
 """The free sizes that words of the documentation are."""
 
+OF_ONE_IMAGE = ("image_sizes", "image_grid_thw", "grid_thw")
+"""What says how large the images are, one after the other."""
+
 INTEGERS = ("LongTensor", "IntTensor", "int64", "int32")
 INTEGER_NAMES = re.compile(r"(_ids|bbox|_mask|^timesteps|_shapes|_sizes|_thw)$")
 FLOAT_NAMES = re.compile(r"(observed_mask)$")
@@ -112,28 +128,92 @@ class Proposal(NamedTuple):
     last_resort: InputSpec | None = None
 
 
-Runs = Callable[[Proposal], bool]
-"""Whether the class runs with these inputs at their default sizes."""
+Runs = Callable[[Proposal], BaseException | None]
+"""Why the class does not run with these inputs at their default sizes; None where it does."""
 
 
-def proposal(model_class: Any, config: Any, runs: Runs) -> Proposal:
+def proposal(model_class: Any, config: Any, fails: Runs) -> Proposal:
     """The inputs of the class with this configuration.
 
     Raises ModelError for an input of a shape that nothing says.
     """
     asked = Asked(model_class, config)
-    layouts = [asked.layouts(name) for name in asked.given()]
+    names = asked.given()
+    layouts = [asked.layouts(name) for name in names]
     if not layouts:
         raise ModelError(
             f"{model_class.__name__} takes {model_class.main_input_name}, whose shape neither its "
             "documentation nor its configuration says: count it in Python, with "
             "fxflops.analyze(model, kwargs=…)."
         )
-    tried = itertools.islice(_nearest_first(layouts), MOST_TRIED)
-    several = [proposed for proposed in map(asked.proposed, tried) if proposed is not None]
-    if len(several) == 1:
+    several = _several(asked, layouts)
+    if len(several) == 1 and set(names) <= SIMPLE and not asked.may_take_more(names):
         return several[0]
-    return next((each for each in several if runs(each)), several[0])
+    first: BaseException | None = None
+    for each in several:
+        error = fails(each)
+        if error is None:
+            return each
+        first = first or error
+    assert first is not None
+    return _amended(asked, names, layouts, first, fails) or several[0]
+
+
+def _several(asked: Asked, layouts: Sequence[Sequence[Layout]]) -> list[Proposal]:
+    tried = list(itertools.islice(_nearest_first(layouts), MOST_TRIED))
+    least = tuple(next((e for e in each if e.is_left_out), each[0]) for each in layouts)
+    tried += [least] if least not in tried else []
+    return [proposed for proposed in map(asked.proposed, tried) if proposed is not None]
+
+
+def _amended(
+    asked: Asked,
+    names: Sequence[str],
+    layouts: Sequence[Sequence[Layout]],
+    error: BaseException,
+    fails: Runs,
+) -> Proposal | None:
+    """One that runs, of what failed runs say: a width, or a parameter that is not given."""
+    names, layouts = list(names), list(layouts)
+    for _ in range(MOST_AMENDED):
+        widths = hf_failures.width(error)
+        if widths is not None and _has_width(layouts, widths[0]):
+            layouts = [[_of_width(each, *widths) for each in several] for several in layouts]
+        else:
+            unknown = set(asked.parameters) - {*names, "self"} - NOT_AMENDED
+            more = next((n for n in hf_failures.missing(error, unknown) if asked.knows(n)), None)
+            if more is None:
+                return None
+            names.append(more)
+            layouts.append([each for each in asked.layouts(more) if not each.is_left_out])
+        why: BaseException | None = None
+        for proposed in _several(asked, layouts):
+            failed = fails(proposed)
+            if failed is None:
+                return proposed
+            why = why or failed
+        if why is None:
+            return None
+        error = why
+    return None
+
+
+def _has_width(layouts: Sequence[Sequence[Layout]], width: int) -> bool:
+    first = [several[0] for several in layouts if several]
+    return any(str(width) in level.split() for layout in first for level in layout.levels)
+
+
+def _of_width(layout: Layout, was: int, width: int) -> Layout:
+    """The layout with another width in place of the last of this one."""
+
+    def changed(axes: str) -> str:
+        words = axes.split()
+        places = [i for i, word in enumerate(words) if word == str(was)]
+        if places:
+            words[places[-1]] = str(width)
+        return " ".join(words)
+
+    return layout._replace(levels=tuple(map(changed, layout.levels)), last=changed(layout.last))
 
 
 def _nearest_first(layouts: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
@@ -190,6 +270,17 @@ class Asked:
             names |= dict.fromkeys(n for n in TOGETHER.get(name, ()) if n in self.parameters)
         return list(names) if names else mains
 
+    def may_take_more(self, names: Collection[str]) -> bool:
+        """Whether there are inputs of some modality beside those of these names."""
+        return any(name in self.parameters and name not in names for name in MAINS)
+
+    def knows(self, name: str) -> bool:
+        """Whether something says the shape of an input."""
+        try:
+            return bool(self.layouts(name))
+        except ModelError:
+            return False
+
     def layouts(self, name: str) -> list[Layout]:
         """The usual layouts of the input, the likeliest first.
 
@@ -234,9 +325,7 @@ class Asked:
             for layout in chosen
             if layout.is_left_out and layout.name in MAINS
         )
-        if any(
-            layout.name in ("image_sizes", "image_grid_thw", "grid_thw") for layout in chosen if layout.constant
-        ):
+        if any(layout.name in OF_ONE_IMAGE for layout in chosen if layout.constant):
             notes += ("One image is given, for whatever number of rows.",)
         chosen = [layout for layout in chosen if not layout.is_left_out]
         tensors = [layout for layout in chosen if layout.levels]
@@ -401,6 +490,9 @@ def _image(asked: Asked, name: str) -> Iterator[Layout]:
         yield Layout(name, *_levels(f"N {several} {channels}", height, width, asked))
     if frames:
         yield Layout(name, *_levels(f"N {frames} {channels}", height, width, asked))
+    patch = _patch(asked)
+    patches = (height // patch) * (width // patch)
+    yield Layout(name, (f"N {patches} {channels * patch * patch}",))
     if "text" in asked.modalities and asked.main != name:
         yield Layout(name, is_left_out=True)
 
@@ -512,6 +604,7 @@ def _waveform(asked: Asked, name: str) -> Iterator[Layout]:
 def _spectrogram(asked: Asked, name: str) -> Iterator[Layout]:
     """A spectrogram, whose length an encoder with learnt positions fixes."""
     fields = ("num_mel_bins", "input_feat_per_channel", "mel_bins", "n_mels", "feature_size")
+    fields += ("input_feat_size",)
     audio = (asked.audio, *asked.parts)
     found = (getattr(part, field, None) for part in audio for field in fields)
     bins = next((value for value in found if type(value) is int), 80)
@@ -528,6 +621,8 @@ def _spectrogram(asked: Asked, name: str) -> Iterator[Layout]:
     if asked.number("spec_size"):  # of one channel, or of the whole and three parts of it
         yield Layout(name, (f"N 1 {frames} {bins}",))
         yield Layout(name, (f"N 4 {frames} {bins}",))
+    if "text" in asked.modalities and asked.main != name:
+        yield Layout(name, is_left_out=True)
 
 
 def _frames(asked: Asked, name: str) -> Iterator[Layout]:
@@ -535,9 +630,9 @@ def _frames(asked: Asked, name: str) -> Iterator[Layout]:
     if asked.parameters[name].default is not inspect.Parameter.empty:
         yield Layout(name, is_left_out=True)
     positions = asked.number("max_source_positions")
-    for frames in dict.fromkeys(["F", FRAMES_OF_SPECTROGRAM, 2 * (positions or 0)]):
+    for frames in dict.fromkeys([2 * (positions or 0), "F", FRAMES_OF_SPECTROGRAM]):
         if frames:
-            yield Layout(name, (f"N {frames} bool",))
+            yield Layout(name, (f"N {frames} bool",), {"F": FRAMES_OF_SPECTROGRAM})
 
 
 def _states(asked: Asked, name: str) -> Iterator[Layout]:
@@ -552,6 +647,17 @@ def _states(asked: Asked, name: str) -> Iterator[Layout]:
         yield from _spectrogram(asked, name)
     if asked.modalities and asked.modalities[0] == "image":
         yield from _image(asked, name)
+
+
+def _of_encoder(asked: Asked, name: str) -> Iterator[Layout]:
+    width = asked.number("encoder_hidden_size", "cross_attention_hidden_size", "hidden_size")
+    yield Layout(name, (f"N S {width}",), {"S": PATCHES})
+
+
+def _grids(asked: Asked, name: str) -> Iterator[Layout]:
+    """Rows and columns of patches of one image."""
+    patch = _patch(asked)
+    yield _of_numbers(name, [[size // patch for size in asked.image_size()]])
 
 
 def _queries(asked: Asked, name: str) -> Iterator[Layout]:
@@ -691,6 +797,8 @@ RULES: dict[str, Callable[[Asked, str], Iterable[Layout]]] = {
     "grid_thw": _grid_of_one,
     "hidden_states": _states,
     "query_embeds": _queries,
+    "encoder_hidden_states": _of_encoder,
+    "target_sizes": _grids,
     "codebook_idx": _codebook,
     "spectrogram": _spectrogram,
     "mel_spectrogram": _spectrogram,
