@@ -66,7 +66,7 @@ MAIN_OF = {
 """The parameters, of which one is given, for each modality; without text, a video is enough."""
 
 SIMPLE = {"input_ids", "decoder_input_ids", "pixel_values"}
-"""Inputs of which a class need not be asked whether it runs with them, where nothing else is known."""
+"""Inputs of which a class need not be asked whether it runs with them."""
 
 MAINS = {name for names in MAIN_OF.values() for name in names}
 
