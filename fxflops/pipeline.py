@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from fxflops import formulas, models
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
-from fxflops.analysis.count import DATA, NO_FORMULA, count
+from fxflops.analysis.count import DATA, NO_FORMULA
 from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.notes import notes
 from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
-from fxflops.capture import Capture, trace
+from fxflops.capture import Capture
 from fxflops.capture import choose as frontends
 from fxflops.capture.arguments import described, flattened
 from fxflops.capture.choose import Captured, FrontEnd
@@ -33,7 +33,6 @@ from fxflops.capture.prepare import (
     require_shapes,
     symbol_of,
 )
-from fxflops.cost import Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import (
     CaptureError,
@@ -240,6 +239,7 @@ def _analyze(
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
     trained = _trained(module, captured.capture) if train else []
+    parameters = weights(deployed.capture.graph) if deploy else _parameters(module)
     return Analysis(
         model=named.name,
         inputs=captured.spec,
@@ -249,11 +249,9 @@ def _analyze(
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
         frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
-        parameters=(
-            weights(deployed.capture.graph)
-            if deploy
-            else sum(parameter.numel() for parameter in module.parameters())
-        ),
+        parameters=sum(parameters.values()),
+        module_parameters=parameters,
+        results=deployed.results,
         defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),
@@ -331,6 +329,15 @@ def _fixed(spec: InputSpec, narrower: InputSpec) -> dict[str, int]:
     return {free.name: at for free, at in axes if isinstance(free, Axis) and isinstance(at, int)}
 
 
+def _parameters(module: nn.Module) -> dict[str, int]:
+    """The number of parameters of each module's own, a shared one where it is found first."""
+    found: dict[str, int] = {}
+    for name, parameter in module.named_parameters():
+        path = name.rpartition(".")[0]
+        found[path] = found.get(path, 0) + parameter.numel()
+    return found
+
+
 def _trained(module: nn.Module, captured: Capture) -> list[nn.Parameter]:
     """The parameters that get a gradient."""
     from fxflops.capture import backward
@@ -347,27 +354,6 @@ def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict
     known = {**named.sizes(spec), **given}
     _require_axes(spec, known, named.name)
     return known
-
-
-def recount(
-    model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int], loss: Loss | None = None
-) -> Cost:
-    """The cost of ``model``, on the meta device, counted at these sizes without any formula.
-
-    With a ``loss``, that of a training step; the model is in training mode then. It shares no shape
-    rule with a formula, and so can be held against one.
-
-    Raises CaptureError where the model does not run at them.
-    """
-    if loss is None:
-        captured = trace.capture(model, inputs.fixed(sizes), {}, with_meta_kernels=False)
-    else:
-        from fxflops.capture import backward
-
-        captured = backward.capture(
-            model, inputs.fixed(sizes), {}, loss=loss, with_meta_kernels=False
-        )
-    return total(node.cost for node in count(captured) if node.cost)
 
 
 def _named(model: str | nn.Module | NamedModel, trust: bool) -> NamedModel:

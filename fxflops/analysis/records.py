@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.closed_form import evaluate_many, sign_of, to_sympy
 from fxflops.analysis.dataflow import to_networkx
+from fxflops.capture.result import Shapes
 from fxflops.cost import (
     BINDING_TIMES,
     PHASES,
@@ -24,12 +26,15 @@ from fxflops.cost import (
     Optimizer,
     Phase,
     Training,
+    ratio,
     total,
 )
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, SpecError
+from fxflops.figures import FIGURES, derived, record
+from fxflops.figures.span import span
 from fxflops.registry import Operator
-from fxflops.report import Listed, Report, Row, span
+from fxflops.report import Listed, Report, Row
 from fxflops.reports.wording import calls, printable
 from fxflops.spec import InputSpec
 
@@ -38,6 +43,8 @@ if TYPE_CHECKING:
     import sympy
     import torch.fx
     from numpy.typing import NDArray
+
+    from fxflops.reports.html.frame import Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,8 @@ class Analysis:
     captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
     parameters that get a gradient, and ``optimizer`` is apart from the total.
+    ``module_parameters`` are those of each module's own, a shared one where it is found first;
+    ``results`` the shapes that each call of a module returns, if they are known at every size.
     """
 
     model: str
@@ -110,6 +119,8 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    module_parameters: Mapping[str, int] = field(default_factory=dict)
+    results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -234,6 +245,17 @@ class Analysis:
         """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
         return span(self.flow, self.values(sizes))
 
+    def figure(self, name: str, /, **sizes: int) -> dict[str, int | float | None]:
+        """The numbers of one of `fxflops.figures` at these sizes, by their names in JSON.
+
+        Raises SpecError for an unknown figure.
+        """
+        if name not in FIGURES:
+            raise SpecError(f"There is no figure {name!r}. Known: {', '.join(FIGURES)}.")
+        kept = self.report.figures.get(name) or record(name).of(self)
+        answer = self.report.at(sizes)
+        return {n.name: _plain(n.value) for n in kept.numbers(answer)}
+
     @cached_property
     def report(self) -> Report:
         """What is kept of this: all but the nodes and the graph."""
@@ -246,10 +268,7 @@ class Analysis:
             domain=self.domain,
             defaults=self.defaults,
             parameters=self.parameters,
-            modules=tuple(
-                Row(name=path, kind=self.module_types.get(path, ""), cost=cost)
-                for path, cost in self.by_module().items()
-            ),
+            modules=tuple(_rows(self)),
             operators=tuple(
                 Row(name=str(op), calls=times[op], cost=cost)
                 for op, cost in self.by_operator().items()
@@ -257,9 +276,9 @@ class Analysis:
             free=_free(self),
             uncounted=_uncounted(self),
             notes=self.notes,
-            flow=self.flow,
+            figures=derived(self),
             applied=self.applied,
-            once={moment: self.once_per(moment) for moment in self.once},
+            once={time: self.once_per(time) for time in self.once},
             training=self.training,
         )
 
@@ -277,7 +296,28 @@ class Analysis:
 
         is_known = self.report.is_known_at({})
         answer = self.report.at({} if is_known else None)
-        return render(document(answer, depth=2, symbolic=not is_known), "table").rstrip("\n")
+        return render(document(answer, symbolic=not is_known, brief=True), "table").rstrip("\n")
+
+    def to_html(self, path: str | os.PathLike[str] | None = None, /, **sizes: int) -> Page:
+        """A page to explore, which a notebook shows live; written to ``path``, if one is given.
+
+        It is one file that needs no network, with sliders for the free sizes. It starts at
+        ``sizes``, where the defaults stand in for those not given. `docs/page.md` says more.
+
+        Raises SpecError and DomainError as `at` does, and SpecError for a path that cannot be
+        written.
+        """
+        from fxflops.reports import render
+        from fxflops.reports.count import document
+        from fxflops.reports.files import write
+        from fxflops.reports.html.frame import Page
+
+        is_known = bool(sizes) or self.report.is_known_at(sizes)
+        answer = self.report.at(sizes if is_known else None)
+        page = Page(render(document(answer), "html"))
+        if path is not None:
+            write(os.fspath(path), page.html)
+        return page
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the graph, whose shapes live in this process alone."""
@@ -305,6 +345,10 @@ def _short(text: str) -> str:
     return shown if len(shown) <= SHORT else f"{shown[: SHORT // 2]}…{shown[-SHORT // 2 + 1 :]}"
 
 
+def _plain(value: int | tuple[int, int] | None) -> int | float | None:
+    return ratio(*value) if isinstance(value, tuple) else value
+
+
 def _no_graph() -> torch.fx.Graph:
     raise CaptureError("A pickled analysis has no graph: analyze the model again for it.")
 
@@ -317,6 +361,25 @@ def _operator(name: str) -> Operator:
     for part in name.split("."):
         found = getattr(found, part, None)
     return found if type(found).__name__ == "OpOverload" else name
+
+
+def _rows(analysis: Analysis) -> Iterator[Row]:
+    """The modules, each with all that is below it."""
+    parameters: Counter[str] = Counter()
+    for path, number in analysis.module_parameters.items():
+        parameters.update(dict.fromkeys(prefixes(path), number))
+    uncounted = Counter(path for node in analysis.uncounted for path in prefixes(node.path))
+    for path, cost in analysis.by_module().items():
+        results = analysis.results.get(path)
+        yield Row(
+            name=path,
+            kind=analysis.module_types.get(path, ""),
+            cost=cost,
+            calls=None if results is None else len(results),
+            parameters=parameters[path],
+            results=tuple(dict.fromkeys(results or ())),
+            uncounted=uncounted[path],
+        )
 
 
 def _free(analysis: Analysis) -> tuple[Listed, ...]:
