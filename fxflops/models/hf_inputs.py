@@ -403,7 +403,8 @@ def chunk(config: Any) -> int | None:
         for field, value in ((field, getattr(part, field, None)) for field in CHUNKS):
             several = value if isinstance(value, list | tuple) else [value]
             if several and all(type(each) is int and each > 1 for each in several):
-                return max(several) + CHUNKS[field]
+                largest: int = max(several)
+                return largest + CHUNKS[field]
     return None
 
 
@@ -603,8 +604,14 @@ def _waveform(asked: Asked, name: str) -> Iterator[Layout]:
 
 def _spectrogram(asked: Asked, name: str) -> Iterator[Layout]:
     """A spectrogram, whose length an encoder with learnt positions fixes."""
-    fields = ("num_mel_bins", "input_feat_per_channel", "mel_bins", "n_mels", "feature_size")
-    fields += ("input_feat_size",)
+    fields = (
+        "num_mel_bins",
+        "input_feat_per_channel",
+        "input_feat_size",
+        "mel_bins",
+        "n_mels",
+        "feature_size",
+    )
     audio = (asked.audio, *asked.parts)
     found = (getattr(part, field, None) for part in audio for field in fields)
     bins = next((value for value in found if type(value) is int), 80)
