@@ -533,7 +533,7 @@ def windows(config: Any) -> int:
 
 def _patch(asked: Asked) -> int:
     value = getattr(asked.vision, "patch_size", None) or asked.number("patch_size") or 16
-    return images.pair(value)[0]
+    return value if isinstance(value, int) else int(value[0])  # or one for each stage
 
 
 def _patches_in_a_row(asked: Asked, name: str, channels: int) -> Iterator[Layout]:
