@@ -87,7 +87,7 @@ def fake(module: nn.Module, given: Sequence[Tensor]) -> tuple[FakeTensorMode, li
         for name, parameter in list(part._parameters.items()):
             if parameter is not None:
                 data = mode.from_tensor(parameter.data)
-                part._parameters[name] = nn.Parameter(data, parameter.requires_grad)
+                part._parameters[name] = nn.Parameter(data)  # the tracker hooks into gradients
         for name, buffer in list(part._buffers.items()):
             if buffer is not None:
                 part._buffers[name] = mode.from_tensor(buffer)
@@ -132,6 +132,7 @@ def inference(name: str, each: Sequence[dict[str, int]]) -> list[list[str]]:
         off = exact(measured - whole) if isinstance(whole, int) else "not known"
         shown = exact(whole) if isinstance(whole, int) else "not known"
         rows.append([name, at(sizes), exact(tensors), exact(seen), shown, exact(measured), off])
+        print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
     return rows
 
 
@@ -158,7 +159,9 @@ def training(name: str, wanted: dict[str, int]) -> list[str]:
     assert isinstance(tensors, int)
     least = evaluate(analysis.memory.record.peak_known, values)
     off = f"{100 * (measured - least) / measured:.2f} %"
-    return [name, at(sizes), exact(tensors), exact(seen), exact(measured), off]
+    row = [name, at(sizes), exact(tensors), exact(seen), exact(measured), off]
+    print(*row, sep=" | ", file=sys.stderr, flush=True)
+    return row
 
 
 def inputs(analysis: fxflops.Analysis, sizes: dict[str, int]) -> list[Tensor]:
