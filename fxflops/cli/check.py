@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     require(arguments.model)
     if arguments.memory:
         return _memory(arguments, at, threads)
-    with progress(f"Capturing and measuring {arguments.model} …"):
+    with progress(f"Checking {arguments.model} …", verbose=arguments.verbose) as tell:
         from fxflops.crosscheck.checked import document
         from fxflops.crosscheck.run import check
 
@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
             device=arguments.device,
             dtype=arguments.dtype,
             repetitions=repetitions,
+            progress=tell,
         )
     deliver(document(outcome, nodes=arguments.nodes), arguments)
     for failure in outcome.failures:
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _memory(arguments: argparse.Namespace, at: Mapping[str, int], threads: int | None) -> int:
     """Return 1 if the peak is not the one derived."""
-    with progress(f"Deriving and measuring the memory of {arguments.model} …"):
+    with progress(f"Deriving and measuring the memory of {arguments.model} …", verbose=arguments.verbose):
         from fxflops.crosscheck.memory import check_memory, document
 
         outcome = check_memory(
