@@ -19,7 +19,6 @@ from fxflops.reports.count import document
 from fxflops.reports.document import Table
 from tests.reports.tiny import WHOLE, H, N
 
-
 SHOWING = [format for format in FORMATS if format not in ("latex-table", "speedscope")]
 """Those that are not of modules alone."""
 
