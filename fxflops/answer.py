@@ -28,7 +28,7 @@ def answer(
     *,
     cached: bool = False,
     trust: bool = False,
-    while_deriving: Callable[[], AbstractContextManager[None]] = nullcontext,
+    while_deriving: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Report:
     """The report that holds at ``sizes``, or in formulas alone where some are not given.
 

@@ -74,7 +74,8 @@ class FigureRecord(Protocol):
     """What is kept of a figure that does not add up over calls: a named tuple (`fxflops.figures`).
 
     It may also have ``is_sound()``, which the cache asks of what it has read, ``tables(answer)``,
-    ``notes(answer)`` and ``details(answer)``: JSON beside the numbers, by name as theirs.
+    ``notes(answer)`` and ``details(answer)``: JSON beside the numbers, by name as theirs; and
+    ``grows_with(name)``, the dims with none of which a number decreases, or None.
     """
 
     def numbers(self, answer: Answer) -> Iterable[Number]:

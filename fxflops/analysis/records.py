@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fxflops.algebra import Dim, Symbol
-from fxflops.algebra.closed_form import evaluate_many, sign_of, to_sympy
+from fxflops.algebra.closed_form import evaluate_many, named, to_sympy
 from fxflops.analysis.dataflow import to_networkx
 from fxflops.capture.result import Shapes
 from fxflops.cost import (
@@ -40,11 +40,22 @@ from fxflops.spec import InputSpec
 
 if TYPE_CHECKING:
     import networkx
+    import pandas
     import sympy
     import torch.fx
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from fxflops.reports.html.frame import Page
+    from fxflops.solving import Solution
+
+
+class Call(NamedTuple):
+    """What a formula is given: the arguments by the operator's schema, tensors as their shapes."""
+
+    arguments: tuple[Any, ...]
+    result: Any
+    is_complex: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,7 @@ class NodeCost:
     ``where`` the source line. ``dependencies`` are the positions, among the calls of the graph, of
     those whose results it uses. ``phase`` is the part of a training step. A
     call that computes gradients both of activations and of weights is two of these, one for each.
+    ``call`` is what its formula was given, which is not pickled.
     """
 
     name: str
@@ -68,6 +80,7 @@ class NodeCost:
     unknown: str | None = None
     source: str = "fxflops"
     phase: Phase = "forward"
+    call: Call | None = field(default=None, compare=False, repr=False)
 
     @property
     def needs(self) -> tuple[int, ...]:
@@ -77,7 +90,7 @@ class NodeCost:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """By the operator's name: PyTorch does not pickle an operator itself."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "call"}
         is_named = type(self.op).__module__ == "torch._ops"
         return _node_cost, ({**values, "op": str(self.op) if is_named else self.op}, is_named)
 
@@ -187,11 +200,7 @@ class Analysis:
     @property
     def symbols(self) -> dict[str, sympy.Symbol]:
         """The symbols of `formula`, by the names of the free sizes."""
-        import sympy
-
-        return {
-            s.name: sympy.Symbol(s.name, integer=True, **sign_of(s)) for s in self.domain.symbols
-        }
+        return {symbol.name: named(symbol) for symbol in self.domain.symbols}
 
     def evaluate(self, quantity: str, /, **sizes: Any) -> NDArray[Any]:
         """One quantity at many sizes: integer arrays in, which broadcast; exact integers out.
@@ -201,6 +210,31 @@ class Analysis:
         given: dict[str, Any] = {**self.defaults, **sizes}
         arrays = self.domain.arrays(given, self.model)
         return evaluate_many(self.count(quantity), arrays)
+
+    def solve(
+        self,
+        /,
+        *conditions: str,
+        unknown: str = "",
+        maximize: str | None = None,
+        minimize: str | None = None,
+        **sizes: int | str | range,
+    ) -> Solution:
+        """The largest sizes at which all ``conditions`` hold, exactly: ``"flops <= 100e9"``.
+
+        A condition compares a metric, a figure, ``"intensity"``, ``"parameters"`` or a size with a
+        number. ``H="W"`` solves for both as one size, ``N=range(1, 65)`` or ``N="1:64"`` for a
+        size in a range, ``N=2`` gives one, and ``unknown="H=W"`` is the notation of
+        ``fxflops solve --for``. Several unknowns need a range each: the answer is then their Pareto
+        front, or what is best with ``maximize`` or ``minimize``, which name a quantity.
+
+        Raises SpecError for what cannot be read or decided, DomainError for sizes outside.
+        """
+        from fxflops.solving import solve
+        from fxflops.solving.unknowns import from_keywords
+
+        asked, known = from_keywords(unknown, sizes)
+        return solve(self.report, conditions, asked, known, maximize=maximize, minimize=minimize)
 
     def by_module(self, depth: int | None = None) -> dict[str, Cost]:
         """Each module's cost, its children included, the root first under ``""``."""
@@ -297,6 +331,51 @@ class Analysis:
         is_known = self.report.is_known_at({})
         answer = self.report.at({} if is_known else None)
         return render(document(answer, symbolic=not is_known, brief=True), "table").rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        """A tree to unfold, as a notebook shows it: at the default sizes, or else what holds."""
+        from fxflops.reports.notebook import render
+
+        return render(self.report.at({} if self.report.is_known_at({}) else None))
+
+    def to_dataframe(self, rows: str = "modules", /, **sizes: int) -> pandas.DataFrame:
+        """The exact counts at these sizes as a table of pandas, whose sums are the totals.
+
+        ``rows`` are ``"modules"``, each with the calls in its own code and not those of the modules
+        below it, ``"operators"`` or ``"nodes"``. A count that is not known is missing, not 0.
+
+        Raises SpecError without pandas, and as `at` does.
+        """
+        from fxflops.analysis.frames import to_dataframe
+
+        return to_dataframe(self, rows, sizes)
+
+    def plot(self, quantity: str = "flops", /, **sizes: Any) -> Axes:
+        """The axes with a curve over sizes: ``analysis.plot("flops", H=range(320, 1281, 32))``.
+
+        Sizes that are sequences go along together; defaults stand in for sizes not given.
+
+        Raises SpecError without matplotlib, and as `evaluate` does.
+        """
+        from fxflops.analysis.plots import plot
+
+        return plot([(self.model, self)], quantity, sizes)
+
+    def methods(self, /, **sizes: int) -> str:
+        """How to quote the count at these sizes: a sentence for a paper, and an entry of BibTeX."""
+        from fxflops.reports.methods import bibtex, methods
+
+        return f"{methods(self.report.at(sizes))}\n\n{bibtex()}"
+
+    def why(self, path: str) -> str:
+        """The formula of one call, or of each call of a module, spelled out, as text.
+
+        Raises SpecError where there is no such call or module.
+        """
+        from fxflops.analysis.why import document
+        from fxflops.reports import render
+
+        return render(document(self, path), "table").rstrip("\n")
 
     def to_html(self, path: str | os.PathLike[str] | None = None, /, **sizes: int) -> Page:
         """A page to explore, which a notebook shows live; written to ``path``, if one is given.

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         os.environ.setdefault(variable, value)
 
     require(arguments.model)
-    with progress(f"Capturing and measuring {arguments.model} …"):
+    with progress(f"Checking {arguments.model} …", verbose=arguments.verbose) as tell:
         from fxflops.crosscheck.checked import document
         from fxflops.crosscheck.run import check
 
@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             device=arguments.device,
             dtype=arguments.dtype,
             repetitions=repetitions,
+            progress=tell,
         )
     deliver(document(outcome, nodes=arguments.nodes), arguments)
     for failure in outcome.failures:

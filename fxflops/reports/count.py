@@ -88,10 +88,17 @@ def document(
         figures=tuple(formulas(answer)) if symbolic else numbers,
         tables=tables,
         notes=[*notes(report), *answer.shown_of_figures("notes")],
+        methods=lambda: _methods(answer),
         symbolic=symbolic,
         data=lambda: data(answer, depth),
         records=lambda: list(records(answer, depth)),
     )
+
+
+def _methods(answer: Answer) -> str:
+    from fxflops.reports.methods import methods  # most formats do without
+
+    return methods(answer)
 
 
 def title(answer: Answer) -> str:

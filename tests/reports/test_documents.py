@@ -103,7 +103,7 @@ def test_json_of_an_incomplete_answer_is_not_complete():
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_no_name_reaches_a_terminal_as_a_command(name, format):
-    text = render(DOCUMENTS[name](), format)
+    text = golden.text(DOCUMENTS[name](), format)
     assert all(line.isprintable() for line in text.split("\n"))
 
 
