@@ -29,6 +29,7 @@ from fxflops.cost import (
     ratio,
     total,
 )
+from fxflops.devices import Device
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, SpecError
 from fxflops.figures import FIGURES, derived, record
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from fxflops.analysis.memory import PeakMemory, Recall
     from fxflops.reports.html.frame import Page
     from fxflops.solving import Solution
 
@@ -112,6 +114,9 @@ class Analysis:
     captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
     parameters that get a gradient, and ``optimizer`` is apart from the total.
+    ``recall`` runs the model again for `memory`; ``figures`` are those of `fxflops.figures` that
+    were asked for, and are in the report. ``device`` is that of the roofline, and ``moving_once``
+    gives the bytes of inputs, parameters and outputs.
     ``module_parameters`` are those of each module's own, a shared one where it is found first;
     ``results`` the shapes that each call of a module returns, if they are known at every size.
     """
@@ -132,6 +137,10 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    recall: Recall | None = None
+    figures: tuple[str, ...] = ()
+    device: Device | None = None
+    moving_once: Callable[[], Dim] | None = None
     module_parameters: Mapping[str, int] = field(default_factory=dict)
     results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
 
@@ -279,6 +288,28 @@ class Analysis:
         """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
         return span(self.flow, self.values(sizes))
 
+    @cached_property
+    def memory(self) -> PeakMemory:
+        """The peak memory of one call, for which the model runs again, on meta tensors.
+
+        Raises CaptureError where it cannot be had.
+        """
+        from fxflops.analysis.memory import PeakMemory, peak_memory
+
+        kept = self.__dict__.get("_memory")
+        if kept is None:
+            if self.recall is None:
+                raise CaptureError("This analysis has no memory: analyze the model again for it.")
+            kept = self.__dict__["_memory"] = peak_memory(self.recall, self.domain)
+        return PeakMemory(self, kept)
+
+    @property
+    def once_moved(self) -> Dim:
+        """The bytes of all inputs, parameters that are read, and outputs, each once."""
+        if self.moving_once is None:
+            raise CaptureError("This analysis has no graph: analyze the model again for it.")
+        return self.moving_once()
+
     def figure(self, name: str, /, **sizes: int) -> dict[str, int | float | None]:
         """The numbers of one of `fxflops.figures` at these sizes, by their names in JSON.
 
@@ -286,6 +317,8 @@ class Analysis:
         """
         if name not in FIGURES:
             raise SpecError(f"There is no figure {name!r}. Known: {', '.join(FIGURES)}.")
+        if name == "roofline" and self.device is None:
+            raise SpecError('A roofline is that of a device: analyze(…, device="h100_sxm").')
         kept = self.report.figures.get(name) or record(name).of(self)
         answer = self.report.at(sizes)
         return {n.name: _plain(n.value) for n in kept.numbers(answer)}
@@ -310,7 +343,7 @@ class Analysis:
             free=_free(self),
             uncounted=_uncounted(self),
             notes=self.notes,
-            figures=derived(self),
+            figures=derived(self, self.figures),
             applied=self.applied,
             once={time: self.once_per(time) for time in self.once},
             training=self.training,
@@ -401,7 +434,8 @@ class Analysis:
     def __getstate__(self) -> dict[str, Any]:
         """All but the graph, whose shapes live in this process alone."""
         state = {name: getattr(self, name) for name in _KEPT}
-        return {**state, "annotated": None}
+        memory = self.__dict__.get("_memory")
+        return {**state, "annotated": None, "recall": None, "moving_once": None, "_memory": memory}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({**state, "annotated": _no_graph})
@@ -414,7 +448,11 @@ class Analysis:
         )
 
 
-_KEPT = tuple(field.name for field in fields(Analysis) if field.name != "annotated")
+_KEPT = tuple(
+    field.name
+    for field in fields(Analysis)
+    if field.name not in ("annotated", "recall", "moving_once")
+)
 SHORT = 50
 
 

@@ -16,6 +16,7 @@ from fxflops.cli.options import (
     deliver,
     each_sizes,
     is_screen,
+    positive,
     progress,
     require_tensor_sizes,
     sizes,
@@ -105,6 +106,19 @@ def add_request(parser: argparse.ArgumentParser, *, cached: bool = True) -> None
         help="the loss function for --train: of the model's result (default: the outputs' sum)",
     )
     parser.add_argument(
+        "--memory", action="store_true", help="the peak of memory, as a formula, and where it is"
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="T",
+        help="of the CPU for which --memory is (default: as many as PyTorch uses here)",
+    )
+    parser.add_argument(
+        "--roofline",
+        metavar="DEVICE",
+        help="what bounds the time of every call on a device: h100_sxm, t4, … or a .toml file",
+    )
+    parser.add_argument(
         "--trust",
         action="store_true",
         help="let a saved program, model.pt2, execute what is in its file",
@@ -132,6 +146,8 @@ def run(arguments: argparse.Namespace) -> int:
     columns, sort = _columns(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
+        if arguments.memory or arguments.roofline:
+            raise SpecError("--convention has no --memory and no --roofline: leave them out.")
         if arguments.past is not None:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
         from fxflops.cli.quoted import quoted
@@ -206,6 +222,11 @@ def requested(arguments: argparse.Namespace) -> Request:
     """What `add_request` and `add_model` ask for."""
     train: bool | str = arguments.train is not None and (arguments.train or True)
     deploy = _deploy(arguments)
+    from fxflops.devices import device
+
+    if arguments.threads is not None and not arguments.memory:
+        raise SpecError("--threads are those that --memory is for: give --memory, too.")
+    threads = arguments.threads and positive(arguments.threads, "--threads")
 
     from fxflops.cache import Request
 
@@ -218,6 +239,9 @@ def requested(arguments: argparse.Namespace) -> Request:
         train=train,
         loss=arguments.loss,
         past=arguments.past,
+        figures=("memory",) if arguments.memory else (),
+        device=device(arguments.roofline) if arguments.roofline else None,
+        threads=threads or None,
     )
 
 
