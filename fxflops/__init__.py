@@ -28,6 +28,8 @@ from fxflops.errors import (
 if TYPE_CHECKING:
     from fxflops.analysis.records import Analysis, NodeCost
     from fxflops.analysis.side_by_side import compare
+    from fxflops.compiling.backend import compiled
+    from fxflops.compiling.metering import meter
     from fxflops.cost import Cost
     from fxflops.crosscheck.run import check
     from fxflops.passes import PASSES
@@ -44,10 +46,12 @@ _HOME = {
     "PASSES": "passes",
     "analyze": "pipeline",
     "check": "crosscheck.run",
+    "compiled": "compiling.backend",
     "compare": "analysis.side_by_side",
     "explain": "peers.explanation",
     "formula": "registry",
     "free": "registry",
+    "meter": "compiling.metering",
     "profile": "pipeline",
 }
 
@@ -69,9 +73,11 @@ __all__ = [
     "analyze",
     "check",
     "compare",
+    "compiled",
     "explain",
     "formula",
     "free",
+    "meter",
     "profile",
 ]
 

@@ -29,6 +29,7 @@ from fxflops.cost import (
     ratio,
     total,
 )
+from fxflops.devices import Device
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, SpecError
 from fxflops.figures import FIGURES, derived, record
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from fxflops.analysis.memory import PeakMemory, Recall
     from fxflops.reports.html.frame import Page
+    from fxflops.solving import Solution
 
 
 class Call(NamedTuple):
@@ -111,6 +114,9 @@ class Analysis:
     captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
     parameters that get a gradient, and ``optimizer`` is apart from the total.
+    ``recall`` runs the model again for `memory`; ``figures`` are those of `fxflops.figures` that
+    were asked for, and are in the report. ``device`` is that of the roofline, and ``moving_once``
+    gives the bytes of inputs, parameters and outputs.
     ``module_parameters`` are those of each module's own, a shared one where it is found first;
     ``results`` the shapes that each call of a module returns, if they are known at every size.
     """
@@ -131,6 +137,10 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    recall: Recall | None = None
+    figures: tuple[str, ...] = ()
+    device: Device | None = None
+    moving_once: Callable[[], Dim] | None = None
     module_parameters: Mapping[str, int] = field(default_factory=dict)
     results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
 
@@ -210,6 +220,31 @@ class Analysis:
         arrays = self.domain.arrays(given, self.model)
         return evaluate_many(self.count(quantity), arrays)
 
+    def solve(
+        self,
+        /,
+        *conditions: str,
+        unknown: str = "",
+        maximize: str | None = None,
+        minimize: str | None = None,
+        **sizes: int | str | range,
+    ) -> Solution:
+        """The largest sizes at which all ``conditions`` hold, exactly: ``"flops <= 100e9"``.
+
+        A condition compares a metric, a figure, ``"intensity"``, ``"parameters"`` or a size with a
+        number. ``H="W"`` solves for both as one size, ``N=range(1, 65)`` or ``N="1:64"`` for a
+        size in a range, ``N=2`` gives one, and ``unknown="H=W"`` is the notation of
+        ``fxflops solve --for``. Several unknowns need a range each: the answer is then their Pareto
+        front, or what is best with ``maximize`` or ``minimize``, which name a quantity.
+
+        Raises SpecError for what cannot be read or decided, DomainError for sizes outside.
+        """
+        from fxflops.solving import solve
+        from fxflops.solving.unknowns import from_keywords
+
+        asked, known = from_keywords(unknown, sizes)
+        return solve(self.report, conditions, asked, known, maximize=maximize, minimize=minimize)
+
     def by_module(self, depth: int | None = None) -> dict[str, Cost]:
         """Each module's cost, its children included, the root first under ``""``."""
         costs: dict[str, list[Cost]] = {path: [] for path in self.module_types}
@@ -253,6 +288,28 @@ class Analysis:
         """The FLOPs on the critical path: the dearest chain of nodes that need one another."""
         return span(self.flow, self.values(sizes))
 
+    @cached_property
+    def memory(self) -> PeakMemory:
+        """The peak memory of one call, for which the model runs again, on meta tensors.
+
+        Raises CaptureError where it cannot be had.
+        """
+        from fxflops.analysis.memory import PeakMemory, peak_memory
+
+        kept = self.__dict__.get("_memory")
+        if kept is None:
+            if self.recall is None:
+                raise CaptureError("This analysis has no memory: analyze the model again for it.")
+            kept = self.__dict__["_memory"] = peak_memory(self.recall, self.domain)
+        return PeakMemory(self, kept)
+
+    @property
+    def once_moved(self) -> Dim:
+        """The bytes of all inputs, parameters that are read, and outputs, each once."""
+        if self.moving_once is None:
+            raise CaptureError("This analysis has no graph: analyze the model again for it.")
+        return self.moving_once()
+
     def figure(self, name: str, /, **sizes: int) -> dict[str, int | float | None]:
         """The numbers of one of `fxflops.figures` at these sizes, by their names in JSON.
 
@@ -260,6 +317,8 @@ class Analysis:
         """
         if name not in FIGURES:
             raise SpecError(f"There is no figure {name!r}. Known: {', '.join(FIGURES)}.")
+        if name == "roofline" and self.device is None:
+            raise SpecError('A roofline is that of a device: analyze(…, device="h100_sxm").')
         kept = self.report.figures.get(name) or record(name).of(self)
         answer = self.report.at(sizes)
         return {n.name: _plain(n.value) for n in kept.numbers(answer)}
@@ -284,7 +343,7 @@ class Analysis:
             free=_free(self),
             uncounted=_uncounted(self),
             notes=self.notes,
-            figures=derived(self),
+            figures=derived(self, self.figures),
             applied=self.applied,
             once={time: self.once_per(time) for time in self.once},
             training=self.training,
@@ -375,7 +434,8 @@ class Analysis:
     def __getstate__(self) -> dict[str, Any]:
         """All but the graph, whose shapes live in this process alone."""
         state = {name: getattr(self, name) for name in _KEPT}
-        return {**state, "annotated": None}
+        memory = self.__dict__.get("_memory")
+        return {**state, "annotated": None, "recall": None, "moving_once": None, "_memory": memory}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({**state, "annotated": _no_graph})
@@ -388,7 +448,11 @@ class Analysis:
         )
 
 
-_KEPT = tuple(field.name for field in fields(Analysis) if field.name != "annotated")
+_KEPT = tuple(
+    field.name
+    for field in fields(Analysis)
+    if field.name not in ("annotated", "recall", "moving_once")
+)
 SHORT = 50
 
 

@@ -34,6 +34,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="a name such as rtdetr_r50, torchvision:resnet50, timm:NAME, hf:CONFIG.json, "
         "model.pt2 or package.module:callable",
     )
+    add_sizes(parser)
+
+
+def add_sizes(parser: argparse.ArgumentParser) -> None:
+    """The input and the sizes to count at."""
     parser.add_argument(
         "--input", metavar="SPEC", help='the model\'s input, e.g. "image: N 3 H%%32 W%%32"'
     )

@@ -20,6 +20,7 @@ REFUSED = {
     "loss": "--convention counts a call of the model: leave out --loss.",
     "deploy": "--convention counts the graph that the tool sees: leave out --deploy.",
     "depth": "--convention gives one number, without modules: leave out --depth.",
+    "max": "--convention has no budgets: leave out --max.",
     "cache": "--convention keeps no answers: leave out --cache.",
 }
 
