@@ -92,9 +92,10 @@ budget, and the smaller one below:
 The largest square image in the budget:
 
 >>> BUDGET = 100 * 10**9
+>>>
 >>> for analysis in (small, large):
 ...     flops = analysis.evaluate("flops", N=1, H=sides, W=sides)
-...     side = max(side for side, count in zip(sides, flops) if count <= BUDGET)
+...     side = max(side for side, count in zip(sides, flops, strict=True) if count <= BUDGET)
 ...     print(f"{analysis.model}: {side} x {side}, {analysis.at(N=1, H=side, W=side).flops:,} FLOP")
 
 Images need not be square. Of all heights and widths in the budget, those of the most pixels:
