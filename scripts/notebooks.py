@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -133,18 +134,18 @@ def cells(source: str) -> Iterator[tuple[str, str]]:
 
 
 def main(names: list[str]) -> int:
-    import nbformat
-    from nbclient import NotebookClient
-    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+    nbformat: Any = import_module("nbformat")
+    nbclient: Any = import_module("nbclient")
+    v4: Any = import_module("nbformat.v4")
 
     FOLDER.mkdir(exist_ok=True)
-    make = {"code": new_code_cell, "markdown": new_markdown_cell}
+    make = {"code": v4.new_code_cell, "markdown": v4.new_markdown_cell}
     for name in names or list(NOTEBOOKS):
         made = [make[kind](text) for kind, text in cells(NOTEBOOKS[name])]
         for number, cell in enumerate(made):
             cell["id"] = f"{name}-{number}"  # the same in every run
-        notebook = new_notebook(cells=made)
-        NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+        notebook = v4.new_notebook(cells=made)
+        nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
         for cell in notebook.cells:
             cell.get("metadata", {}).pop("execution", None)
         nbformat.write(notebook, FOLDER / f"{name}.ipynb")
