@@ -27,6 +27,7 @@ from fxflops.errors import (
 
 if TYPE_CHECKING:
     from fxflops.analysis.records import Analysis, NodeCost
+    from fxflops.analysis.side_by_side import compare
     from fxflops.compiling.backend import compiled
     from fxflops.compiling.metering import meter
     from fxflops.cost import Cost
@@ -46,6 +47,7 @@ _HOME = {
     "analyze": "pipeline",
     "check": "crosscheck.run",
     "compiled": "compiling.backend",
+    "compare": "analysis.side_by_side",
     "explain": "peers.explanation",
     "formula": "registry",
     "free": "registry",
@@ -70,6 +72,7 @@ __all__ = [
     "UnsizedError",
     "analyze",
     "check",
+    "compare",
     "compiled",
     "explain",
     "formula",

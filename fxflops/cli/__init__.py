@@ -21,6 +21,7 @@ from fxflops.reports.wording import printable
 COMMANDS = {
     "count": "count",
     "check": "check",
+    "why": "why",
     "explain": "explain",
     "llm": "llm",
     "solve": "solve",
@@ -28,6 +29,7 @@ COMMANDS = {
     "sweep": "sweep",
     "cache": "cache",
     "list": "listing",
+    "completion": "completion",
 }
 """What is written, and the file of it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from fxflops.analysis.optimizer import OPTIMIZERS
@@ -15,6 +16,7 @@ from fxflops.cli.options import (
     deliver,
     each_sizes,
     is_screen,
+    positive,
     progress,
     require_tensor_sizes,
     sizes,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from fxflops.solving.budgets import Overrun
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
-READ_BY_PEOPLE = ("table", "markdown")
+READ_BY_PEOPLE = ("table", "markdown", "latex-table")
 UNCOUNTED_WORK = 1
 OVER_BUDGET = 1
 
@@ -104,6 +106,19 @@ def add_request(parser: argparse.ArgumentParser, *, cached: bool = True) -> None
         help="the loss function for --train: of the model's result (default: the outputs' sum)",
     )
     parser.add_argument(
+        "--memory", action="store_true", help="the peak of memory, as a formula, and where it is"
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="T",
+        help="of the CPU for which --memory is (default: as many as PyTorch uses here)",
+    )
+    parser.add_argument(
+        "--roofline",
+        metavar="DEVICE",
+        help="what bounds the time of every call on a device: h100_sxm, t4, … or a .toml file",
+    )
+    parser.add_argument(
         "--trust",
         action="store_true",
         help="let a saved program, model.pt2, execute what is in its file",
@@ -131,6 +146,8 @@ def run(arguments: argparse.Namespace) -> int:
     columns, sort = _columns(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
+        if arguments.memory or arguments.roofline:
+            raise SpecError("--convention has no --memory and no --roofline: leave them out.")
         if arguments.past is not None:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
         from fxflops.cli.quoted import quoted
@@ -149,7 +166,7 @@ def run(arguments: argparse.Namespace) -> int:
             answer,
             depth=depth,
             symbolic=symbolic or answer.values is None,
-            brief=arguments.format == "table" and columns != ALL,
+            brief=arguments.format in ("table", "latex-table") and columns != ALL,
             columns=columns,
             sort=sort,
         )
@@ -205,6 +222,11 @@ def requested(arguments: argparse.Namespace) -> Request:
     """What `add_request` and `add_model` ask for."""
     train: bool | str = arguments.train is not None and (arguments.train or True)
     deploy = _deploy(arguments)
+    from fxflops.devices import device
+
+    if arguments.threads is not None and not arguments.memory:
+        raise SpecError("--threads are those that --memory is for: give --memory, too.")
+    threads = arguments.threads and positive(arguments.threads, "--threads")
 
     from fxflops.cache import Request
 
@@ -217,6 +239,9 @@ def requested(arguments: argparse.Namespace) -> Request:
         train=train,
         loss=arguments.loss,
         past=arguments.past,
+        figures=("memory",) if arguments.memory else (),
+        device=device(arguments.roofline) if arguments.roofline else None,
+        threads=threads or None,
     )
 
 
@@ -234,13 +259,22 @@ def reported(arguments: argparse.Namespace, request: Request, at: Mapping[str, i
         raise SpecError("--cache keeps no answer for a loss, which may change. Leave it out.")
     may_be_kept = arguments.loss is None and is_installed(arguments.model)
     cached = arguments.cache or (arguments.cache is None and may_be_kept)
-    return answer(
+    derived: list[str] = []
+
+    def while_deriving() -> AbstractContextManager[object]:
+        derived.append(arguments.model)
+        return progress(f"Capturing {arguments.model} …", verbose=arguments.verbose)
+
+    report = answer(
         request,
         at,
         cached=cached,
         trust=arguments.trust,
-        while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
+        while_deriving=while_deriving,
     )
+    if arguments.verbose and not derived:
+        complain("An answer kept before is used: fxflops cache says where, --no-cache derives it.")
+    return report
 
 
 def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         _require_effect(arguments)
     arguments.model = arguments.new
     request = requested(arguments)
-    with progress(f"Capturing {' and '.join(names)} …"):
+    with progress(f"Capturing {' and '.join(names)} …", verbose=arguments.verbose):
         old, new = (
             sides.side(name, request._replace(model=name), at, trust=arguments.trust)
             for name in names

@@ -34,7 +34,7 @@ def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
     """
     _require_effect(arguments)
     require_tensor_sizes(at, "--convention")
-    with progress(f"Capturing {arguments.model} …"):
+    with progress(f"Capturing {arguments.model} …", verbose=arguments.verbose):
         from fxflops import conventions
         from fxflops.conventions.quote import quote
         from fxflops.conventions.quoted import document
