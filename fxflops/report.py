@@ -59,7 +59,7 @@ class Number(NamedTuple):
     """One number of a figure, by its name in JSON, ``"memory.peak"``, and its label elsewhere.
 
     ``value`` is an integer, or the fraction that a number without an integer is, a ``ratio``; None
-    where it is not known. ``formula`` is its closed form, if it has one.
+    where it is not known. ``formula`` is its closed form, if it has one and that is known.
     """
 
     name: str
@@ -68,13 +68,16 @@ class Number(NamedTuple):
     unit: str = ""
     formula: Quantity | None = None
     is_ratio: bool = False
+    has_formula: bool = False
 
 
 class FigureRecord(Protocol):
     """What is kept of a figure that does not add up over calls: a named tuple (`fxflops.figures`).
 
     It may also have ``is_sound()``, which the cache asks of what it has read, ``tables(answer)``,
-    ``notes(answer)`` and ``details(answer)``: JSON beside the numbers, by name as theirs.
+    ``notes(answer)`` and ``details(answer)``: JSON beside the numbers, by name as theirs; and
+    ``grows_with(name)``, the dims with none of which a number decreases, or None. One with
+    ``is_asked`` is what the user asked for, and is shown on the first screen.
     """
 
     def numbers(self, answer: Answer) -> Iterable[Number]:

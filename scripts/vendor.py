@@ -1,4 +1,4 @@
-"""Fetch the JavaScript libraries that reports in HTML contain, or check those that are here.
+"""Fetch what is of npm: the JavaScript in reports in HTML, and a schema that tests need.
 
     python scripts/vendor.py [--check]
 
@@ -17,7 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-FOLDER = Path(__file__).parents[1] / "fxflops" / "reports" / "html" / "vendor"
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "fxflops" / "reports" / "html" / "vendor"
+SCHEMAS = ROOT / "tests" / "reports" / "speedscope"
 
 
 class Library(NamedTuple):
@@ -26,11 +28,13 @@ class Library(NamedTuple):
     name: str
     version: str
     files: tuple[str, ...]
+    folder: Path = SCRIPTS
 
 
 LIBRARIES = (
     Library("d3-hierarchy", "3.1.3", ("dist/d3-hierarchy.min.js",)),
     Library("uplot", "1.6.32", ("dist/uPlot.iife.min.js", "dist/uPlot.min.css")),
+    Library("speedscope", "1.25.0", ("dist/release/file-format-schema.json",), SCHEMAS),
 )
 
 
@@ -38,16 +42,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     given = parser.parse_args()
-    wanted = {name: content for library in LIBRARIES for name, content in fetched(library)}
+    wanted = {
+        library.folder / name: content
+        for library in LIBRARIES
+        for name, content in fetched(library)
+    }
+    folders = {library.folder for library in LIBRARIES}
     if given.check:
-        there = {path.name: path.read_bytes() for path in FOLDER.iterdir()}
-        stale = sorted(name for name in wanted | there if wanted.get(name) != there.get(name))
-        for name in stale:
-            print(f"{name} is not what npm has: python scripts/vendor.py", file=sys.stderr)
+        there = {path: path.read_bytes() for folder in folders for path in folder.iterdir()}
+        stale = sorted(path for path in wanted | there if wanted.get(path) != there.get(path))
+        for path in stale:
+            print(
+                f"{path.relative_to(ROOT)} is not what npm has: python scripts/vendor.py",
+                file=sys.stderr,
+            )
         return 1 if stale else 0
-    FOLDER.mkdir(exist_ok=True)
-    for name, content in wanted.items():
-        (FOLDER / name).write_bytes(content)
+    for path, content in wanted.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
     return 0
 
 

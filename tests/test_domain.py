@@ -327,3 +327,11 @@ def test_each_missing_name_stands_on_the_command_line():
     with pytest.raises(SpecError) as caught:
         DETECTOR.values({"N": 1}, "x")
     assert caught.value.command_line == "No value for the size H, W: give --at H=…,W=…."
+
+
+def test_least_sizes_and_conditions_with_their_source():
+    past = Symbol("P", offset=1)
+    line = "model.py:3 in forward"
+    domain = Domain((N, H, past), (Guard(h - 3, ">=", line),), {"P": 1})
+    assert [domain.least_size(symbol) for symbol in domain.symbols] == [2, 64, 0]
+    assert domain.conditions() == {"H >= 96": line}

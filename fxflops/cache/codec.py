@@ -74,17 +74,17 @@ def _none(value: Any, _: Any = None) -> None:
 
 
 def _dim(position: Any, dims: list[Any]) -> Dim:
-    number = natural(position)
-    if number >= len(dims) or not is_dim(dims[number]):
-        raise ValueError("no dim in the place of one")
-    dim: Dim = dims[number]
-    return dim
+    if type(position) is int and 0 <= position < len(dims):  # of thousands, one after the other
+        dim: Dim = dims[position]
+        if type(dim) is int or is_dim(dim):
+            return dim
+    raise ValueError("no dim in the place of one")
 
 
 def _cost(values: Any, dims: list[Any]) -> Cost:
     if len(_list(values)) != len(QUANTITIES):
         raise ValueError("too many metrics, or too few")
-    return Cost(*(_dim(value, dims) for value in values))
+    return Cost(*[_dim(value, dims) for value in values])
 
 
 def _as_it_is(value: Any, _: Any = None) -> Any:

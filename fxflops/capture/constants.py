@@ -70,6 +70,10 @@ class Constants:
             return None
         return values
 
+    def forget(self, gone: set[int]) -> None:
+        """Storages that are gone: their identities may come again."""
+        self._changed -= gone
+
     def number(self, func: OpOverload, args: Sequence[Any]) -> Any:
         """The one number of a tensor, where the call asks for it and it is known; else None."""
         if func not in NUMBERS:

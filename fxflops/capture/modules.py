@@ -59,18 +59,19 @@ def module_paths(model: nn.Module, paths: list[str], returned: Returned) -> Iter
 
     A module that has several parents is named after the one that calls it.
     """
-    anywhere = {id(module): path for path, module in model.named_modules()}
+    anywhere = {id(vars(module)): path for path, module in model.named_modules()}
     running: list[nn.Module] = []
     below: dict[int, dict[int, str]] = {}
 
     def enter(module: nn.Module, _: object) -> None:
-        path = anywhere[id(module)]
+        itself = id(vars(module))  # of which what torch.export puts in its place is another view
+        path = anywhere[itself]
         if running:
             caller = running[-1]
             if id(caller) not in below:
-                below[id(caller)] = {id(m): name for name, m in caller.named_modules()}
-            if id(module) in below[id(caller)]:
-                path = ".".join(filter(None, (paths[-1], below[id(caller)][id(module)])))
+                below[id(caller)] = {id(vars(m)): name for name, m in caller.named_modules()}
+            if itself in below[id(caller)]:
+                path = ".".join(filter(None, (paths[-1], below[id(caller)][itself])))
         else:
             returned.clear()
         running.append(module)

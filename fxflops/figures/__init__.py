@@ -8,7 +8,7 @@ and a class method ``of(analysis)`` that makes it. Like `Report` it imports neit
 from importlib import import_module
 from typing import Any
 
-FIGURES = {"span": "always"}
+FIGURES = {"span": "always", "memory": "asked", "roofline": "asked"}
 """The files here, in the order of reports; ``"always"`` derived, or only where ``"asked"`` for."""
 
 

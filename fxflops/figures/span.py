@@ -28,6 +28,10 @@ class Span(NamedTuple):
             need < position for position, (_, needs) in enumerate(self.flow) for need in needs
         )
 
+    def grows_with(self, name: str) -> tuple[Dim, ...] | None:
+        """The FLOPs of the calls, with none of which the span decreases; None for its quotient."""
+        return tuple(dict.fromkeys(flops for flops, _ in self.flow)) if name == "span" else None
+
     def numbers(self, answer: Answer) -> Iterator[Number]:
         """Span and parallelism; they have no closed form."""
         critical = None if answer.values is None else writable(span(self.flow, answer.values))

@@ -10,6 +10,8 @@ FORMATS = {
     "json": "json",
     "csv": "csv",
     "latex": "latex",
+    "latex-table": "latex_table",
+    "speedscope": "speedscope",
     "html": "html",
 }
 """The module here that renders each format: ``render(document, color=…) -> str``."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from fxflops.algebra import Symbol
 from fxflops.cost import METRICS, SUMS, ratio
-from fxflops.figures import FIGURES
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
 from fxflops.reports.module_table import ALL, HEADLINE_FIRST, LABELS, modules_table, shape, usual
@@ -88,10 +87,17 @@ def document(
         figures=tuple(formulas(answer)) if symbolic else numbers,
         tables=tables,
         notes=[*notes(report), *answer.shown_of_figures("notes")],
+        methods=lambda: _methods(answer),
         symbolic=symbolic,
         data=lambda: data(answer, depth),
         records=lambda: list(records(answer, depth)),
     )
+
+
+def _methods(answer: Answer) -> str:
+    from fxflops.reports.methods import methods  # most formats do without
+
+    return methods(answer)
 
 
 def title(answer: Answer) -> str:
@@ -182,7 +188,8 @@ def formulas(answer: Answer) -> Iterator[Figure]:
 
 def _figure(number: Number) -> Figure:
     """A number beside the totals: rounded and exact, or the decimals of a ratio."""
-    formula = number.formula and _formula(number.formula)
+    closed = number.formula
+    formula = closed and Formula(text=closed.formula, latex=lambda: closed.latex)
     if isinstance(number.value, tuple):
         return Figure(number.label, decimal(*number.value, 2), "", number.unit, formula)
     known = number.value is not None
@@ -215,8 +222,8 @@ def figures(answer: Answer) -> Iterator[Figure]:
 
 def asked(answer: Answer) -> Iterator[Figure]:
     """The numbers of the figures that the user asked for."""
-    for name, figure in answer.report.figures.items():
-        if FIGURES[name] == "asked":
+    for figure in answer.report.figures.values():
+        if getattr(figure, "is_asked", False):
             yield from _known(figure.numbers(answer))
 
 
@@ -413,8 +420,10 @@ def _numbers(answer: Answer) -> dict[str, Any]:
         if number.is_ratio:
             shown = ratio(*number.value) if isinstance(number.value, tuple) else None
         else:
-            formula = {"formula": number.formula.formula} if number.formula else {}
-            shown = {**formula, "value": number.value}
+            shown = {"value": number.value}
+            if number.formula is not None or number.has_formula:
+                closed = number.formula and number.formula.formula
+                shown = {"formula": closed, **shown}
         _place(found, number.name, shown)
     for name, details in answer.shown_of_figures("details"):
         _place(found, name, details)

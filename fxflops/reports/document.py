@@ -82,10 +82,11 @@ class Document(NamedTuple):
     """All that a command has to say.
 
     ``mark`` says, before anything else, that the answer is not whole; ``summary`` are lines below
-    the title. ``hints`` are what may be asked next, at a terminal. With ``symbolic``, the reader
-    asked for the formulas of the ``figures``. ``conclusion`` is the last word. ``data`` gives the
-    same as objects for programs, its ``"schema"`` first, and ``records`` as one table for
-    spreadsheets, if the tables themselves are not to be it.
+    the title, ``methods`` is how a paper quotes the answer. ``hints`` are what may be asked next,
+    at a terminal. With ``symbolic``, the reader asked for the formulas of the ``figures``.
+    ``conclusion`` is the last word. ``data`` gives the same as objects for programs, its
+    ``"schema"`` first, and ``records`` as one table for spreadsheets, if the tables themselves are
+    not to be it.
     """
 
     title: str
@@ -99,3 +100,4 @@ class Document(NamedTuple):
     records: Callable[[], Sequence[Sequence[object]]] | None = None
     summary: Sequence[str] = ()
     hints: Sequence[str] = ()
+    methods: Callable[[], str] | None = None

@@ -15,6 +15,11 @@ SPECIAL = {
     "|": r"\textbar{}",
     "[": "{[}",  # which after the end of a row would begin its options
     "*": "{*}",
+    "≥": r"$\geq$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "→": r"$\to$",
+    "…": r"\dots{}",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from fxflops.algebra import Dim
-from fxflops.cost import METRICS, SUMS, Cost
+from fxflops.cost import METRICS, SUMS
 from fxflops.errors import SpecError, shown
 from fxflops.report import SHOWN, Answer, Row
 from fxflops.reports.document import Bar, Cell, Name, Table
@@ -75,9 +75,8 @@ def modules_table(
     main = next((name for name in columns if name in LABELS), "flops")
     root = tree(answer.report)
     rows = visible(root, depth, key(answer, main), None if sort is None else key(answer, sort))
-    every = [module.row for module in rows]
-    writers = [_writer(name, answer, main, every, aligned) for name in columns]
-    cells = [[_name(module), *(write.cell(module.row) for write in writers)] for module in rows]
+    writers = [_writer(name, answer, main, rows, aligned) for name in columns]
+    cells = [[_name(module), *(write.cell(module) for write in writers)] for module in rows]
     counts = [name for name in reversed(columns) if name not in (*DROPPED_LAST, main)]
     order = [*counts, *DROPPED_LAST]
     return Table(
@@ -93,60 +92,76 @@ class Column(NamedTuple):
 
     heading: str
     side: str
-    cell: Callable[[Row], Cell]
+    cell: Callable[[Module], Cell]
 
 
-def _writer(name: str, answer: Answer, main: str, rows: Sequence[Row], aligned: bool) -> Column:
+def _writer(name: str, answer: Answer, main: str, rows: Sequence[Module], aligned: bool) -> Column:
     if name == "type":
-        return Column("type", "l", lambda row: row.kind)
+        return Column("type", "l", lambda module: module.row.kind)
     if name == "output":
-        return Column("output", "l", lambda row: shape(row, answer))
+        return Column("output", "l", lambda module: shape(module.row, answer))
     if name == "calls":
-        return Column("calls", "r", lambda row: "" if row.calls is None else str(row.calls))
+        return Column("calls", "r", lambda module: _calls(module))
     if name == "params":
-        return Column("params", "r", lambda row: _parameters(row, answer))
+        return Column("params", "r", lambda module: _parameters(module, answer))
     if name == "share":
         return _share(answer, main, rows, aligned)
     return _counts(name, answer, aligned)
 
 
-def _share(answer: Answer, main: str, rows: Sequence[Row], aligned: bool) -> Column:
-    whole = answer.value(main)
-    parts = [_value(answer, row.cost, main) or 0 for row in rows]
+def _share(answer: Answer, main: str, rows: Sequence[Module], aligned: bool) -> Column:
+    whole = answer.value(main) if main != "macs" else answer.macs
+    parts = [value(module, answer, main) or 0 for module in rows]
     longest = max(parts, default=0)
     write = percent if aligned else share
 
-    def cell(row: Row) -> Cell:
-        part = _value(answer, row.cost, main)
+    def cell(module: Module) -> Cell:
+        part = value(module, answer, main)
         return Bar.of(write(part, whole), part or 0, longest)
 
     return Column("share", "r", cell)
 
 
 def _counts(name: str, answer: Answer, aligned: bool) -> Column:
-    whole = answer.value(name)
-    scale, letter = prefix(whole or 0)
+    whole = (answer.macs if name == "macs" else answer.value(name)) or 0
+    scale, letter = prefix(whole)
     unit = f" {letter}{SYMBOLS[name]}".rstrip()
 
-    def cell(row: Row) -> Cell:
-        value = _value(answer, row.cost, name)
-        least = "≥ " if row.uncounted else ""
-        if not aligned or scale * 1000 <= (whole or 0):
-            return f"{least}{scaled(value)}"
-        return f"{least}{at_scale(value, scale, DECIMALS)}{unit}"
+    def cell(module: Module) -> Cell:
+        number = value(module, answer, name)
+        least = "≥ " if module.row.uncounted else ""
+        if not aligned or scale * 1000 <= whole:
+            return f"{least}{scaled(number)}"
+        return f"{least}{at_scale(number, scale, DECIMALS)}{unit}"
 
     return Column(LABELS[name], "r", cell)
 
 
-def _value(answer: Answer, cost: Cost, name: str) -> int | None:
+def value(module: Module, answer: Answer, name: str) -> int | None:
+    """A count of a module, or of all that are in its row; None where no size is known."""
+    cost = module.row.cost
+    count = answer.quantity(cost.contraction if name == "macs" else getattr(cost, name)).value
+    if count is None:
+        return None
     if name == "macs":
-        products = answer.quantity(cost.contraction).value
-        return None if products is None or products % 2 else products // 2
-    return answer.quantity(getattr(cost, name)).value
+        return None if module.times * count % 2 else module.times * count // 2
+    return module.times * count
 
 
-def _parameters(row: Row, answer: Answer) -> str:
-    return "" if row.parameters is None else scaled(answer.quantity(row.parameters).value)
+def parameters(module: Module, answer: Answer) -> int | None:
+    """The parameters of a module, or of all that are in its row."""
+    if module.row.parameters is None:
+        return None
+    number = answer.quantity(module.row.parameters).value
+    return None if number is None else module.times * number
+
+
+def _parameters(module: Module, answer: Answer) -> str:
+    return "" if module.row.parameters is None else scaled(parameters(module, answer))
+
+
+def _calls(module: Module) -> str:
+    return "" if module.row.calls is None else str(module.times * module.row.calls)
 
 
 def shape(row: Row, answer: Answer) -> str:
@@ -169,20 +184,18 @@ def _size(size: Dim, answer: Answer) -> str:
     return quantity.formula if quantity.value is None else str(quantity.value)
 
 
-def key(answer: Answer, column: str) -> Callable[[Row], int]:
+def key(answer: Answer, column: str) -> Callable[[Module], int]:
     """The number of a module in this column, one of `SORTED`; 0 where there is none."""
 
-    def number(row: Row) -> int:
+    def number(module: Module) -> int:
         if column == "calls":
-            return row.calls or 0
+            return module.times * (module.row.calls or 0)
         if column == "params":
-            parameters = 0 if row.parameters is None else row.parameters
-            return answer.quantity(parameters).value or 0
-        return _value(answer, row.cost, column) or 0
+            return parameters(module, answer) or 0
+        return value(module, answer, column) or 0
 
     return number
 
 
 def _name(module: Module) -> Name:
-    text = module.row.name or module.label
-    return Name(text, module.label, max(module.level - 1, 0))
+    return Name(module.path or module.label, module.label, max(module.level - 1, 0))

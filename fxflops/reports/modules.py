@@ -14,9 +14,10 @@ ITSELF = "(itself)"
 
 
 class Module(NamedTuple):
-    """A module to show, or ``times`` equal siblings: ``layers.0-11 ×12``.
+    """A module to show, or several equal siblings, ``layers.0-11 ×12``, of which ``row`` is one.
 
-    ``row`` is the sum of all of them, and so are those of the modules below.
+    ``times`` says how often what it costs is in the model: 12, and for a module below those that
+    occurs twice in each of them, 24.
     """
 
     label: str
@@ -24,6 +25,7 @@ class Module(NamedTuple):
     level: int
     times: int
     below: tuple[Module, ...]
+    path: str
 
     def walk(self) -> Iterator[Module]:
         """Itself and all below, in order."""
@@ -45,18 +47,18 @@ def tree(report: Report) -> Module:
         below = [made(child, level + 1) for child in children.get(row.name, ())]
         named = [(module.label, number) for module, number in below]
         same = (*row[1:], *named)
-        module = Module(_last(row.name), row, level, 1, tuple(_folded(below)))
+        module = Module(_last(row.name), row, level, 1, tuple(_folded(below)), row.name)
         return _without_container(module), kinds.setdefault(same, len(kinds))
 
     root, _ = made(report.modules[0], 0)
-    return root._replace(label=report.model)
+    return root._replace(label=report.model, path=report.model)
 
 
 def visible(
     root: Module,
     depth: int | None,
-    weight: Callable[[Row], int],
-    sort: Callable[[Row], int] | None = None,
+    weight: Callable[[Module], int],
+    sort: Callable[[Module], int] | None = None,
 ) -> list[Module]:
     """The rows to show to ``depth`` levels below the root, in their order.
 
@@ -69,10 +71,10 @@ def visible(
     opened = _opened(root, weight) if depth is None else set()
 
     def walk(module: Module) -> Iterator[Module]:
-        is_open = module.row.name in opened if depth is None else module.level < depth
+        is_open = module.path in opened if depth is None else module.level < depth
         below = module.below if is_open else ()
         if sort is not None:
-            below = tuple(sorted(below, key=lambda module: sort(module.row), reverse=True))
+            below = tuple(sorted(below, key=sort, reverse=True))
         for child in below:
             yield child
             yield from walk(child)
@@ -81,17 +83,17 @@ def visible(
     return [*walk(root), *([] if itself is None else [itself])]
 
 
-def _opened(root: Module, weight: Callable[[Row], int]) -> set[str]:
+def _opened(root: Module, weight: Callable[[Module], int]) -> set[str]:
     """The modules below which the rows are shown where nobody asks for a depth."""
-    opened = {root.row.name}
+    opened = {root.path}
     waiting = list(root.below)
     rows = len(waiting)
     while waiting:
-        largest = max(waiting, key=lambda module: weight(module.row))
+        largest = max(waiting, key=weight)
         waiting.remove(largest)
         if largest.below and rows + len(largest.below) > MOST_ROWS:
             break
-        opened.add(largest.row.name)
+        opened.add(largest.path)
         rows += len(largest.below)
         waiting += largest.below
     return opened
@@ -99,16 +101,16 @@ def _opened(root: Module, weight: Callable[[Row], int]) -> set[str]:
 
 def _itself(root: Module) -> Module | None:
     """What is called in the root's own code; None where that costs nothing."""
-    rows = [module.row for module in root.below]
-    cost = root.row.cost - total(row.cost for row in rows)
-    uncounted = root.row.uncounted - sum(row.uncounted for row in rows)
+    below = [(module.times, module.row) for module in root.below]
+    cost = root.row.cost - total(cost for times, row in below for cost in [row.cost] * times)
+    uncounted = root.row.uncounted - sum(times * row.uncounted for times, row in below)
     if cost == Cost.zero() and not uncounted:
         return None
-    own = None
-    if root.row.parameters is not None:
-        own = root.row.parameters - sum((row.parameters or 0 for row in rows), 0)
+    own = root.row.parameters
+    if own is not None:
+        own -= sum((times * (row.parameters or 0) for times, row in below), 0)
     row = Row("", cost, parameters=own, uncounted=uncounted)
-    return Module(ITSELF, row, 1, 1, ())
+    return Module(ITSELF, row, 1, 1, (), "")
 
 
 def _folded(siblings: list[tuple[Module, int]]) -> Iterator[Module]:
@@ -134,34 +136,31 @@ def _one(run: list[Module]) -> Module:
         return run[0]
     first, *_, last = run
     times = len(run)
-    stem, number = _numbered(first.row.name)
-    name = f"{stem}{number}-{_numbered(last.row.name)[1]} ×{times}"
-    together = _times(first, times)
-    row = together.row._replace(name=name)
-    return together._replace(label=_last(name), row=row, times=times)
+    stem, number = _numbered(first.path)
+    path = f"{stem}{number}-{_numbered(last.path)[1]} ×{times}"
+    return _times(first, times)._replace(label=_last(path), path=path)
 
 
 def _times(module: Module, times: int) -> Module:
-    row = module.row
-    return module._replace(
-        row=row._replace(
-            cost=times * row.cost,
-            calls=None if row.calls is None else times * row.calls,
-            parameters=None if row.parameters is None else times * row.parameters,
-            uncounted=times * row.uncounted,
-        ),
-        below=tuple(_times(below, times) for below in module.below),
-    )
+    below = tuple(_times(below, times) for below in module.below)
+    return module._replace(times=times * module.times, below=below)
 
 
 def _without_container(module: Module) -> Module:
-    """In the place of a list of modules, which is never called, all that is in it if in one row."""
+    """In the place of what only holds other modules the row that is all of them, if it is one.
+
+    That is a list of modules, which is never called, and a sequence of them.
+    """
     row, below = module.row, module.below
-    if len(below) != 1 or row.calls or not row.name or row.results:
+    if len(below) != 1 or not row.name:
         return module
     only = below[0]
-    is_all = (only.row.cost, only.row.uncounted) == (row.cost, row.uncounted)
-    if not is_all or only.row.parameters != row.parameters:
+    if row.results not in ((), only.row.results):
+        return module
+    own = (row.uncounted, row.parameters, row.cost)
+    times, one = only.times, only.row
+    parameters = None if one.parameters is None else times * one.parameters
+    if own != (times * one.uncounted, parameters, times * one.cost):
         return module
     return _raised(only)._replace(label=f"{module.label}.{only.label}", level=module.level)
 

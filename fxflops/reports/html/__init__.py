@@ -58,7 +58,7 @@ def render(document: Document, *, color: bool) -> str:
         '<button type="button" id="print" hidden>Print</button>',
         "</header>",
         "<main>",
-        f'<div id="static">{"".join(_static(document, is_explored))}</div>',
+        f'<div id="static">{"".join(_static(document))}</div>',
         *([] if data is None else [asset("assets/explorer.html").rstrip(), _script_data(data)]),
         *_tables(document, data),
         *_notes(document),
@@ -115,8 +115,8 @@ def _mark(document: Document, data: Mapping[str, Any] | None) -> Iterator[str]:
     yield "</div>"
 
 
-def _static(document: Document, is_explored: bool) -> Iterator[str]:
-    """The figures; in a page to explore they stand only where no script runs."""
+def _static(document: Document) -> Iterator[str]:
+    """The figures, or their formulas if these were asked for."""
     formulas = [figure for figure in document.figures if figure.formula is not None]
     if document.symbolic and formulas:
         for figure in formulas:
@@ -129,7 +129,7 @@ def _static(document: Document, is_explored: bool) -> Iterator[str]:
 def _formula(figure: Figure) -> Iterator[str]:
     assert figure.formula is not None
     text = escaped(figure.formula.text)
-    value = f" = {escaped(figure.exact)}" if figure.exact else ""
+    value = f'<span class="value"> = {escaped(figure.exact)}</span>' if figure.exact else ""
     unit = f" <small>{escaped(figure.unit)}</small>" if figure.unit else ""
     yield f"<section><h2>{escaped(figure.name)}{value}{unit}</h2>"
     yield '<div class="formula" tabindex="0" role="group" aria-label="Formula" '

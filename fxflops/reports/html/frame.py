@@ -6,7 +6,6 @@ HEIGHT = 860  # pixels
 MAY = (
     "allow-scripts allow-modals allow-popups"  # what the frame's page may do; modals are for print
 )
-QUOTED = {"&": "&amp;", '"': "&quot;"}
 
 
 class Page:
@@ -26,7 +25,7 @@ class Page:
 
     def _repr_html_(self) -> str:
         """The page in a frame."""
-        text = self.html.translate(str.maketrans(QUOTED))
+        text = self.html.replace("&", "&amp;").replace('"', "&quot;")
         return (
             f'<iframe srcdoc="{text}" sandbox="{MAY}" allow="clipboard-write" width="100%" '
             f'height="{HEIGHT}" frameborder="0" title="fxflops"></iframe>'

@@ -154,6 +154,42 @@ def test_the_fragment_keeps_sizes_quantity_and_module(browser, rtdetr):
     assert browser.find("#size-W").get_property("value") == "640"
 
 
+def test_formulas_that_are_asked_for_stand_beside_the_sliders(browser, page):
+    browser.open(page(document(PLAIN.at(SIZES), symbolic=True)))
+    assert browser.run("return document.querySelectorAll('#static math').length") >= 7
+    assert " = " not in browser.text("#static h2")
+    browser.open(page(document(PLAIN.at(SIZES))))
+    assert browser.run("return document.getElementById('static').hidden")
+
+
+def test_parameters_outputs_and_lower_bounds_of_modules(browser, page):
+    rows = [row._replace(parameters=4 * N, results=(((N, H, 3),),)) for row in PLAIN.modules]
+    rows[1] = rows[1]._replace(uncounted=4)
+    browser.open(page(document(PLAIN._replace(modules=tuple(rows)).at(SIZES))))
+    set_sizes(browser, {"N": 8})
+    cells = "document.querySelectorAll('#modules tbody tr')[1].children"
+    shown = browser.run(f"return [...{cells}].map((cell) => cell.textContent)")
+    flops = PLAIN.at({"N": 8, "H": 14}).quantity(rows[1].cost.flops).value
+    assert shown[1:4] == [rows[1].kind, "8x14x3", "32"]
+    assert shown[5] == f"≥ {flops}"
+
+
+def test_a_notebook_shows_the_page_in_a_frame(browser, tmp_path):
+    analysis = MODELS["convolutions"]()
+    file = tmp_path / "notebook.html"
+    shown = analysis.to_html(N=2, H=33, W=47)._repr_html_()
+    file.write_text(f"<!doctype html><meta charset=utf-8><body>{shown}</body>", "utf-8")
+    browser.open(file)
+    browser.driver.switch_to.frame(browser.find("iframe"))
+    try:
+        assert total(browser) == f"{analysis.at(N=2, H=33, W=47).flops:,}"
+        set_sizes(browser, {"H": 50})
+        assert total(browser) == f"{analysis.at(N=2, H=50, W=47).flops:,}"
+    finally:
+        browser.driver.switch_to.default_content()
+    assert browser.complaints == []
+
+
 def test_numbers_of_any_length(browser, page):
     browser.open(page(document(WHOLE.at(HUGE))))
     assert total(browser) == f"{WHOLE.at(HUGE).value('flops'):,}"
@@ -216,7 +252,7 @@ def test_every_digit_of_the_tables(browser, rtdetr):
     shown = browser.run(f"return [...{row}].map((cell) => cell.textContent)")
     answer = report.at({"N": 2, "H": 320, "W": 352})
     cost = report.modules[1].cost
-    values = (cost.flops, cost.macs, *cost.counts, cost.bytes)
+    values = (report.modules[1].parameters, cost.flops, cost.macs, *cost.counts, cost.bytes)
     assert shown == [f"{answer.quantity(value).value:,}" for value in values]
 
 

@@ -152,6 +152,33 @@ def test_a_page_refuses_the_sizes_that_python_refuses_and_proposes_sizes_inside(
 
 
 @needs_node
+def test_a_size_of_zero_and_a_condition_without_a_value():
+    """P may be 0; W // (H - 1) has no value at H = 1, which the least H excludes."""
+    sizes = [("P", 1, 0), ("H", 1, 2), ("W", 1, 1)]
+    found = run(
+        """
+        const domain = new Domain(given.sizes, given.conditions);
+        const of = (p, h, w) => new Map([["P", BigInt(p)], ["H", BigInt(h)], ["W", BigInt(w)]]);
+        return {
+          inside: domain.problem(of(0, 2, 5)),
+          below: domain.problem(of(0, 1, 5)).text,
+          holds: domain.conditions[0].holds(of(0, 1, 5)),
+          nearest: domain.nearest(of(0, 1, 5)).map((at) => [...at.values()].map(Number)),
+        };
+        """,
+        {
+            "sizes": [
+                {"name": name, "multiple": str(multiple), "least": str(least), "at": None}
+                for name, multiple, least in sizes
+            ],
+            "conditions": [{"condition": "W//(H - 1) >= 1", "where": ""}],
+        },
+    )
+    below = "H must be at least 2"
+    assert found == {"inside": None, "below": below, "holds": False, "nearest": [[0, 2, 5]]}
+
+
+@needs_node
 def test_numbers_are_written_as_everywhere_else():
     chosen = random.Random(2)
     values = [0, 1, 999, 1000, 1001, 9_999_499, 9_999_500, 99_995, 99_994_999, 10**33 - 1, 10**40]

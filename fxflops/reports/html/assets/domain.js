@@ -14,7 +14,7 @@ class Domain {
     this.conditions = conditions.map(({ condition, where }) => {
       const tree = parseCondition(condition);
       const names = new Set([...namesIn(tree.left), ...namesIn(tree.right)]);
-      return { ...tree, where, names, holds: compileCondition(tree) };
+      return { ...tree, where, names, holds: holdsWhereItHasAValue(compileCondition(tree)) };
     });
   }
 
@@ -102,6 +102,17 @@ class Domain {
     }
     return low * multiple;
   }
+}
+
+// A condition with a division by zero, below the least sizes, does not hold.
+function holdsWhereItHasAValue(compare) {
+  return (at) => {
+    try {
+      return compare(at);
+    } catch {
+      return false;
+    }
+  };
 }
 
 // All lists of `count` integers whose absolute values sum to `distance`, the even ones first.

@@ -13,7 +13,7 @@ class Explorer {
     this.sliders = new Map();
     this.#check();
     byId("explorer").hidden = false;
-    byId("static").hidden = true;
+    this.#placeFormulas();
     this.#makeSizes();
     this.#makeTotals();
     this.#makeConditions();
@@ -57,6 +57,17 @@ class Explorer {
       if (ours !== BigInt(totals[quantity.name]))
         throw new Error(`${quantity.label} of ${model}: ${ours} here, ${totals[quantity.name]} in fxflops`);
     }
+  }
+
+  // The figures that need no script give way; formulas that were asked for stay, less their values.
+  #placeFormulas() {
+    const box = byId("static");
+    if (!box.querySelector(".formula")) {
+      box.hidden = true;
+      return;
+    }
+    for (const value of box.querySelectorAll(".value")) value.remove();
+    byId("headline").after(box);
   }
 
   // Sizes

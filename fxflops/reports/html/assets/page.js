@@ -40,7 +40,7 @@ if (found) {
     console.error(error);
     byId("explorer").hidden = true;
     byId("static").hidden = false;
-    byId("static").prepend(made("p", { className: "wrong", data: { role: "alert" } }, `This browser cannot explore the report: ${error.message}.`));
+    document.querySelector("main").prepend(made("p", { className: "wrong", data: { role: "alert" } }, `This browser cannot explore the report: ${error.message}.`));
   }
 }
 themeButton(explorer);

@@ -1,6 +1,6 @@
 // Tables that are sorted by their headings: of modules, as a tree or flat; of operators and parts.
 
-const GROUP = 50; // rows that are seen or not seen together
+const GROUP = 20; // rows that are seen or not seen together
 const AT_FIRST = 200; // rows; the others are shown when asked for
 
 class CountTable {
