@@ -41,6 +41,8 @@ COMPLETED: dict[str, dict[str, Any]] = {
     },
     "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6},
     "emu3": {"vocabulary_map": {"<image>": 0, "<|extra_200|>": 1, "<|visual token 000000|>": 2}},
+    "glm46v": {"text_config": {"rope_parameters": HALF_ROTARY}},
+    "glm4v": {"text_config": {"rope_parameters": HALF_ROTARY}},
     "glm4v_text": {"rope_parameters": HALF_ROTARY},
     "glm_image_text": {"rope_parameters": HALF_ROTARY},
     "granite_speech_plus": {"projector_config": {"encoder_hidden_size": 1024}},
