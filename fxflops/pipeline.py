@@ -466,7 +466,7 @@ def _unsized(deployed: Deployed) -> CaptureError | None:
 
 def _outside(domain: Domain, sizes: Mapping[str, int]) -> CaptureError | None:
     """Why the formulas do not hold at these sizes."""
-    if sizes.keys() < set(domain.names):
+    if sizes.keys() < set(domain.input_names):
         return None
     try:
         domain.values(sizes, "the model")

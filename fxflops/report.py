@@ -111,7 +111,7 @@ class Report(NamedTuple):
 
     def is_known_at(self, sizes: Mapping[str, int]) -> bool:
         """Whether ``sizes`` and the defaults give every symbol a value."""
-        return {**self.defaults, **sizes}.keys() >= set(self.domain.names)
+        return {**self.defaults, **sizes}.keys() >= set(self.domain.input_names)
 
     def at(self, sizes: Mapping[str, int] | None) -> Answer:
         """The report at ``sizes`` (with the model's defaults), or in formulas alone for None.

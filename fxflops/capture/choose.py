@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from fxflops.algebra import symbols_of
 from fxflops.capture import Capture, trace
+from fxflops.capture.data_sizes import DataSizes
+from fxflops.capture.data_sizes.sizes import Keys
 from fxflops.capture.prepare import hints
 from fxflops.capture.proposal import Front, at_fixed_sizes, at_multiples
 from fxflops.capture.result import Recapture
@@ -175,7 +178,7 @@ def _captured(
         capture=captured,
         spec=spec,
         sizes=sizes,
-        recapture=partial(_recapture, front.recapture, module, spec, all_sizes),
+        recapture=partial(_recapture, front.recapture, module, spec, all_sizes, captured.data),
     )
 
 
@@ -184,19 +187,24 @@ def _recapture(
     module: nn.Module,
     spec: InputSpec,
     sizes: Mapping[str, int],
+    keys: Keys,
     fixed: Mapping[str, int],
 ) -> Capture | None:
     """The graph with some sizes fixed at their least, which often needs the others to be large.
 
-    A model that runs otherwise at large sizes is captured at those of the first capture.
+    Those that data decide have the symbols of ``keys``, the first capture's. A model that runs otherwise at large sizes is captured at those of the first capture.
     """
     # A cache that is longer may be beyond a window that the one captured is within.
     past = getattr(spec.past, "name", None)
     wide = {name: size if name == past else 8 * size for name, size in sizes.items()}
     found: Capture | None = None
-    for attempt in (wide, sizes):
+    of_data = {data_size.name for data_size in keys.values()}
+    few = {name: size for name, size in fixed.items() if name in of_data}
+    own = {name: size for name, size in fixed.items() if name not in of_data}
+    for attempt in (wide, sizes) if own else (sizes,):
+        options = {"data": DataSizes(keys, few)} if keys else {}
         try:
-            captured = capture(module, spec.fixed(fixed), attempt)
+            captured = capture(module, spec.fixed(own), attempt, **options)
         except CaptureError:
             continue
         if _holds(captured, sizes):
@@ -207,9 +215,17 @@ def _recapture(
 
 def _holds(captured: Capture, sizes: Mapping[str, int]) -> bool:
     """Whether all its guards hold at these sizes."""
-    values = {symbol: sizes[symbol.name] // symbol.multiple for symbol in captured.domain.symbols}
+    values = {
+        symbol: sizes[symbol.name] // symbol.multiple
+        for symbol in captured.domain.symbols
+        if not symbol.is_data
+    }
     try:
-        return all(guard.holds(values) for guard in captured.guards)
+        return all(
+            guard.holds(values)
+            for guard in captured.guards
+            if not any(symbol.is_data for symbol in symbols_of(guard.value))
+        )
     except ZeroDivisionError:
         return False
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import torch
 import torch.fx
 
 from fxflops.algebra import Dim
+from fxflops.capture.data_sizes.sizes import Keys
 from fxflops.domain import Domain, Guard
 
 SizeReader: TypeAlias = Callable[[int | torch.SymInt], Dim]
@@ -32,7 +33,8 @@ class Capture:
     sizes of 1 where they hold, too, the graph is the same.
 
     ``module_types`` has the type's name of every module on some path, its containers included.
-    ``notes`` are what could not be known of the model's own decisions.
+    ``notes`` are what could not be known of the model's own decisions. ``data`` are the sizes that
+    data decide, as another capture of the model finds them again.
     """
 
     graph: torch.fx.Graph
@@ -42,6 +44,7 @@ class Capture:
     module_types: Mapping[str, str]
     frontend: str
     notes: tuple[str, ...] = ()
+    data: Keys = field(default_factory=dict)
 
 
 Recapture: TypeAlias = Callable[[Mapping[str, int]], Capture | None]

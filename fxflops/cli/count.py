@@ -122,7 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
     deliver(documents[0], arguments, *documents[1:])
     if answers[0].values is None and not symbolic and arguments.format in READ_BY_PEOPLE:
         report = answers[0].report
-        missing = ",".join(f"{n}=…" for n in report.domain.names if n not in report.defaults)
+        missing = ",".join(f"{n}=…" for n in report.domain.input_names if n not in report.defaults)
         complain(f"these are formulas: for numbers give --at {missing}.")
     uncounted = max(answer.report.uncounted_calls for answer in answers)
     if arguments.strict and uncounted:
