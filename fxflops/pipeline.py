@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fxflops import formulas, models
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
-from fxflops.analysis.count import DATA, NO_FORMULA, count
+from fxflops.analysis.count import CUT, DATA, NO_FORMULA, count
 from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.notes import notes
 from fxflops.analysis.optimizer import OPTIMIZERS, step
@@ -226,7 +226,7 @@ def _analyze(
     if inputs is None and named.narrower:
         captured, deployed, why = _first(module, _proposed(spec, named, defaults), fronts, deploy)
     else:
-        is_users = not named.narrower
+        is_users = not (named.narrower or named.is_packaged)
         captured = frontends.capture(module, spec, known, fronts, is_users=is_users)
         why = None
         deployed = passes.deploy(captured.capture, captured.recapture, deploy)
@@ -451,6 +451,10 @@ def _first(
         if found is None or (outside is None and not holds):
             found, holds = so_far, outside is None
         failures.append(lacking)
+    so_far = frontends.partial_of(failures)
+    if found is None and so_far is not None:
+        deployed = passes.deploy(so_far.capture, so_far.recapture, deploy)
+        return so_far, deployed, None
     if found is None:
         raise failures[len(proposed) - 1]
     return found
@@ -459,7 +463,7 @@ def _first(
 def _unsized(deployed: Deployed) -> CaptureError | None:
     """Which call is uncounted only because a size is free, and why."""
     for node in deployed.nodes:
-        if node.unknown not in (None, NO_FORMULA, DATA):
+        if node.unknown not in (None, NO_FORMULA, DATA) and not node.unknown.endswith(CUT):
             return CaptureError(f"{node.op} has {node.unknown} ({node.where}).")
     return None
 

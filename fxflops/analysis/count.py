@@ -29,6 +29,7 @@ from fxflops.registry import QUANTIZED, cost_of, has_formula, reason_free, torch
 INTEGER_WORK = "integer and boolean work"
 NO_FORMULA = "no formula"
 DATA = "depends on data"
+CUT = ": counted up to there"
 MASKS = ("output_mask", "grad_input_mask")
 """What operators call the argument that says which of their results are asked for."""
 OWN, TORCH = "fxflops", "torch.utils.flop_counter"
@@ -63,6 +64,16 @@ def _node_cost(
     node: torch.fx.Node, dependencies: tuple[int, ...], read: SizeReader, known: Counters
 ) -> NodeCost:
     op, result = node.target, node.meta["val"]
+    if "cut" in node.meta:
+        return NodeCost(
+            name=node.name,
+            op=op,
+            path=node.meta["path"],
+            where=node.meta["where"],
+            cost=None,
+            dependencies=dependencies,
+            unknown=node.meta["cut"] + CUT,
+        )
     counters: Cost | None = None
     reason, unknown, source = None, NO_FORMULA, OWN
     if isinstance(op, OpOverload):

@@ -16,7 +16,7 @@ from fxflops.capture.data_sizes.sizes import Keys
 from fxflops.capture.prepare import hints
 from fxflops.capture.proposal import Front, at_fixed_sizes, at_multiples
 from fxflops.capture.result import Recapture
-from fxflops.errors import CaptureError, SizeAsKeyError, SpecializationError
+from fxflops.errors import CaptureError, SizeAsKeyError, SpecializationError, ValueNeededError
 from fxflops.spec import Frontend, InputSpec
 
 
@@ -26,7 +26,7 @@ class FrontEnd:
 
     ``name`` is what a user chooses it by. ``capture`` makes the graph, and ``recapture`` the same
     graph with sizes fixed, where that can be had sooner. It runs the model ``under`` a compiler, or
-    eagerly for None. It is tried after failures of which one is of the type ``after``. One that is
+    eagerly for None. It is tried after failures of which one is of a type ``after``. One that is
     ``slow`` is tried last, when no multiple of the sizes works either; it is the oracle of the
     others, and what it says of a failure counts less.
     """
@@ -35,11 +35,14 @@ class FrontEnd:
     capture: Front
     recapture: Front
     under: str | None = None
-    after: type[CaptureError] = CaptureError
+    after: type[CaptureError] | tuple[type[CaptureError], ...] = CaptureError
     slow: bool = False
 
     def is_worth_trying(self, failures: Sequence[CaptureError]) -> bool:
         """Whether it may succeed after ``failures`` of the front ends before it."""
+        so_far = partial_of(failures)
+        if self.slow and so_far is not None and so_far.capture.data:
+            return False  # it has no symbols for sizes that data decide
         return self.after is CaptureError or any(isinstance(e, self.after) for e in failures)
 
 
@@ -56,7 +59,7 @@ def _traced(mode: trace.Mode, **options: Any) -> FrontEnd:
 
 FRONT_ENDS = (
     _traced("eager"),
-    _traced("cast", after=SpecializationError),
+    _traced("cast", after=(SpecializationError, ValueNeededError)),
     _traced("compiled", under="torch.compile"),
     FrontEnd(
         name="export",
@@ -89,6 +92,12 @@ class Captured(NamedTuple):
     spec: InputSpec
     sizes: Mapping[str, int]
     recapture: Recapture
+
+
+def partial_of(failures: Sequence[CaptureError]) -> Captured | None:
+    """What was captured up to where a value is needed, by the first front end that was so far."""
+    found = (error.partial for error in failures if isinstance(error, ValueNeededError))
+    return next((captured for captured in found if captured is not None), None)
 
 
 def captures(
@@ -149,6 +158,9 @@ def capture(
             failures.insert(0 if is_reason else len(failures), error)
             if isinstance(error, SpecializationError) and is_users:
                 break
+    so_far = partial_of(failures)
+    if so_far is not None:
+        return so_far
     reason = failures[0]
     working = at_fixed_sizes(module, spec, sizes, fronts[0].recapture)
     if working is None:
@@ -165,7 +177,12 @@ def _captured(
 ) -> Captured:
     """The capture by ``front``, with a note where it is not of an eager run, and why it is not."""
     all_sizes = hints(spec, sizes)
-    captured = front.capture(module, spec, all_sizes)
+    try:
+        captured = front.capture(module, spec, all_sizes)
+    except ValueNeededError as error:
+        if error.partial is not None:
+            error.partial = _recapturable(front, module, spec, sizes, error.partial)
+        raise
     if front.under is not None:
         why = (
             f", since an eager run could not be captured: {str(failures[0])[:-1]}"
@@ -174,12 +191,18 @@ def _captured(
         )
         note = NOT_EAGER.format(under=front.under, why=why)
         captured = replace(captured, notes=(*captured.notes, note))
-    return Captured(
-        capture=captured,
-        spec=spec,
-        sizes=sizes,
-        recapture=partial(_recapture, front.recapture, module, spec, all_sizes, captured.data),
-    )
+    return _recapturable(front, module, spec, sizes, captured)
+
+
+def _recapturable(
+    front: FrontEnd,
+    module: nn.Module,
+    spec: InputSpec,
+    sizes: Mapping[str, int],
+    captured: Capture,
+) -> Captured:
+    again = partial(_recapture, front.recapture, module, spec, hints(spec, sizes), captured.data)
+    return Captured(capture=captured, spec=spec, sizes=sizes, recapture=again)
 
 
 def _recapture(
@@ -205,6 +228,10 @@ def _recapture(
         options = {"data": DataSizes(keys, few)} if keys else {}
         try:
             captured = capture(module, spec.fixed(own), attempt, **options)
+        except ValueNeededError as error:
+            if error.partial is None:
+                continue
+            captured = error.partial
         except CaptureError:
             continue
         if _holds(captured, sizes):

@@ -8,6 +8,7 @@ attention) arrive whole, as they do in ``torch.export``, so both front ends give
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -48,15 +49,17 @@ from fxflops.capture.prepare import (
     failure,
     floating_dtype,
     module_types,
+    needs_a_value,
     packages_of,
     symbol_of,
 )
 from fxflops.capture.result import Capture
-from fxflops.capture.source import model_line, runs_a_model
+from fxflops.capture.source import model_line, raised_at, runs_a_model
 from fxflops.capture.symint.environment import SizeEnv
+from fxflops.capture.symint.node import DataDecideError
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
-from fxflops.errors import CaptureError, SizeAsKeyError, SpecError
+from fxflops.errors import CaptureError, SizeAsKeyError, SpecError, ValueNeededError
 from fxflops.spec import InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
@@ -125,6 +128,19 @@ def _recorded(
     env = SizeEnv(values, record_guard, texts.of)
     sizes = {name: env.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
+
+    def captured() -> Capture:
+        return Capture(
+            graph=recorder.graph,
+            read=read_symint,
+            domain=domain_from_guards(tuple(symbols.values()), guards, tuple(data.found.values())),
+            guards=tuple(dict.fromkeys(guards)),
+            module_types=module_types(model),
+            frontend="trace",
+            notes=texts.notes,
+            data=data.found,
+        )
+
     recorder.data = data
     data.env, data.taken, data.is_symbolic = env, frozenset(sizes), is_symbolic
     try:
@@ -133,7 +149,7 @@ def _recorded(
             restored_module_state(model, *recorder.called),
             torch.device("meta"),
             as_it_is_called(recorder.mode, packages, is_symbolic=is_symbolic),
-            sizes_of_data_kept_symbolic(data, packages),
+            sizes_of_data_kept_symbolic(data, packages, casts=recorder.mode == "cast"),
         ):
             cache: dict[str, Any] = {}
             if inputs.past is not None:
@@ -152,20 +168,30 @@ def _recorded(
     except (SpecError, OfDataAtFixedSizesError):
         raise
     except Exception as error:
-        is_key = isinstance(error, TypeError) and str(error).startswith(UNHASHABLE)
-        kind = SizeAsKeyError if is_key else CaptureError
-        raise kind(f"The model does not run at {inputs}: {failure(error)}") from error
+        said = f"The model does not run at {inputs}: {failure(error)}"
+        if is_key_error(error):
+            raise SizeAsKeyError(said) from error
+        if not needs_a_value(error) and not isinstance(error, DataDecideError):
+            raise CaptureError(said) from error
+        lacking = ValueNeededError(said)
+        with contextlib.suppress(CaptureError):
+            recorder.add_cut(raised_at(error), _cut_for(error))
+            lacking.partial = captured()
+        raise lacking from error
     recorder.add_output(result)
-    return Capture(
-        graph=recorder.graph,
-        read=read_symint,
-        domain=domain_from_guards(tuple(symbols.values()), guards, tuple(data.found.values())),
-        guards=tuple(dict.fromkeys(guards)),
-        module_types=module_types(model),
-        frontend="trace",
-        notes=texts.notes,
-        data=data.found,
-    )
+    return captured()
+
+
+def _cut_for(error: BaseException) -> str:
+    return str(error) if isinstance(error, DataDecideError) else CUT
+
+
+CUT = "the model goes on with the value of a tensor, which only a run has"
+
+
+def is_key_error(error: BaseException) -> bool:
+    """Whether a symbolic size could not be looked up in a dict."""
+    return isinstance(error, TypeError) and str(error).startswith(UNHASHABLE)
 
 
 @contextmanager
@@ -312,6 +338,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def add_output(self, result: object) -> None:
         """End the graph with what the model returned."""
         self._describe(self.graph.output(self._argument(result)), result, "output")
+
+    def add_cut(self, where: str, why: str) -> None:
+        """End the graph at this line, beyond which the model needs what only a run has."""
+        node = self.graph.call_function(torch.ops.aten.item.default)
+        self._describe(node, None)
+        node.meta |= {"where": where, "cut": why}
+        self.add_output(None)
 
     def mark_replaced(self, before: Attributes) -> None:
         """Have the nodes that read what the model has replaced since know it: it is state.

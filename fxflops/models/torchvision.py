@@ -41,13 +41,19 @@ def find(name: str) -> NamedModel:
         raise ModelError(f"torchvision has no model {name!r}{closest(name, known)}.")
     module = models.get_model_builder(name).__module__
     family = module.removeprefix("torchvision.models").strip(".").partition(".")[0]
+    built = _resized if family == "detection" else _as_built
     takes = {"detection": _detection, "video": _video, "optical_flow": _flow}.get(family, _image)
     return NamedModel(
         name=f"torchvision:{name}",
-        build=lambda: models.get_model(name, **_no_weights(family)),
+        build=lambda: built(models.get_model(name, **_no_weights(family))),
         is_new=True,
+        is_packaged=family == "detection",
         **takes(_transforms(models, name)),
     )
+
+
+def _as_built(module: Any) -> Any:
+    return module
 
 
 def _no_weights(family: str) -> dict[str, Any]:
@@ -95,9 +101,22 @@ def _detection(made_with: dict[str, Any]) -> dict[str, Any]:
     return {
         "inputs": parse("image: 3 H%32 W%32"),
         "defaults": {"H": DETECTOR, "W": DETECTOR},
-        "narrower": (parse(f"image: 3 {DETECTOR} {DETECTOR}"),),
         "call": _list_of_images,
     }
+
+
+def _resized(module: Any) -> Any:
+    """A detector that takes its images as they are after its own resizing.
+
+    One that makes all images of one fixed size takes those, and resizes them to what they are.
+    """
+    if module.transform.fixed_size is None:
+        module.transform.resize = _as_it_is
+    return module
+
+
+def _as_it_is(image: Any, target: Any = None) -> tuple[Any, Any]:
+    return image, target
 
 
 def _list_of_images(module: object, inputs: InputSpec, tensors: tuple[Any, ...]) -> Arguments:

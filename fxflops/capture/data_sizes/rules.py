@@ -18,6 +18,7 @@ from fxflops.algebra import Dim, symbols_of
 from fxflops.capture.calls import bind
 from fxflops.capture.data_sizes.sizes import DataSizes
 from fxflops.capture.symint.int_node import IntNode
+from fxflops.capture.symint.node import DataDecideError
 from fxflops.capture.symint.reader import read_symint
 from fxflops.formulas.shapes import numel
 
@@ -176,6 +177,15 @@ def _slice(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> Tens
     return tensor.as_strided(shape, strides, offset)
 
 
+def _unbound(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> None:
+    """Raises DataDecideError where a tensor is taken apart into as many as the data say."""
+    size = call["self"].shape[call["dim"]]
+    if is_of_data(size):
+        raise DataDecideError(
+            f"the model loops over {size.node} rows of a tensor, as many as the data say"
+        )
+
+
 ALL = 2**63 - 1
 
 RULES: dict[OpOverload, Rule] = {
@@ -188,6 +198,7 @@ RULES: dict[OpOverload, Rule] = {
     aten.index_put_.default: _put,
     aten.masked_select.default: _masked_select,
     aten.slice.Tensor: _slice,
+    aten.unbind.int: _unbound,
     aten._unique.default: _unique,
     aten._unique2.default: _unique,
     aten.unique_dim.default: _unique_along,

@@ -17,8 +17,8 @@ from fxflops.capture.source import model_line
 from fxflops.capture.symint.environment import SizeEnv
 from fxflops.domain import DataSize
 
-LARGEST_HINT = 97
-"""Hints are small, and pairwise different: no loop over the boxes of a large image is taken."""
+LARGEST_HINT, DIFFERENT_HINTS = 97, 40
+"""Hints are small, and mostly different: no loop over the boxes of a large image is taken."""
 
 LARGEST_MAXIMUM = 2**40
 """Above it a bound in numbers is of no use."""
@@ -117,7 +117,7 @@ class DataSizes:
         if data_size.name in self._fixed:
             return self._fixed[data_size.name]
         at_most = evaluate(bound, self.env.hints)
-        hint = max(2, min(at_most - 1, LARGEST_HINT - 2 * len(self.found)))
+        hint = max(2, min(at_most - 1, LARGEST_HINT - 2 * (len(self.found) % DIFFERENT_HINTS)))
         self.env.hints.setdefault(data_size.symbol, hint)
         return self.env.size(from_atom(data_size.symbol))
 

@@ -27,11 +27,15 @@ ALSO = ("torchvision",)
 """Packages whose functions models call with such sizes."""
 
 
-def _extremum(usual: Callable[..., Any], symbolic: Callable[[Any, Any], Any]) -> Any:
+def _extremum(
+    usual: Callable[..., Any],
+    symbolic: Callable[[Any, Any], Any],
+    is_kept: Callable[[object], bool] = is_of_data,
+) -> Any:
     def extremum(*values: Any, **options: Any) -> Any:
         operands = list(values[0]) if len(values) == 1 else list(values)
         are_sizes = all(isinstance(value, (int, torch.SymInt)) for value in operands)
-        if not options and operands and are_sizes and any(map(is_of_data, operands)):
+        if not options and operands and are_sizes and any(map(is_kept, operands)):
             return reduce(symbolic, operands)
         return usual(operands, **options)
 
@@ -53,13 +57,29 @@ NAMES = {
 """What does otherwise with such sizes alone."""
 
 
+def _is_size(value: object) -> bool:
+    return isinstance(value, torch.SymInt)
+
+
+EXTREMA = {
+    "min": _extremum(builtins.min, torch.sym_min, _is_size),
+    "max": _extremum(builtins.max, torch.sym_max, _is_size),
+}
+"""What does otherwise with all sizes, as ``int`` does."""
+
+
 @contextmanager
-def sizes_of_data_kept_symbolic(data: DataSizes, packages: Collection[str]) -> Iterator[None]:
-    """Has the model's code keep such sizes; cast by ``int`` and ``float`` once there is one."""
+def sizes_of_data_kept_symbolic(
+    data: DataSizes, packages: Collection[str], *, casts: bool
+) -> Iterator[None]:
+    """Has the model's code keep such sizes; cast by ``int`` and ``float`` once there is one.
+
+    With ``casts``, those of the input are kept where ``min`` and ``max`` are taken, too.
+    """
     loaded = {*packages, *(package for package in ALSO if package in sys.modules)}
     with ExitStack() as stack:
 
-        stack.enter_context(names_in_modules(loaded, NAMES))
+        stack.enter_context(names_in_modules(loaded, {**NAMES, **(EXTREMA if casts else {})}))
         data.on_first = lambda: stack.enter_context(symbolic_casts(loaded))
         if "torchvision" in loaded:
             stack.enter_context(one_suppression_for_all_classes())
