@@ -255,6 +255,7 @@ def _analyze(
         once=deployed.once,
         trained=sum(parameter.numel() for parameter in trained) if train else None,
         optimizer=step(train, trained) if isinstance(train, str) else None,
+        about=named.about if captured.spec == named.inputs else "",
     )
 
 

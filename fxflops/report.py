@@ -53,7 +53,7 @@ class Report(NamedTuple):
     ``flow`` are the calls in order, each with its FLOPs and the positions of those before it whose
     results it uses. ``applied`` are the passes that changed the graph, ``once`` what is computed
     once per ``"size"`` and once per ``"model"`` where passes took it out of the calls. ``training``
-    are the parts of a training step.
+    are the parts of a training step. ``about`` is what its title says of the sizes.
     """
 
     model: str
@@ -72,6 +72,7 @@ class Report(NamedTuple):
     applied: tuple[Applied, ...] = ()
     once: Mapping[BindingTime, Cost] = MappingProxyType({})
     training: Training | None = None
+    about: str = ""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Without the proxy, which is not pickled."""

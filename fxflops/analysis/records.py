@@ -110,6 +110,7 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    about: str = ""
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -261,6 +262,7 @@ class Analysis:
             applied=self.applied,
             once={moment: self.once_per(moment) for moment in self.once},
             training=self.training,
+            about=self.about,
         )
 
     def __repr__(self) -> str:

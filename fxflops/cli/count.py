@@ -10,10 +10,12 @@ from fxflops.cli.options import (
     NEED_NO_SIZES,
     add_model,
     add_output,
+    assumed,
     complain,
     deliver,
     each_sizes,
     progress,
+    require_assumed,
     require_tensor_sizes,
     sizes,
 )
@@ -136,6 +138,7 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
 
     Raises what is the user's to put right.
     """
+    of_data = assumed(arguments)
     train: bool | str = arguments.train is not None and (arguments.train or True)
     deploy = _deploy(arguments)
 
@@ -171,8 +174,10 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         trust=arguments.trust,
         while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
     )
+    require_assumed(arguments, report)
     formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES or not at
-    return report.at(None if formulas_suffice and not report.is_known_at(at) else at)
+    is_open = formulas_suffice and not report.is_known_at(at)
+    return report.at(None if is_open else {**at, **of_data})
 
 
 def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:

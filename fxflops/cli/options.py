@@ -7,12 +7,16 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.reports import FORMATS, render
 from fxflops.reports.document import Document
 from fxflops.reports.files import write
 from fxflops.reports.wording import printable
+
+if TYPE_CHECKING:
+    from fxflops.report import Report
 
 DTYPES = ("float32", "float16", "bfloat16")
 NEED_NO_SIZES = ("json", "csv", "latex")
@@ -35,6 +39,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch", metavar="N", help="the batch size")
     parser.add_argument("--at", metavar="N=2,H=800,…", help="any free sizes, by name")
+    parser.add_argument(
+        "--assume",
+        metavar="U1=100,U2=worst",
+        help="sizes that data decide, such as the boxes that nms keeps: numbers, or the worst case "
+        "(default: --assume worst, for all)",
+    )
     parser.add_argument("--dtype", choices=DTYPES, help="of weights and activations")
 
 
@@ -88,6 +98,49 @@ def _sizes(height_and_width: str | None, arguments: argparse.Namespace) -> dict[
         if chosen.setdefault(name, size) != size:
             raise SpecError(f"{name} is given two values, {chosen[name]} and {size}. Give one.")
     return chosen
+
+
+WORST = "worst"
+
+
+def assumed(arguments: argparse.Namespace) -> dict[str, int]:
+    """The sizes that ``--assume`` gives, by name; none for the worst case.
+
+    Raises SpecError for what is no size.
+    """
+    chosen: dict[str, int | None] = {}
+    for part in (arguments.assume or "").split(","):
+        name, equals, size = (text.strip() for text in part.partition("="))
+        if name and (name != WORST or equals):
+            if not equals or not name.isidentifier():
+                raise SpecError(
+                    f"--assume '{shown(part)}' is not of the form NAME=SIZE, e.g. "
+                    "U1=100,U2=worst, or worst for all."
+                )
+            written = None if size == WORST else positive(size, f"--assume: {name}", least=0)
+            if chosen.setdefault(name, written) != written:
+                raise SpecError(f"--assume gives {shown(name)} two values. Give one.")
+        elif not name and arguments.assume is not None:
+            raise SpecError("--assume is given nothing: give U1=100,U2=worst, or worst for all.")
+    return {name: size for name, size in chosen.items() if size is not None}
+
+
+def require_assumed(arguments: argparse.Namespace, report: Report) -> None:
+    """Raises SpecError where ``--assume`` is of no size that data decide in this model."""
+    if arguments.assume is None:
+        return
+    known = [size.name for size in report.domain.data]
+    if not known:
+        raise SpecError(
+            f"--assume is of sizes that data decide, and {report.model} has none. Leave it out."
+        )
+    for part in arguments.assume.split(","):
+        name = part.partition("=")[0].strip()
+        if name != WORST and name not in known:
+            raise SpecError(
+                f"--assume: {report.model} has no size {shown(name)} that data decide; it has "
+                f"{', '.join(known)}."
+            )
 
 
 def require_tensor_sizes(sizes: Mapping[str, int], what: str) -> None:

@@ -101,6 +101,7 @@ def _detection(made_with: dict[str, Any]) -> dict[str, Any]:
     return {
         "inputs": parse("image: 3 H%32 W%32"),
         "defaults": {"H": DETECTOR, "W": DETECTOR},
+        "about": "after the model's own resizing",
         "call": _list_of_images,
     }
 

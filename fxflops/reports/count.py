@@ -7,6 +7,7 @@ from typing import Any
 
 from fxflops.cost import FIGURES, METRICS, SUMS, ratio
 from fxflops.report import SHOWN, Answer, Listed, Quantity, Report, Row
+from fxflops.reports import data_sizes
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
 from fxflops.reports.wording import calls, decimal, exact, operator_calls, scaled, share
 
@@ -49,9 +50,10 @@ def document(answer: Answer, *, depth: int | None = None, symbolic: bool = False
         figures=tuple(formulas(answer) if symbolic else figures(answer)),
         tables=(
             *([stacked] if rows else []),
+            *([data_sizes.table(answer)] if report.domain.data else []),
             *([] if symbolic else [_modules(answer, depth), _operators(answer)]),
         ),
-        notes=notes(report),
+        notes=notes(answer),
         symbolic=symbolic,
         data=lambda: data(answer, depth),
         records=lambda: list(records(answer, depth)),
@@ -61,7 +63,9 @@ def document(answer: Answer, *, depth: int | None = None, symbolic: bool = False
 def title(answer: Answer) -> str:
     """The model, the sizes, the dtype and the graph."""
     report = answer.report
-    at = at_sizes(answer.sizes)
+    inputs = report.domain.input_names
+    at = at_sizes({n: size for n, size in answer.sizes.items() if n in inputs})
+    at += f"{report.about and f' {report.about}'}{data_sizes.assumption(answer)}"
     return f"{report.model}{at} ({report.dtype}, {report.graph} graph, {report.frontend})"
 
 
@@ -74,7 +78,11 @@ def mark(answer: Answer) -> str:
     """What comes before all else of an answer that is a lower bound."""
     if answer.report.complete:
         return ""
-    incomplete = f"INCOMPLETE: {calls(answer.report.uncounted_calls)} uncounted"
+    cut = [item for item in answer.report.uncounted if item.reason.endswith(data_sizes.CUT)]
+    others = answer.report.uncounted_calls - len(cut)
+    said = [f"counted up to {', '.join(item.where)}" for item in cut]
+    said += [f"{calls(others)} uncounted"] if others or not cut else []
+    incomplete = f"INCOMPLETE: {', '.join(said)}"
     flops = answer.value("flops")
     return incomplete if flops is None else f"≥ {scaled(flops)}, {incomplete}"
 
@@ -201,10 +209,11 @@ def operators(answer: Answer) -> list[Row]:
     return sorted(answer.report.operators, key=weight, reverse=True)
 
 
-def notes(report: Report) -> list[str]:
+def notes(answer: Answer) -> list[str]:
     """What the reader must know to quote the numbers: definition, domain, completeness, notes."""
+    report = answer.report
     lines = [DEFINITION]
-    if domain := report.domain.texts():
+    if domain := report.domain.input_texts:
         lines.append(f"The formulas hold where {', '.join(domain)}.")
     if not report.complete:
         lines.append(f"LOWER BOUND: {operator_calls(report.uncounted_calls)} uncounted:")
@@ -212,7 +221,7 @@ def notes(report: Report) -> list[str]:
             f"  {item.op}, {calls(item.calls)} ({item.reason}), at {'; '.join(item.where[:3])}"
             for item in report.uncounted
         ]
-    return [*lines, *report.notes]
+    return [*lines, *data_sizes.notes(answer), *report.notes]
 
 
 def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
@@ -272,6 +281,7 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "free": [_listed(item, "reason") for item in report.free],
         "uncounted": [_listed(item, "reason", "where") for item in report.uncounted],
         "notes": list(report.notes),
+        **data_sizes.data(answer),
         **_deployed(answer),
         **_trained(answer),
     }
