@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fxflops._torch import OpOverload, tree_leaves
-from fxflops.algebra import Dim, Symbol, symbols_of
+from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.bounds import upper_bound
 from fxflops.algebra.evaluate import evaluate
 from fxflops.algebra.polynomial import from_atom
@@ -27,13 +27,11 @@ LARGEST_MAXIMUM = 2**40
 class Key(NamedTuple):
     """What makes a size the same one in another capture of the same model.
 
-    The operator, its line, the sizes in its bound that data decide, too, and how many there were
-    before it with the same of these.
+    The operator, its line, and how many there were before it with the same of these.
     """
 
     operator: str
     where: str
-    of: tuple[str, ...]
     number: int
 
 
@@ -67,7 +65,7 @@ class DataSizes:
         self.on_first: Callable[[], object] = lambda: None
         self._made: dict[object, tuple[int | torch.SymInt, tuple[Any, ...]]] = {}
         self._versions: dict[int, int] = {}
-        self._numbers: dict[tuple[str, str, tuple[str, ...]], int] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -99,18 +97,17 @@ class DataSizes:
         return id(value), self._versions.get(_storage(value), 0)
 
     def _new(self, operator: OpOverload, bound: Dim) -> int | torch.SymInt:
-        if isinstance(bound, int) and bound == 0:
-            return 0
         if self._occurred is not None:
             return self._occurred.pop(0)
+        place = str(operator), model_line()
+        number = self._numbers[place] = self._numbers.get(place, -1) + 1
+        if isinstance(bound, int) and bound == 0:
+            return 0
         if not self.is_symbolic:
             raise OfDataAtFixedSizesError
         assert self.env is not None
         if not self.found:
             self.on_first()
-        of = tuple(sorted(s.name for s in symbols_of(bound) if s.is_data))
-        place = str(operator), model_line(), of
-        number = self._numbers[place] = self._numbers.get(place, -1) + 1
         key = Key(*place, number)
         data_size = self._known.get(key) or self._named(place, bound)
         self.found[key] = data_size
@@ -121,13 +118,13 @@ class DataSizes:
         self.env.hints.setdefault(data_size.symbol, hint)
         return self.env.size(from_atom(data_size.symbol))
 
-    def _named(self, place: tuple[str, str, tuple[str, ...]], bound: Dim) -> DataSize:
+    def _named(self, place: tuple[str, str], bound: Dim) -> DataSize:
         taken = self.taken | {s.name for s in (*self._known.values(), *self.found.values())}
         name = next(name for n in range(1, 10**6) if (name := f"U{n}") not in taken)
         largest = upper_bound(bound)
         maximum = largest if largest is not None and largest <= LARGEST_MAXIMUM else None
         symbol = Symbol(name, minimum=0, maximum=maximum)
-        return DataSize(symbol, bound, place[0], place[1])
+        return DataSize(symbol, bound, *place)
 
 
 def _storage(tensor: Tensor) -> int:

@@ -58,9 +58,13 @@ def all_implied(guards: Iterable[Guard], known: Sequence[Guard]) -> bool:
 
 
 def least_values(domain: Domain) -> dict[Symbol, int]:
-    """The least value of each symbol in the domain, where it is known to be above its minimum."""
+    """The least value of each symbol in the domain, where it is known to be above its minimum.
+
+    Those that data decide are left out, since the domain may yet be extended to smaller ones.
+    """
     bounds = _bounds(domain.guards)
-    proven = {s: max(domain.least.get(s.name, 1), _known(s, bounds)) for s in domain.symbols}
+    symbols = [symbol for symbol in domain.symbols if not symbol.is_data]
+    proven = {s: max(domain.least.get(s.name, 1), _known(s, bounds)) for s in symbols}
     return {symbol: least for symbol, least in proven.items() if least > symbol.minimum}
 
 
