@@ -40,6 +40,26 @@ def result_of_data(
     return rule(sizes, operator, bind(operator, args, kwargs))
 
 
+Asked: TypeAlias = tuple[OpOverload, tuple[object, ...], Dim]
+"""Of which operator, and which tensors, a size is; and its bound."""
+
+
+def asked(operator: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Asked]:
+    """The sizes that a call of a run has from data: what its rule asks `DataSizes` for."""
+
+    class Asking(DataSizes):
+        def size(self, operator: OpOverload, bound: Dim, *of: object) -> int | torch.SymInt:
+            found.append((operator, of, bound))
+            return 1
+
+    found: list[Asked] = []
+    if operator in (aten.index.Tensor, aten.slice.Tensor, aten.unbind.int):
+        indices = args[1] if operator is aten.index.Tensor else ()
+        return [(aten.nonzero.default, (m,), _elements(m)) for m in indices if _is_mask(m)]
+    result_of_data(Asking(), operator, args, kwargs)
+    return found
+
+
 def _name(operator: OpOverload) -> str:
     return str(operator._schema.name.rpartition("::")[2])
 

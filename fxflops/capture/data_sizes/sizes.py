@@ -11,7 +11,7 @@ from torch import Tensor
 from fxflops._torch import OpOverload, tree_leaves
 from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.bounds import upper_bound
-from fxflops.algebra.evaluate import evaluate
+from fxflops.algebra.evaluate import evaluate, substitute
 from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.source import model_line
 from fxflops.capture.symint.environment import SizeEnv
@@ -66,6 +66,7 @@ class DataSizes:
         self._made: dict[object, tuple[int | torch.SymInt, tuple[Any, ...]]] = {}
         self._versions: dict[int, int] = {}
         self._numbers: dict[tuple[str, str], int] = {}
+        self._passed: set[Key] = set()
 
     @property
     def is_empty(self) -> bool:
@@ -100,7 +101,7 @@ class DataSizes:
         if self._occurred is not None:
             return self._occurred.pop(0)
         place = str(operator), model_line()
-        number = self._numbers[place] = self._numbers.get(place, -1) + 1
+        key, data_size = self._before(place, bound)
         if isinstance(bound, int) and bound == 0:
             return 0
         if not self.is_symbolic:
@@ -108,8 +109,8 @@ class DataSizes:
         assert self.env is not None
         if not self.found:
             self.on_first()
-        key = Key(*place, number)
-        data_size = self._known.get(key) or self._named(place, bound)
+        if data_size is None:
+            data_size = self._named(place, bound)
         self.found[key] = data_size
         if data_size.name in self._fixed:
             return self._fixed[data_size.name]
@@ -117,6 +118,22 @@ class DataSizes:
         hint = max(2, min(at_most - 1, LARGEST_HINT - 2 * (len(self.found) % DIFFERENT_HINTS)))
         self.env.hints.setdefault(data_size.symbol, hint)
         return self.env.size(from_atom(data_size.symbol))
+
+    def _before(self, place: tuple[str, str], bound: Dim) -> tuple[Key, DataSize | None]:
+        """The size that an earlier capture had here, and its key.
+
+        A call may be left out where a size is fixed: so it is the next one of this line with this
+        bound, or the next one where bounds are of other sizes than those fixed.
+        """
+        there = [key for key in self._known if key[:2] == place and key not in self._passed]
+        values = {s.symbol: n for s in self._known.values() if (n := self._fixed.get(s.name, -1)) >= 0}
+        same = (k for k in there if substitute(self._known[k].bound, values) == bound)
+        key = next(same, there[0] if there else None)
+        if key is not None:
+            self._passed |= set(there[: there.index(key) + 1])
+            return key, self._known[key]
+        number = self._numbers[place] = self._numbers.get(place, -1) + 1
+        return Key(*place, number + sum(key[:2] == place for key in self._known)), None
 
     def _named(self, place: tuple[str, str], bound: Dim) -> DataSize:
         taken = self.taken | {s.name for s in (*self._known.values(), *self.found.values())}
