@@ -213,6 +213,8 @@ def _analyze(
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
     require_passes(deploy)
+    if inputs is not None:
+        named = replace(named, fixed={}, about="")
     spec = _spec(inputs, named)
     known = _sizes(spec, named, defaults)
     if spec.past is not None:
@@ -237,7 +239,7 @@ def _analyze(
     return Analysis(
         model=named.name,
         inputs=captured.spec,
-        domain=deployed.domain._replace(fixed=_fixed(spec, captured.spec)),
+        domain=deployed.domain._replace(fixed={**named.fixed, **_fixed(spec, captured.spec)}),
         nodes=deployed.nodes,
         module_types=captured.capture.module_types,
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
@@ -309,6 +311,8 @@ def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict
 
     Raises SpecError and DomainError for given sizes that the spec does not have or excludes.
     """
+    _require_fixed(given, named)
+    given = {name: size for name, size in given.items() if name not in named.fixed}
     _require_names(spec, given, named.name)
     known = {**named.sizes(spec), **given}
     _require_axes(spec, known, named.name)
@@ -408,6 +412,15 @@ def _require_names(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None
         if size not in names:
             free = f"the free sizes are {', '.join(names)}" if names else "none is free"
             raise SpecError(f"{name} has no size {size} to set: {free} in {str(spec)!r}.")
+
+
+def _require_fixed(sizes: Mapping[str, int], named: NamedModel) -> None:
+    """Refuse another size than the one at which the model's own input has it."""
+    for name, only in named.fixed.items():
+        if sizes.get(name, only) != only:
+            raise DomainError(
+                f"Cannot count {named.name} at {name}={sizes[name]}: {name} is fixed at {only}."
+            )
 
 
 def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:

@@ -78,11 +78,14 @@ def corrected(nodes: Sequence[NodeCost], corrections: Corrections) -> tuple[Node
 
 
 def _alike(data: Sequence[DataSize]) -> list[list[DataSize]]:
-    """Each size alone, or several of one line with one bound together."""
+    """Each size alone, or all but the last of several of one line with one bound together.
+
+    What is done where all of them are 0 is not what is done where each is.
+    """
     found: list[list[DataSize]] = []
     for _, group in groupby(data, key=lambda size: size[1:]):
         sizes = list(group)
-        found += [sizes] if len(sizes) >= SEVERAL else [[size] for size in sizes]
+        found += [sizes[:-1], sizes[-1:]] if len(sizes) >= SEVERAL else [[size] for size in sizes]
     return found
 
 

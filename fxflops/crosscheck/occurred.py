@@ -12,6 +12,7 @@ from torch import Tensor
 from fxflops._torch import OpOverload, TorchDispatchMode, _disable_current_modes, tree_leaves
 from fxflops.algebra import Symbol, evaluate
 from fxflops.capture.data_sizes.rules import asked
+from fxflops.capture.data_sizes.sizes import SUM
 from fxflops.capture.source import model_line, runs_a_model
 from fxflops.domain import Domain
 from fxflops.errors import CheckError
@@ -41,7 +42,7 @@ class Occurred(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         if isinstance(func, OpOverload):
             for operator, of, bound in asked(func, args, kwargs or {}):
-                self._note(operator, of, int(str(bound)), result, args)
+                self._note(operator, of, int(bound), result, args)
             if func._schema.is_mutable:
                 for leaf in tree_leaves((args, kwargs)):
                     if isinstance(leaf, Tensor):
@@ -103,8 +104,8 @@ def values_of(noted: Occurred, domain: Domain, sizes: Mapping[str, int]) -> dict
         queue = left.get((size.operator, size.where), deque())
         if queue and queue[0][1] == bound:
             values[size.symbol] = queue.popleft()[0]
-        elif bound == 0:
-            values[size.symbol] = 0
+        elif bound == 0 or size.operator == str(SUM):
+            values[size.symbol] = bound
         else:
             raise CheckError(
                 f"The run gave no {size.name}, of {size.operator} at {size.where}, where the "

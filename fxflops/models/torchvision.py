@@ -42,13 +42,13 @@ def find(name: str) -> NamedModel:
     module = models.get_model_builder(name).__module__
     family = module.removeprefix("torchvision.models").strip(".").partition(".")[0]
     built = _resized if family == "detection" else _as_built
-    takes = {"detection": _detection, "video": _video, "optical_flow": _flow}.get(family, _image)
+    takes = {"video": _video, "optical_flow": _flow}.get(family, _image)
     return NamedModel(
         name=f"torchvision:{name}",
         build=lambda: built(models.get_model(name, **_no_weights(family))),
         is_new=True,
         is_packaged=family == "detection",
-        **takes(_transforms(models, name)),
+        **(_detection(name) if family == "detection" else takes(_transforms(models, name))),
     )
 
 
@@ -97,7 +97,20 @@ def _flow(made_with: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _detection(made_with: dict[str, Any]) -> dict[str, Any]:
+FIXED = re.compile(r"ssd(?:lite)?(\d+)_")
+"""The names of detectors that make all images of one size, which is in the name."""
+
+
+def _detection(name: str) -> dict[str, Any]:
+    fixed = FIXED.match(name)
+    if fixed:
+        size = int(fixed[1])
+        return {
+            "inputs": parse(f"image: 3 {size} {size}"),
+            "fixed": {"H": size, "W": size},
+            "about": f"on images of {size}x{size}, its own fixed size",
+            "call": _list_of_images,
+        }
     return {
         "inputs": parse("image: 3 H%32 W%32"),
         "defaults": {"H": DETECTOR, "W": DETECTOR},

@@ -53,7 +53,7 @@ def asked(operator: OpOverload, args: Sequence[Any], kwargs: dict[str, Any]) -> 
             return 1
 
     found: list[Asked] = []
-    if operator in (aten.index.Tensor, aten.slice.Tensor, aten.unbind.int):
+    if operator in (aten.index.Tensor, aten.cat.default, aten.slice.Tensor, aten.unbind.int):
         indices = args[1] if operator is aten.index.Tensor else ()
         return [(aten.nonzero.default, (m,), _elements(m)) for m in indices if _is_mask(m)]
     result_of_data(Asking(), operator, args, kwargs)
@@ -197,6 +197,29 @@ def _slice(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> Tens
     return tensor.as_strided(shape, strides, offset)
 
 
+def _joined(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> Tensor | None:
+    """Of many sizes from data, as those of a loop over classes: their sum is a size of its own.
+
+    It is its bound, exactly; formulas are polynomials in it, and not in all products of the many.
+    """
+    tensors, dim = call["tensors"], call["dim"]
+    if len(tensors) <= MOST_JOINED or sizes.is_empty:
+        return None
+    shape = list(tensors[0].shape)
+    along = [tensor.shape[dim] for tensor in tensors if tensor.dim() == len(shape)]
+    dtypes = {tensor.dtype for tensor in tensors}
+    if len(along) < len(tensors) or len(dtypes) > 1:
+        return None
+    if sum(map(is_of_data, along)) <= MOST_JOINED and not sizes.is_known_here(operator):
+        return None
+    total = sum(map(read_symint, along), 0)
+    shape[dim] = sizes.size(operator, total, total)
+    return torch.empty(shape, dtype=tensors[0].dtype, device="meta")
+
+
+MOST_JOINED = 8
+
+
 def _unbound(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> None:
     """Raises DataDecideError where a tensor is taken apart into as many as the data say."""
     size = call["self"].shape[call["dim"]]
@@ -214,6 +237,7 @@ RULES: dict[OpOverload, Rule] = {
     aten.nonzero_numpy.default: _nonzero_by_axis,
     aten.where.default: _nonzero_by_axis,
     aten.index.Tensor: _indexed,
+    aten.cat.default: _joined,
     aten.index_put.default: _put,
     aten.index_put_.default: _put,
     aten.masked_select.default: _masked_select,

@@ -24,6 +24,10 @@ LARGEST_MAXIMUM = 2**40
 """Above it a bound in numbers is of no use."""
 
 
+SUM = torch.ops.aten.cat.default
+"""The operator of a size that is its bound, exactly: the sum of others."""
+
+
 class Key(NamedTuple):
     """What makes a size the same one in another capture of the same model.
 
@@ -73,6 +77,11 @@ class DataSizes:
         """Whether data have decided no size so far."""
         return not self._made
 
+    def is_known_here(self, operator: OpOverload) -> bool:
+        """Whether an earlier capture had a size of this operator at the line that runs."""
+        place = str(operator), model_line()
+        return any(key[:2] == place for key in self._known)
+
     def again(self) -> DataSizes:
         """The same before its first capture."""
         return DataSizes(self._known, self._fixed, self._occurred)
@@ -99,7 +108,7 @@ class DataSizes:
 
     def _new(self, operator: OpOverload, bound: Dim) -> int | torch.SymInt:
         if self._occurred is not None:
-            return self._occurred.pop(0)
+            return self._occurred.pop(0) if operator is not SUM else int(bound)
         place = str(operator), model_line()
         key, data_size = self._before(place, bound)
         if isinstance(bound, int) and bound == 0:
