@@ -210,7 +210,7 @@ def _joined(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> Ten
     dtypes = {tensor.dtype for tensor in tensors}
     if len(along) < len(tensors) or len(dtypes) > 1:
         return None
-    if sum(map(is_of_data, along)) <= MOST_JOINED and not sizes.is_known_here(operator):
+    if sum(map(is_of_data, along)) <= MOST_JOINED and not sizes.has_known(operator):
         return None
     total = sum(map(read_symint, along), 0)
     shape[dim] = sizes.size(operator, total, total)

@@ -77,10 +77,9 @@ class DataSizes:
         """Whether data have decided no size so far."""
         return not self._made
 
-    def is_known_here(self, operator: OpOverload) -> bool:
-        """Whether an earlier capture had a size of this operator at the line that runs."""
-        place = str(operator), model_line()
-        return any(key[:2] == place for key in self._known)
+    def has_known(self, operator: OpOverload) -> bool:
+        """Whether an earlier capture had a size of this operator."""
+        return any(key.operator == str(operator) for key in self._known)
 
     def again(self) -> DataSizes:
         """The same before its first capture."""
