@@ -125,6 +125,12 @@ def assumed(arguments: argparse.Namespace) -> dict[str, int]:
     return {name: size for name, size in chosen.items() if size is not None}
 
 
+def refuse_assumed(arguments: argparse.Namespace, why: str) -> None:
+    """Raises SpecError where ``--assume`` is given to a command that takes none, and says why."""
+    if arguments.assume is not None:
+        raise SpecError(f"--assume is of a count: {why}. Leave it out.")
+
+
 def require_assumed(arguments: argparse.Namespace, report: Report) -> None:
     """Raises SpecError where ``--assume`` is of no size that data decide in this model."""
     if arguments.assume is None:

@@ -69,6 +69,15 @@ EXTREMA = {
 
 
 @contextmanager
+def as_captured() -> Iterator[None]:
+    """Has this thread run a model along the path that a capture takes."""
+    with ExitStack() as stack:
+        if "torchvision" in sys.modules:
+            stack.enter_context(one_suppression_for_all_classes())
+        yield
+
+
+@contextmanager
 def sizes_of_data_kept_symbolic(
     data: DataSizes, packages: Collection[str], *, casts: bool
 ) -> Iterator[None]:
@@ -81,6 +90,5 @@ def sizes_of_data_kept_symbolic(
 
         stack.enter_context(names_in_modules(loaded, {**NAMES, **(EXTREMA if casts else {})}))
         data.on_first = lambda: stack.enter_context(symbolic_casts(loaded))
-        if "torchvision" in loaded:
-            stack.enter_context(one_suppression_for_all_classes())
+        stack.enter_context(as_captured())
         yield
