@@ -35,15 +35,22 @@ MASKS = ("output_mask", "grad_input_mask")
 OWN, TORCH = "fxflops", "torch.utils.flop_counter"
 
 
-def count(capture: Capture, binding_time: BindingTime = "call") -> tuple[NodeCost, ...]:
-    """The cost of every operator call made at ``binding_time``.
+def known_counters() -> Counters:
+    """What several counts of one model share: each call's counters are derived once."""
+    return cache(_counters)
+
+
+def count(
+    capture: Capture, binding_time: BindingTime = "call", known: Counters | None = None
+) -> tuple[NodeCost, ...]:
+    """The cost of every operator call made at ``binding_time``; ``known`` are those derived before.
 
     Requires what `Capture` ensures; a node without ``meta["binding_time"]`` is of each call of
     the model. Ensures one `NodeCost` per operator call made then, in the graph's order; two where
     it has gradients of both activations and weights.
     """
     formulas.load()
-    known = cache(_counters)
+    known = known or known_counters()
     costs: list[NodeCost] = []
     sources: dict[torch.fx.Node, tuple[int, ...]] = {}
     for node in capture.graph.nodes:

@@ -12,7 +12,7 @@ they are taken to be independent: each decides how the calls run that it is a si
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, groupby
 from math import prod
@@ -21,7 +21,7 @@ from typing import TypeAlias
 from fxflops.algebra import Dim, Symbol, beyond_one, minimum, substitute, symbols_of
 from fxflops.algebra.minmax import MinMax
 from fxflops.algebra.polynomial import from_atom
-from fxflops.analysis.count import count
+from fxflops.analysis.count import count, known_counters
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture
 from fxflops.capture.guards.to_domain import all_implied
@@ -50,13 +50,12 @@ def extend_to_few(
     """
     few = _Few(captured, domain, recapture, binding_time)
     least, guards = dict(domain.least), []
-    for sizes in _alike(domain.data):
-        at_zero, at_one = (few.extend(sizes, value) for value in (0, 1))
-        for size in sizes:
-            least[size.name] = 0 if at_zero and at_one else 1 if at_one else 2
-            if at_zero and not at_one:
-                least[size.name] = 0
-                guards.append(Guard(from_atom(size.symbol) - 1, "!=", size.where))
+    proven = {value: few.proven(value) for value in (0, 1)}
+    for size in domain.data:
+        at_zero, at_one = size in proven[0], size in proven[1]
+        least[size.name] = 0 if at_zero else 1 if at_one else 2
+        if at_zero and not at_one:
+            guards.append(Guard(from_atom(size.symbol) - 1, "!=", size.where))
     for group in few.coupled(least):
         if not few.extend(group, 0, together=True):
             some: Dim = sum((from_atom(size.symbol) for size in group), 0)
@@ -75,6 +74,12 @@ def corrected(nodes: Sequence[NodeCost], corrections: Corrections) -> tuple[Node
         more = left.pop((node.name, node.phase), None)
         found.append(replace(node, cost=node.cost + more) if more and node.cost else node)
     return tuple(found)
+
+
+def _together(data: Sequence[DataSize], value: int) -> Iterator[list[DataSize]]:
+    """Sizes to be recounted at once: all at 1; at 0, those that are in no bound of another one."""
+    in_bounds = {symbol for size in data for symbol in symbols_of(size.bound)}
+    yield [size for size in data if value or size.symbol not in in_bounds]
 
 
 def _alike(data: Sequence[DataSize]) -> list[list[DataSize]]:
@@ -101,8 +106,19 @@ class _Few:
     ) -> None:
         self._captured, self._domain = captured, domain
         self._recapture, self._binding_time = recapture, binding_time
-        self._nodes = count(captured, binding_time)
+        self._known = known_counters()
+        self._nodes = count(captured, binding_time, self._known)
         self.corrections: Corrections = {}
+
+    def proven(self, value: int) -> set[DataSize]:
+        """The sizes whose being ``value`` the costs hold for, and have them hold there."""
+        data = self._domain.data
+        found: set[DataSize] = set()
+        for sizes in (*_together(data, value), *_alike(data)):
+            left = [size for size in sizes if size not in found]
+            if left and self.extend(left, value):
+                found |= set(left)
+        return found
 
     def extend(self, sizes: Sequence[DataSize], value: int, *, together: bool = False) -> bool:
         """Have the costs hold where each of ``sizes`` is ``value``, or all of them are."""
@@ -114,14 +130,18 @@ class _Few:
             return False
         if not self._branches_hold(there, values):
             return False
-        nodes = count(there, self._binding_time)
+        nodes = count(there, self._binding_time, self._known)
         lacking = self._lacking(nodes, values)
         if lacking is None:
             return False
+        indicators = {
+            place: self._indicator(place, sizes, value, together=together) for place in lacking
+        }
+        if None in indicators.values():
+            return False
         for place, cost in lacking.items():
-            here = self._indicator(place, sizes, value, together=together)
-            if here is None:
-                return False
+            here = indicators[place]
+            assert here is not None
             term = cost.map(partial(_times, here))
             self.corrections[place] = self.corrections.get(place, Cost.zero()) + term
         return True
@@ -182,7 +202,11 @@ class _Few:
             if there is None:
                 return None
             place = node.name, node.phase
-            known = node.cost + self.corrections.get(place, Cost.zero())
+            known = node.cost
+            if place in self.corrections:
+                known += self.corrections[place]
+            if known == there:
+                continue  # no size that is fixed is in it
             try:
                 at_few = known.map(lambda count: substitute(count, values))
             except ZeroDivisionError:

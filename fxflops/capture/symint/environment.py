@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from fxflops.algebra.evaluate import beyond_one
-from fxflops.algebra.minmax import MinMax
-from fxflops.algebra.polynomial import Dim, Symbol, from_atom, lower_bound, terms_of
+from fxflops.algebra.minmax import is_natural, linear_minima, without_minima
+from fxflops.algebra.polynomial import Dim, Symbol, lower_bound
 from fxflops.capture.symint.bool_node import BoolNode
 from fxflops.capture.symint.float_node import FloatNode
 from fxflops.capture.symint.int_node import IntNode
@@ -98,42 +98,6 @@ def decided_by_minima(value: Dim, sign: str) -> bool | None:
         if any(is_natural(larger) for larger in without_minima(side)):
             return truth
     return None
-
-
-def without_minima(value: Dim) -> list[Dim]:
-    """What ``value`` is never below: its subtracted minima replaced by one of their operands."""
-    found: list[Dim] = [value]
-    for atom, coefficient in linear_minima(value):
-        found = [
-            less + coefficient * (operand - from_atom(atom))
-            for less in found
-            for operand in (atom.left, atom.right)
-        ]
-        if len(found) > MOST_REPLACED:
-            return []
-    return found
-
-
-MOST_REPLACED = 2**8
-
-
-def is_natural(value: Dim) -> bool:
-    """Whether it is known not to be negative."""
-    least = lower_bound(value)
-    return least is not None and least >= 0
-
-
-def linear_minima(value: Dim) -> list[tuple[MinMax, int]]:
-    """The minima that are terms by themselves, subtracted, with their coefficients."""
-    return [
-        (monomial[0][0], coefficient)
-        for monomial, coefficient in terms_of(value).items()
-        if len(monomial) == 1
-        and monomial[0][1] == 1
-        and isinstance(monomial[0][0], MinMax)
-        and monomial[0][0].name == "min"
-        and coefficient < 0
-    ]
 
 
 def decided(value: Dim, sign: str) -> bool | None:
