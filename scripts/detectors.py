@@ -1,6 +1,7 @@
-"""The detectors of torchvision with their suppression: ``python scripts/detectors.py``.
+"""The detectors of torchvision with their suppression: ``python scripts/detectors.py [NAME…]``.
 
-Writes docs/results/detectors.md. Each model, with random weights, is run by itself, nothing
+Writes docs/results/detectors.md, and detectors.json beside it, which keeps what was measured: only
+what is named, or missing there, is measured anew. Each model, with random weights, is run by itself, nothing
 replaced, under FlopCounterMode, and once more for the sizes that data decided; the formula is
 evaluated there.
 """
@@ -90,7 +91,7 @@ def of_one(name: str) -> dict[str, Any]:
         "domain": analysis.domain.input_texts,
         "branches": analysis.domain.data_texts,
         "cut": [f"{u.reason.removesuffix(CUT)}: {u.where[0]}" for u in report.uncounted],
-        "data": [[cell_text(cell) for cell in line] for line in table(answer).rows],
+        "data": [[cell_text(cell) for cell in line] for line in table(answer, symbolic=True).rows],
         "nms": nms_share(answer),
         "rows": [r._asdict() for r in rows],
     }
@@ -133,7 +134,7 @@ def row(analysis: Analysis, module: nn.Module, size: tuple[int, int], threshold:
         data,
         ours.contraction,  # type: ignore[arg-type]
         counter.get_total_flops(),
-        fvcore(module, image),
+        fvcore(module, image) if threshold != NOTHING else "",
         worst.contraction,  # type: ignore[arg-type]
         ours.flops,  # type: ignore[arg-type]
         worst.flops,  # type: ignore[arg-type]
@@ -189,8 +190,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             f"FLOPs in the worst case. Captured and counted in {model['seconds']} s."
         )
         yield ""
-        yield "| size from data | at most | assumed | results of | at |"
-        yield "| --- | --- | ---: | --- | --- |"
+        yield "| size from data | assumed | results of | at | at most |"
+        yield "| --- | ---: | --- | --- | --- |"
         for line in model["data"]:
             yield f"| {' | '.join(cell or '' for cell in short(line))} |"
         yield ""
@@ -225,12 +226,16 @@ def occurred_text(data: dict[str, int]) -> str:
 
 def main() -> None:
     found = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    for name in sys.argv[1:] or DETECTORS:
+    for name in sys.argv[1:] or [d for d in DETECTORS if d not in found]:
         found[name] = of_one(name)
         ordered = {known: found[known] for known in DETECTORS if known in found}
         KEPT.write_text(json.dumps(ordered, indent=1) + "\n")
         (FOLDER / "detectors.md").write_text(page(ordered), encoding="utf-8")
-        print(name, [(r["fxflops"] == r["flop_counter"]) for r in found[name]["rows"]])
+        print(
+            name,
+            found[name]["seconds"],
+            [(r["fxflops"] == r["flop_counter"]) for r in found[name]["rows"]],
+        )
 
 
 if __name__ == "__main__":

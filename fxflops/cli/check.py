@@ -12,6 +12,7 @@ from fxflops.cli.options import (
     deliver,
     positive,
     progress,
+    refuse_assumed,
     require_tensor_sizes,
     sizes,
 )
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, compare, print; return 1 if any number differs without being explained."""
+    refuse_assumed(arguments, "a check reads what data decide in its run")
     at = sizes(arguments)
     require_tensor_sizes(at, "check")
     repetitions = positive(arguments.repetitions, "--repetitions")

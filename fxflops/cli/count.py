@@ -15,6 +15,7 @@ from fxflops.cli.options import (
     deliver,
     each_sizes,
     progress,
+    refuse_assumed,
     require_assumed,
     require_tensor_sizes,
     sizes,
@@ -106,6 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.convention is not None:
         if arguments.past is not None:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
+        refuse_assumed(arguments, "no other tool is quoted for sizes that data decide")
         from fxflops.cli.quoted import quoted
 
         return quoted(arguments, sizes(arguments))

@@ -10,6 +10,7 @@ from fxflops.cli.options import (
     complain,
     deliver,
     progress,
+    refuse_assumed,
     require_tensor_sizes,
     sizes,
 )
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, explain, print; return 1 if anything is left unexplained."""
+    refuse_assumed(arguments, "another tool is explained at what its run gives")
     at = sizes(arguments)
     require_tensor_sizes(at, "explain")
     against = [name.strip() for name in arguments.against.split(",") if name.strip()]

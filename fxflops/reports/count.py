@@ -50,7 +50,7 @@ def document(answer: Answer, *, depth: int | None = None, symbolic: bool = False
         figures=tuple(formulas(answer) if symbolic else figures(answer)),
         tables=(
             *([stacked] if rows else []),
-            *([data_sizes.table(answer)] if report.domain.data else []),
+            *([data_sizes.table(answer, symbolic=symbolic)] if report.domain.data else []),
             *([] if symbolic else [_modules(answer, depth), _operators(answer)]),
         ),
         notes=notes(answer),

@@ -37,7 +37,11 @@ def _is_worst(answer: Answer, size: DataSize) -> bool:
     return answer.values[size.symbol] == evaluate(size.bound, answer.values)
 
 
-def table(answer: Answer) -> Table:
+LONGEST = 60
+"""Characters of a bound in a table of numbers; that of formulas, and JSON, have all of it."""
+
+
+def table(answer: Answer, *, symbolic: bool = False) -> Table:
     """A line for each size; for those of one line with one bound a line together."""
     rows: list[list[Cell]] = []
     for group in _groups(answer):
@@ -47,16 +51,18 @@ def table(answer: Answer) -> Table:
         assumed = _assumed(answer, first)
         worst = f" ({WORST})" if answer.values is not None and _is_worst(answer, first) else ""
         bound = text(first.bound, answer.report.domain.names)
+        if len(bound) > LONGEST and not symbolic:
+            bound = f"{bound[:LONGEST]}…"
         rows.append(
             [
                 Name(name),
-                Name(bound),
                 "" if assumed is None else f"{assumed:,}{worst}",
                 Name(first.operator),
                 Name(first.where),
+                Name(bound),
             ]
         )
-    return Table(("size from data", "at most", "assumed", "results of", "at"), "llrll", rows)
+    return Table(("size from data", "assumed", "results of", "at", "at most"), "lrlll", rows)
 
 
 def _groups(answer: Answer) -> Iterator[list[DataSize]]:

@@ -183,9 +183,7 @@ def test_a_loop_over_what_data_decide_ends_the_count_at_its_line() -> None:
 
 def test_what_has_no_bound_is_refused() -> None:
     with pytest.raises(CaptureError, match="which has no bound, and .*: give it output_size"):
-        fxflops.analyze(
-            Calls(lambda f, x, n: x.repeat_interleave(n, dim=0)), "x: N 3; n: N int64"
-        )
+        fxflops.analyze(Calls(lambda f, x, n: x.repeat_interleave(n, dim=0)), "x: N 3; n: N int64")
 
 
 def test_export_has_no_such_sizes_and_says_so() -> None:

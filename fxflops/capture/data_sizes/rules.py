@@ -77,7 +77,9 @@ def _elements(tensor: Tensor) -> Dim:
 
 def _places(count: int | torch.SymInt, axes: int | None = None) -> Tensor:
     """``count`` positions: a row each with ``axes`` numbers, or one number."""
-    return torch.empty((count,) if axes is None else (count, axes), dtype=torch.int64, device="meta")
+    return torch.empty(
+        (count,) if axes is None else (count, axes), dtype=torch.int64, device="meta"
+    )
 
 
 def _nonzero(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> Tensor:
@@ -85,9 +87,7 @@ def _nonzero(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> Te
     return _places(_selected(sizes, operator, tensor), tensor.dim())
 
 
-def _nonzero_by_axis(
-    sizes: DataSizes, operator: OpOverload, call: dict[str, Any]
-) -> list[Tensor]:
+def _nonzero_by_axis(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> list[Tensor]:
     tensor = call["self"] if "self" in call else call["condition"]
     count = _selected(sizes, operator, tensor)
     return [_places(count) for _ in range(max(tensor.dim(), 1))]
@@ -141,9 +141,7 @@ def _suppressed(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) ->
     return _places(sizes.size(operator, bound, boxes, scores, call["iou_threshold"]))
 
 
-def _unique(
-    sizes: DataSizes, operator: OpOverload, call: dict[str, Any]
-) -> tuple[Tensor, ...]:
+def _unique(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> tuple[Tensor, ...]:
     """The values, each element's position among them, how often each occurs."""
     tensor = call["self"]
     count = sizes.size(operator, _elements(tensor), tensor)

@@ -134,7 +134,9 @@ class DataSizes:
         bound, or the next one where bounds are of other sizes than those fixed.
         """
         there = [key for key in self._known if key[:2] == place and key not in self._passed]
-        values = {s.symbol: n for s in self._known.values() if (n := self._fixed.get(s.name, -1)) >= 0}
+        values = {
+            s.symbol: n for s in self._known.values() if (n := self._fixed.get(s.name, -1)) >= 0
+        }
         same = (k for k in there if substitute(self._known[k].bound, values) == bound)
         key = next(same, there[0] if there else None)
         if key is not None:

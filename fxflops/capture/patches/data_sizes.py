@@ -87,7 +87,6 @@ def sizes_of_data_kept_symbolic(
     """
     loaded = {*packages, *(package for package in ALSO if package in sys.modules)}
     with ExitStack() as stack:
-
         stack.enter_context(names_in_modules(loaded, {**NAMES, **(EXTREMA if casts else {})}))
         data.on_first = lambda: stack.enter_context(symbolic_casts(loaded))
         stack.enter_context(as_captured())
