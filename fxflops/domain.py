@@ -61,7 +61,8 @@ class Domain(NamedTuple):
     """The sizes at which a formula is exact.
 
     ``symbols`` are in the order of the input spec, then those that data decide, whose bounds are in
-    ``data``: where one is not given, it is its bound, the worst case. ``least[name]`` is the least value of that
+    ``data``: where one is not given, it is its bound, the worst case.
+    ``least[name]`` is the least value of that
     symbol (of H / 32 for ``H%32``) that was proven; ``guards`` hold among them. ``fixed`` are
     sizes with a name that the graph holds for at one value alone.
     """

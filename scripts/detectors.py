@@ -1,9 +1,9 @@
 """The detectors of torchvision with their suppression: ``python scripts/detectors.py [NAME…]``.
 
 Writes docs/results/detectors.md, and detectors.json beside it, which keeps what was measured: only
-what is named, or missing there, is measured anew. Each model, with random weights, is run by itself, nothing
-replaced, under FlopCounterMode, and once more for the sizes that data decided; the formula is
-evaluated there.
+what is named, or missing there, is measured anew. Each model, with random weights, is run by
+itself, nothing replaced, under FlopCounterMode, and once more for the sizes that data decided; the
+formula is evaluated there.
 """
 
 from __future__ import annotations

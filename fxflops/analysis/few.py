@@ -26,7 +26,7 @@ from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture
 from fxflops.capture.guards.to_domain import all_implied
 from fxflops.capture.result import Recapture
-from fxflops.cost import BindingTime, Cost, Phase, total
+from fxflops.cost import BindingTime, Cost, Phase
 from fxflops.domain import DataSize, Domain, Guard
 
 SEVERAL = 4

@@ -215,7 +215,8 @@ def _recapture(
 ) -> Capture | None:
     """The graph with some sizes fixed at their least, which often needs the others to be large.
 
-    Those that data decide have the symbols of ``keys``, the first capture's. A model that runs otherwise at large sizes is captured at those of the first capture.
+    Those that data decide have the symbols of ``keys``, the first capture's. A model that runs
+    otherwise at large sizes is captured at those of the first capture.
     """
     # A cache that is longer may be beyond a window that the one captured is within.
     past = getattr(spec.past, "name", None)

@@ -38,8 +38,8 @@ from fxflops.capture.guards.to_domain import domain_from_guards
 from fxflops.capture.indices import Indices
 from fxflops.capture.meta_kernels.forward import result_of
 from fxflops.capture.patches.casts import symbolic_casts
-from fxflops.capture.patches.data_sizes import sizes_of_data_kept_symbolic
 from fxflops.capture.patches.cpu_tensors import SYMBOLIC, AsOnCpu
+from fxflops.capture.patches.data_sizes import sizes_of_data_kept_symbolic
 from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.patches.size_types import Texts, sizes_are_numbers
 from fxflops.capture.patches.threads import replaced_here
@@ -174,9 +174,10 @@ def _recorded(
         if not needs_a_value(error) and not isinstance(error, DataDecideError):
             raise CaptureError(said) from error
         lacking = ValueNeededError(said)
-        with contextlib.suppress(CaptureError):
-            recorder.add_cut(raised_at(error), _cut_for(error))
-            lacking.partial = captured()
+        if any(node.meta["kind"] == "operator" for node in recorder.graph.nodes):
+            with contextlib.suppress(CaptureError):
+                recorder.add_cut(raised_at(error), _cut_for(error))
+                lacking.partial = captured()
         raise lacking from error
     recorder.add_output(result)
     return captured()

@@ -14,8 +14,8 @@ from fxflops._torch import OpOverload, tree_leaves
 from fxflops.analysis.count import count
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import trace
-from fxflops.capture.data_sizes import DataSizes
 from fxflops.capture.calls import bind, shaped
+from fxflops.capture.data_sizes import DataSizes
 from fxflops.cost import Cost
 from fxflops.crosscheck.convention import Flops, in_convention
 from fxflops.crosscheck.stream import Call, Named, shapes_of
@@ -49,7 +49,9 @@ def counted_calls(
 ) -> tuple[CountedCall, ...]:
     """What ``model``, on the meta device, calls at these sizes, counted without any symbol.
 
-    ``of_data`` are the sizes that data decide, in the order of the run. Raises CaptureError where it does not run at them, and CheckError for an operator without a
+    ``of_data`` are the sizes that data decide, in the order of the run.
+
+    Raises CaptureError where it does not run at them, and CheckError for an operator without a
     formula: a lower bound proves nothing.
     """
     data = None if of_data is None else DataSizes(occurred=of_data)

@@ -42,16 +42,15 @@ class Occurred(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         if isinstance(func, OpOverload):
             for operator, of, bound in asked(func, args, kwargs or {}):
-                self._note(operator, of, int(bound), result, args)
+                assert isinstance(bound, int)  # the sizes of a run
+                self._note(operator, of, bound, result)
             if func._schema.is_mutable:
                 for leaf in tree_leaves((args, kwargs)):
                     if isinstance(leaf, Tensor):
                         self._versions[_storage(leaf)] += 1
         return result
 
-    def _note(
-        self, operator: OpOverload, of: tuple[object, ...], bound: int, result: Any, args: Any
-    ) -> None:
+    def _note(self, operator: OpOverload, of: tuple[object, ...], bound: int, result: Any) -> None:
         identity = (operator, *map(self._identity, of))
         if identity in self._known:
             return
@@ -86,7 +85,8 @@ def _storage(tensor: Tensor) -> int:
 @runs_a_model
 def occurred(run: Callable[[], object]) -> Occurred:
     """What data decided while ``run`` called a model."""
-    with Occurred() as noted:
+    noted = Occurred()
+    with noted:
         run()
     return noted
 
@@ -97,7 +97,8 @@ def values_of(
     """The sizes that data decide, by name, as they occurred at these sizes of the input.
 
     Calls are matched by operator, line and order. One that had nothing to be made on may have been
-    left out; of a capture that is not ``whole``, the run has more. Raises CheckError where the run made other calls than the capture.
+    left out; of a capture that is not ``whole``, the run has more. Raises CheckError where the run
+    made other calls than the capture.
     """
     values: dict[Symbol, int] = {s: s.value_at(sizes[s.name]) for s in domain.input_symbols}
     left = {place: deque(found) for place, found in noted.by_place.items()}

@@ -34,7 +34,7 @@ def assumption(answer: Answer) -> str:
 
 def _is_worst(answer: Answer, size: DataSize) -> bool:
     assert answer.values is not None
-    return answer.values[size.symbol] == evaluate(size.bound, answer.values)
+    return bool(answer.values[size.symbol] == evaluate(size.bound, answer.values))
 
 
 LONGEST = 60

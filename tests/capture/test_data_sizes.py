@@ -182,7 +182,7 @@ def test_a_loop_over_what_data_decide_ends_the_count_at_its_line() -> None:
 
 
 def test_what_has_no_bound_is_refused() -> None:
-    with pytest.raises(CaptureError, match="which has no bound, and .*: give it output_size"):
+    with pytest.raises(CaptureError, match=r"which has no bound, and .*: give it output_size"):
         fxflops.analyze(Calls(lambda f, x, n: x.repeat_interleave(n, dim=0)), "x: N 3; n: N int64")
 
 
@@ -196,7 +196,7 @@ def test_export_has_no_such_sizes_and_says_so() -> None:
 
 
 def test_other_failures_say_what_they_said() -> None:
-    with pytest.raises(CaptureError, match="aten::unique_dim: attempted to run|out of range"):
+    with pytest.raises(CaptureError, match=r"aten::unique_dim: attempted to run|out of range"):
         fxflops.analyze(Calls(lambda f, x: x.unique(dim=7)), "x: N 3", frontend="trace")
 
 

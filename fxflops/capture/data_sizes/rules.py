@@ -129,7 +129,7 @@ def _is_mask(index: Any) -> bool:
 def _masked_select(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> Tensor:
     """As often as an element of the mask is repeated to be as large as the tensor."""
     tensor, mask = call["self"], call["mask"]
-    shape = torch.broadcast_shapes(tensor.shape, mask.shape)
+    shape: torch.Size = torch.broadcast_shapes(tensor.shape, mask.shape)  # type: ignore[no-untyped-call]
     count = _selected(sizes, operator, mask)
     repeated = prod(shape) // mask.numel() if len(shape) else 1
     return torch.empty((count * repeated,), dtype=tensor.dtype, device="meta")
@@ -192,7 +192,8 @@ def _slice(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> Tens
     shape, strides = list(tensor.shape), tensor.stride()
     offset = tensor.storage_offset() + start * strides[dim]
     shape[dim] = length
-    return tensor.as_strided(shape, strides, offset)
+    result: Tensor = tensor.as_strided(shape, strides, offset)
+    return result
 
 
 def _joined(sizes: DataSizes, operator: OpOverload, call: dict[str, Any]) -> Tensor | None:

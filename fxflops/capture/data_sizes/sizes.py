@@ -107,7 +107,10 @@ class DataSizes:
 
     def _new(self, operator: OpOverload, bound: Dim) -> int | torch.SymInt:
         if self._occurred is not None:
-            return self._occurred.pop(0) if operator is not SUM else int(bound)
+            if operator is not SUM:
+                return self._occurred.pop(0)
+            assert isinstance(bound, int)
+            return bound
         place = str(operator), model_line()
         key, data_size = self._before(place, bound)
         if isinstance(bound, int) and bound == 0:

@@ -1,4 +1,4 @@
-"""Sizes that stay symbolic where a model casts them: ``int(size)``, ``float(size)``, ``len(tensor)``.
+"""Sizes that stay symbolic where a model casts them: ``int``, ``float``, ``len``.
 
 Python itself requires these to give numbers, which would fix the size. So while a model runs
 as it would compiled, the modules of its packages find other objects under these names, which do
