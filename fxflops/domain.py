@@ -101,7 +101,7 @@ class Domain(NamedTuple):
         """The conditions that do not depend on data."""
         inputs = self.input_symbols
         multiples = [f"{s.name} % {s.multiple} == 0" for s in inputs if s.multiple > 1]
-        minima = [f"{s.name} >= {s.size_at(self._least(s))}" for s in inputs if self._least(s) > 1]
+        minima = [f"{s.name} >= {self.least_size(s)}" for s in inputs if self._least(s) > 1]
         return (*multiples, *minima, *self._guard_texts(of_data=False))
 
     @property
@@ -117,6 +117,18 @@ class Domain(NamedTuple):
             for guard in self.guards
             if of_data == any(symbol.is_data for symbol in symbols_of(guard.value))
         )
+
+    def conditions(self) -> dict[str, str]:
+        """The guards as Python comparisons of the user's sizes, each with its source line."""
+        found: dict[str, str] = {}
+        for guard in self.guards:
+            found.setdefault(guard_text(guard.value, guard.sign, self.names), guard.where)
+        return found
+
+    def least_size(self, symbol: Symbol) -> int:
+        """The least value of the size that ``symbol`` stands for."""
+        least: int = symbol.size_at(self._least(symbol))
+        return least
 
     def values(self, sizes: Mapping[str, int], what: str) -> dict[Symbol, int]:
         """The symbols' values at ``sizes``, which are named as in the input spec.

@@ -15,7 +15,7 @@ from torch import Tensor
 from fxflops import formulas
 from fxflops._torch import OpOverload
 from fxflops.algebra import Dim
-from fxflops.analysis.records import NodeCost
+from fxflops.analysis.records import Call, NodeCost
 from fxflops.capture import Capture
 from fxflops.capture.calls import aliases, bind, shaped, tensors, values
 from fxflops.capture.flex import is_flex_attention
@@ -83,6 +83,7 @@ def _node_cost(
         )
     counters: Cost | None = None
     reason, unknown, source = None, NO_FORMULA, OWN
+    call: Call | None = None
     if isinstance(op, OpOverload):
         arguments = bind(op, values(node.args), values(node.kwargs))
         given = [*tensors(list(arguments.values())), *tensors(result)]
@@ -94,8 +95,9 @@ def _node_cost(
         if reason is not None:
             counters = Cost.zero()
         else:
-            shapes = (shaped(value, read) for value in arguments.values())
-            counters, source, unknown = known(op, tuple(shapes), shaped(result, read), is_complex)
+            shapes = tuple(shaped(value, read) for value in arguments.values())
+            call = Call(shapes, shaped(result, read), is_complex)
+            counters, source, unknown = known(op, shapes, call.result, is_complex)
     elif is_flex_attention(op) and "per_score" in node.meta:
         counters, unknown = _flex_attention(node, read, known)
     return NodeCost(
@@ -109,6 +111,7 @@ def _node_cost(
         unknown=unknown if counters is None else None,
         source=source,
         phase=node.meta.get("phase", "forward"),
+        call=call,
     )
 
 

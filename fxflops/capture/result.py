@@ -13,6 +13,9 @@ from fxflops.algebra import Dim
 from fxflops.capture.data_sizes.sizes import Keys
 from fxflops.domain import Domain, Guard
 
+Shapes: TypeAlias = tuple[tuple[Dim, ...], ...]
+"""The shapes of the tensors in what a module returns, in order."""
+
 SizeReader: TypeAlias = Callable[[int | torch.SymInt], Dim]
 """What turns a size of a captured tensor into a dim; each front end has its own."""
 
@@ -33,6 +36,7 @@ class Capture:
     sizes of 1 where they hold, too, the graph is the same.
 
     ``module_types`` has the type's name of every module on some path, its containers included.
+    ``results`` has the shapes that each call of a module returned, in order, by its path.
     ``notes`` are what could not be known of the model's own decisions. ``data`` are the sizes that
     data decide, as another capture of the model finds them again.
     """
@@ -44,6 +48,7 @@ class Capture:
     module_types: Mapping[str, str]
     frontend: str
     notes: tuple[str, ...] = ()
+    results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
     data: Keys = field(default_factory=dict)
 
 

@@ -10,7 +10,6 @@ from fxflops.cli.options import (
     complain,
     deliver,
     progress,
-    refuse_assumed,
     require_tensor_sizes,
     sizes,
 )
@@ -45,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, explain, print; return 1 if anything is left unexplained."""
-    refuse_assumed(arguments, "another tool is explained at what its run gives")
     at = sizes(arguments)
     require_tensor_sizes(at, "explain")
     against = [name.strip() for name in arguments.against.split(",") if name.strip()]
@@ -57,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_drawable(arguments.picture)
 
     require(arguments.model)
-    with progress(f"Capturing {arguments.model}, running {', '.join(against)} …"):
+    with progress(f"Explaining {arguments.model} …", verbose=arguments.verbose) as tell:
         from fxflops.peers.explained import document
         from fxflops.peers.explanation import explain
 
@@ -68,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             sizes=at,
             dtype=arguments.dtype,
             pythons=_pythons(arguments.python),
+            progress=tell,
         )
     deliver(document(outcome), arguments)
     if arguments.picture is not None:

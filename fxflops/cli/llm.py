@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.train:
         raise SpecError(f"--train={shown(arguments.train)}: llm counts no optimizer. Give --train.")
     require_writable(arguments.output)
-    with progress(f"Capturing {arguments.model} …"):
+    with progress(f"Capturing {arguments.model} …", verbose=arguments.verbose):
         from fxflops.language.document import document
         from fxflops.language.use import language
 

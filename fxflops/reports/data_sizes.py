@@ -17,11 +17,15 @@ CUT = "counted up to there"
 """How the reason of a call ends beyond which nothing is counted."""
 
 
-def assumption(answer: Answer) -> str:
-    """What stands after the sizes in a title: the sizes given, and of how many the worst case."""
+def assumption(answer: Answer) -> list[str]:
+    """What stands after the input in a title: the sizes given, and of how many the worst case.
+
+    After what the model's name says of the size of its input.
+    """
     data = answer.report.domain.data
+    about = [answer.report.about] if answer.report.about else []
     if not data or answer.values is None:
-        return ""
+        return about
     given = [size for size in data if not _is_worst(answer, size)]
     said = [f"{size.name}={answer.values[size.symbol]}" for size in given]
     worst = len(data) - len(given)
@@ -29,7 +33,7 @@ def assumption(answer: Answer) -> str:
         others = "other " if given else ""
         sizes = f"{others}size" if worst == 1 else f"{others}sizes"
         said.append(f"{WORST} of {worst} {sizes} from data")
-    return f", {', '.join(said)}"
+    return [*about, ", ".join(said)]
 
 
 def _is_worst(answer: Answer, size: DataSize) -> bool:

@@ -37,7 +37,7 @@ class Reads(nn.Module):
 def test_the_worst_case_is_the_default_and_said(capsys):
     assert main(MODEL) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"{__name__}:Keeps, worst case of 1 size from data (float32")
+    assert "Keeps · b 9x4 · s 9 · worst case of 1 size from data · float32" in out.splitlines()[0]
     assert "torchvision.nms is charged as if no box suppressed another: " in out
     assert main([*MODEL, "--assume", "worst"]) == 0
     assert capsys.readouterr().out == out
@@ -45,7 +45,7 @@ def test_the_worst_case_is_the_default_and_said(capsys):
 
 def test_a_size_given_is_in_the_title_and_in_json(capsys):
     assert main([*MODEL, "--assume", "U1=3"]) == 0
-    assert capsys.readouterr().out.startswith(f"{__name__}:Keeps, U1=3 (float32")
+    assert "Keeps · b 9x4 · s 9 · U1=3 · float32" in capsys.readouterr().out
     assert main([*MODEL, "--assume", "U1=3", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     jsonschema.validate(found, SCHEMA)
@@ -79,10 +79,21 @@ def test_what_is_no_assumption_is_one_line(given, says, capsys):
     assert says in err
 
 
-def test_other_commands_take_none(capsys):
-    for words in (["check", *MODEL[:3]], [*MODEL, "--convention", "fvcore"]):
-        assert main([*words, "--assume", "U1=3"]) == 2
-        assert "--assume is of a count" in capsys.readouterr().err
+def test_a_convention_takes_none_and_is_not_quoted(capsys):
+    words = [*MODEL, "--convention", "fvcore"]
+    for more, says in ((["--assume", "U1=3"], "has no --assume"), ([], "data decide (U1)")):
+        assert main([*words, *more]) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_a_check_is_at_the_size_that_occurred(capsys):
+    assert main(["check", *MODEL[:3], "--repetitions", "1"]) == 0
+    assert f"{__name__}:Keeps at U1=" in capsys.readouterr().out
+
+
+def test_peak_memory_is_refused(capsys):
+    assert main([*MODEL, "--memory"]) == 2
+    assert "data decide, at which its peak memory is not derived" in capsys.readouterr().err
 
 
 def test_an_answer_from_the_cache_takes_another_assumption(capsys, tmp_path, monkeypatch):
