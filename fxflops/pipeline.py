@@ -540,10 +540,9 @@ def _first(
         if found is None or (outside is None and not holds):
             found, holds = so_far, outside is None
         failures.append(lacking)
-    so_far = frontends.partial_of(failures)
-    if found is None and so_far is not None:
-        deployed = passes.deploy(so_far.capture, so_far.recapture, deploy)
-        return so_far, deployed, None
+    cut = frontends.partial_of(failures)
+    if found is None and cut is not None:
+        return cut, passes.deploy(cut.capture, cut.recapture, deploy), None
     if found is None:
         raise failures[len(proposed) - 1]
     return found

@@ -97,14 +97,15 @@ def _checked(
     module = with_forward(module, _anew)
     tensors = random_inputs(analysis.inputs, at, floating_dtype(module), device)
     with ExitStack() as stack:
-        data = None
+        in_order: list[int] | None = None
         if analysis.domain.data:
             say("reading the sizes that data decide")
             stack.enter_context(as_captured())
             data = _run_once(analysis, module, tensors)
+            in_order = data.in_order
             values = analysis.values(at | values_of(data, analysis.domain, at))
             at = {symbol.name: symbol.size_at(value) for symbol, value in values.items()}
-        graph = counted_calls(on_meta(module), analysis.inputs, at, data and data.in_order)
+        graph = counted_calls(on_meta(module), analysis.inputs, at, in_order)
         measurements = _measured(analysis, module, tensors, graph, repetitions, say)
     return reconcile(
         model=analysis.model,
