@@ -68,8 +68,9 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
     if request.past is not None:
         spec = spec.with_past(request.past)
     known = {**named.sizes(spec), **sizes}
-    Domain(tuple(map(symbol_of, spec.axes))).values(known, named.name)
-    return request._replace(inputs=str(spec.fixed(known)), past=None)
+    Domain(tuple(map(symbol_of, spec.axes)), fixed=named.fixed).values(known, named.name)
+    free = {name: size for name, size in known.items() if name not in named.fixed}
+    return request._replace(inputs=str(spec.fixed(free)), past=None)
 
 
 def derive(

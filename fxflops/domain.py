@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fxflops.algebra import Dim, Symbol, evaluate, symbols_of
-from fxflops.algebra.closed_form import INT64_MAX, evaluate_many, guard_text
+from fxflops.algebra.closed_form import INT64_MAX, evaluate_many, guard_text, text
 from fxflops.errors import DomainError, SpecError
 
 if TYPE_CHECKING:
@@ -40,10 +40,29 @@ class Guard(NamedTuple):
         return bool({"==": value == 0, "!=": value != 0, ">=": value >= 0}[self.sign])
 
 
+class DataSize(NamedTuple):
+    """A size that data decide: how many results ``operator`` gives at the source line ``where``.
+
+    It is at most ``bound``, a formula of the input's sizes and of data sizes before it.
+    """
+
+    symbol: Symbol
+    bound: Dim
+    operator: str
+    where: str
+
+    @property
+    def name(self) -> str:
+        """That of its symbol: ``U1``."""
+        return self.symbol.name
+
+
 class Domain(NamedTuple):
     """The sizes at which a formula is exact.
 
-    ``symbols`` are in the order of the input spec; ``least[name]`` is the least value of that
+    ``symbols`` are in the order of the input spec, then those that data decide, whose bounds are in
+    ``data``: where one is not given, it is its bound, the worst case.
+    ``least[name]`` is the least value of that
     symbol (of H / 32 for ``H%32``) that was proven; ``guards`` hold among them. ``fixed`` are
     sizes with a name that the graph holds for at one value alone.
     """
@@ -52,21 +71,52 @@ class Domain(NamedTuple):
     guards: tuple[Guard, ...] = ()
     least: Mapping[str, int] = MappingProxyType({})
     fixed: Mapping[str, int] = MappingProxyType({})
+    data: tuple[DataSize, ...] = ()
 
     def __reduce__(self) -> tuple[type[Domain], tuple[object, ...]]:
         """Without the proxies, which are not pickled."""
-        return Domain, (self.symbols, self.guards, dict(self.least), dict(self.fixed))
+        return Domain, (self.symbols, self.guards, dict(self.least), dict(self.fixed), self.data)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The symbols' names, in order."""
         return tuple(symbol.name for symbol in self.symbols)
 
+    @property
+    def input_symbols(self) -> tuple[Symbol, ...]:
+        """The symbols of the input spec: those that data do not decide."""
+        return self.symbols[: len(self.symbols) - len(self.data)]
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the sizes that somebody must give."""
+        return tuple(symbol.name for symbol in self.input_symbols)
+
     def texts(self) -> tuple[str, ...]:
         """The conditions as Python comparisons of the user's sizes."""
-        multiples = [f"{s.name} % {s.multiple} == 0" for s in self.symbols if s.multiple > 1]
-        minima = [f"{s.name} >= {self.least_size(s)}" for s in self.symbols if self._least(s) > 1]
-        return (*multiples, *minima, *self.conditions())
+        return (*self.input_texts, *self.data_texts)
+
+    @property
+    def input_texts(self) -> tuple[str, ...]:
+        """The conditions that do not depend on data."""
+        inputs = self.input_symbols
+        multiples = [f"{s.name} % {s.multiple} == 0" for s in inputs if s.multiple > 1]
+        minima = [f"{s.name} >= {self.least_size(s)}" for s in inputs if self._least(s) > 1]
+        return (*multiples, *minima, *self._guard_texts(of_data=False))
+
+    @property
+    def data_texts(self) -> tuple[str, ...]:
+        """The conditions on sizes that data decide: branches of the model on them."""
+        least = {size.name: self._least(size.symbol) for size in self.data}
+        minima = [f"{name} >= {size}" for name, size in least.items() if size > 0]
+        return (*minima, *self._guard_texts(of_data=True))
+
+    def _guard_texts(self, *, of_data: bool) -> dict[str, None]:
+        return dict.fromkeys(
+            guard_text(guard.value, guard.sign, self.names)
+            for guard in self.guards
+            if of_data == any(symbol.is_data for symbol in symbols_of(guard.value))
+        )
 
     def conditions(self) -> dict[str, str]:
         """The guards as Python comparisons of the user's sizes, each with its source line."""
@@ -92,13 +142,19 @@ class Domain(NamedTuple):
                 at = _written({name: sizes[name]})
                 raise DomainError(f"Cannot count {what} at {at}: {name} is fixed at {only}.")
         for symbol in self.symbols:
-            size = sizes[symbol.name]
-            if type(size) is not int or size < 1 - symbol.offset:
-                kind = "natural number" if symbol.offset else "positive integer"
+            if symbol.is_data and symbol.name not in sizes:
+                continue
+            size, may_be_0 = sizes[symbol.name], symbol.offset or symbol.is_data
+            if type(size) is not int or size < (0 if may_be_0 else 1):
+                kind = "natural number" if may_be_0 else "positive integer"
                 raise SpecError(f"The size {symbol.name} must be a {kind}, not {_number(size)}.")
-        in_order = {name: sizes[name] for name in self.names}
+        values = {s: s.value_at(sizes[s.name]) for s in self.input_symbols}
+        for size_of_data in self.data:
+            # The bound is that of its largest value here.
+            values[size_of_data.symbol] = self._bounded(size_of_data, sizes, values, what)
+        sizes = {s.name: sizes.get(s.name, values[s]) for s in self.symbols}
+        in_order = {n: size for n, size in sizes.items() if n in self.names}
         at = f"Cannot count {what} at {_written(in_order)}"
-        values = {s: s.value_at(sizes[s.name]) for s in self.symbols}
         for symbol in self.symbols:
             size, least = sizes[symbol.name], symbol.size_at(self._least(symbol))
             if size % symbol.multiple:
@@ -116,6 +172,28 @@ class Domain(NamedTuple):
                     f"{at}: {condition} does not hold{where}. {self._nearest_inside(values)}"
                 )
         return values
+
+    def _bounded(
+        self,
+        size: DataSize,
+        given: Mapping[str, int],
+        values: Mapping[Symbol, int],
+        what: str,
+    ) -> int:
+        """The value of a size that data decide: the one given, or else the largest, its bound.
+
+        Raises DomainError where it is given a larger one.
+        """
+        largest = int(evaluate(size.bound, values))
+        chosen = given.get(size.name, largest)
+        if chosen > largest:
+            bound = text(size.bound, self.names)
+            most = str(largest) if bound == str(largest) else f"{largest} there, {bound}"
+            raise DomainError(
+                f"Cannot count {what} at {_written({size.name: chosen})}: {size.name} is at most "
+                f"{most} ({size.where})."
+            )
+        return chosen
 
     def arrays(self, sizes: Mapping[str, NDArray[Any]], what: str) -> dict[Symbol, NDArray[Any]]:
         """`values` for arrays of sizes, which broadcast; the error is for one of those outside."""
@@ -136,7 +214,12 @@ class Domain(NamedTuple):
         values = {
             s: np.asarray(s.value_at(given[s.name]), dtype=given[s.name].dtype)
             for s in self.symbols
+            if s.name in given
         }
+        for size in self.data:
+            largest = evaluate_many(size.bound, values)
+            given.setdefault(size.name, largest)
+            values.setdefault(size.symbol, largest)
 
         def require(inside: NDArray[Any]) -> None:
             if not np.all(inside):
@@ -144,6 +227,8 @@ class Domain(NamedTuple):
                 every = {name: np.broadcast_to(array, shape) for name, array in given.items()}
                 self.values({name: int(array.flat[first]) for name, array in every.items()}, what)
 
+        for size in self.data:
+            require(values[size.symbol] <= evaluate_many(size.bound, values))
         for s in self.symbols:
             require((s.size_at(values[s]) == given[s.name]) & (values[s] >= self._least(s)))
         for guard in self.guards:
@@ -155,12 +240,14 @@ class Domain(NamedTuple):
         return self.least.get(symbol.name, symbol.minimum)
 
     def _holds(self, values: Mapping[Symbol, int]) -> bool:
-        return all(values[s] >= self._least(s) for s in self.symbols) and all(
-            guard.holds(values) for guard in self.guards
+        return (
+            all(values[s] >= self._least(s) for s in self.symbols)
+            and all(values[size.symbol] <= evaluate(size.bound, values) for size in self.data)
+            and all(guard.holds(values) for guard in self.guards)
         )
 
     def _require_names(self, sizes: Mapping[str, object]) -> None:
-        missing = [name for name in self.names if name not in sizes]
+        missing = [name for name in self.input_names if name not in sizes]
         if missing:
             lacking = f"No value for the size {', '.join(missing)}: give"
             example = [f"{name}=…" for name in missing]

@@ -6,7 +6,8 @@
     ├── DomainError           sizes at which the formula does not hold
     ├── CaptureError          the model cannot be written down as a graph
     │   ├── SpecializationError  ... because it fixes a size that the user left free
-    │   └── SizeAsKeyError    ... because it looks something up by such a size
+    │   ├── SizeAsKeyError    ... because it looks something up by such a size
+    │   └── ValueNeededError  ... beyond a line that goes on with the value of a tensor
     ├── CheckError            a measurement that nothing can be held against
     ├── ConventionError       a model or a size to which another tool's convention cannot be applied
     ├── FormulaError          a formula registered for an operator it does not fit
@@ -80,6 +81,15 @@ class SizeAsKeyError(CaptureError):
 
     What it keeps is not looked up while it is compiled.
     """
+
+
+class ValueNeededError(CaptureError):
+    """The model goes on with the value of a tensor, which only a run has.
+
+    ``partial`` is what a front end recorded up to there.
+    """
+
+    partial: Any = None
 
 
 class CheckError(FxflopsError):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fxflops import formulas, models
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
-from fxflops.analysis.count import DATA, NO_FORMULA
+from fxflops.analysis.count import CUT, DATA, NO_FORMULA
 from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.memory import Recall
 from fxflops.analysis.moved import moved_once
@@ -270,6 +270,8 @@ def _analyze(
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
     require_passes(deploy)
+    if inputs is not None:
+        named = replace(named, fixed={}, about="")
     spec = _spec(inputs, named)
     known = _sizes(spec, named, defaults)
     if spec.past is not None:
@@ -283,7 +285,7 @@ def _analyze(
     if inputs is None and (named.narrower or named.last_resort):
         captured, deployed, why = _first_of(module, spec, named, defaults, fronts, deploy)
     else:
-        is_users = not named.narrower
+        is_users = not (named.narrower or named.is_packaged)
         captured = frontends.capture(module, spec, known, fronts, is_users=is_users)
         why = None
         deployed = passes.deploy(captured.capture, captured.recapture, deploy)
@@ -295,7 +297,7 @@ def _analyze(
     return Analysis(
         model=named.name,
         inputs=captured.spec,
-        domain=deployed.domain._replace(fixed=_fixed(spec, captured.spec)),
+        domain=deployed.domain._replace(fixed={**named.fixed, **_fixed(spec, captured.spec)}),
         nodes=deployed.nodes,
         module_types=captured.capture.module_types,
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
@@ -311,6 +313,7 @@ def _analyze(
         once=deployed.once,
         trained=sum(parameter.numel() for parameter in trained) if train else None,
         optimizer=step(train, trained) if isinstance(train, str) else None,
+        about=named.about if captured.spec == named.inputs else "",
         moving_once=partial(moved_once, deployed.capture),
         recall=None if deploy else _recall(module, captured, train, trained, loss),
     )
@@ -439,6 +442,8 @@ def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict
 
     Raises SpecError and DomainError for given sizes that the spec does not have or excludes.
     """
+    _require_fixed(given, named)
+    given = {name: size for name, size in given.items() if name not in named.fixed}
     _require_names(spec, given, named.name)
     known = {**named.sizes(spec), **given}
     _require_axes(spec, known, named.name)
@@ -520,6 +525,15 @@ def _require_names(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None
             raise SpecError(f"{name} has no size {size} to set: {free} in {str(spec)!r}.")
 
 
+def _require_fixed(sizes: Mapping[str, int], named: NamedModel) -> None:
+    """Refuse another size than the one at which the model's own input has it."""
+    for name, only in named.fixed.items():
+        if sizes.get(name, only) != only:
+            raise DomainError(
+                f"Cannot count {named.name} at {name}={sizes[name]}: {name} is fixed at {only}."
+            )
+
+
 def _require_axes(spec: InputSpec, sizes: Mapping[str, int], name: str) -> None:
     """Refuse sizes that the spec itself excludes, before the work of a capture."""
     axes = [axis for axis in spec.axes if axis.name in sizes]
@@ -562,6 +576,9 @@ def _first(
         if found is None or (outside is None and not holds):
             found, holds = so_far, outside is None
         failures.append(lacking)
+    cut = frontends.partial_of(failures)
+    if found is None and cut is not None:
+        return cut, passes.deploy(cut.capture, cut.recapture, deploy), None
     if found is None:
         raise failures[len(proposed) - 1]
     return found
@@ -570,14 +587,14 @@ def _first(
 def _unsized(deployed: Deployed) -> CaptureError | None:
     """Which call is uncounted only because a size is free, and why."""
     for node in deployed.nodes:
-        if node.unknown not in (None, NO_FORMULA, DATA):
+        if node.unknown not in (None, NO_FORMULA, DATA) and not node.unknown.endswith(CUT):
             return CaptureError(f"{node.op} has {node.unknown} ({node.where}).")
     return None
 
 
 def _outside(domain: Domain, sizes: Mapping[str, int]) -> CaptureError | None:
     """Why the formulas do not hold at these sizes."""
-    if sizes.keys() < set(domain.names):
+    if sizes.keys() < set(domain.input_names):
         return None
     try:
         domain.values(sizes, "the model")

@@ -93,7 +93,8 @@ class Report(NamedTuple):
 
     ``figures`` are what does not add up over calls. ``applied`` are the passes that changed the
     graph, ``once`` what is computed once per ``"size"`` and once per ``"model"`` where passes took
-    it out of the calls. ``training`` are the parts of a training step.
+    it out of the calls. ``training`` are the parts of a training step. ``about`` is what
+    its title says of the sizes.
     """
 
     model: str
@@ -112,6 +113,7 @@ class Report(NamedTuple):
     applied: tuple[Applied, ...] = ()
     once: Mapping[BindingTime, Cost] = MappingProxyType({})
     training: Training | None = None
+    about: str = ""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Without the proxy, which is not pickled."""
@@ -151,7 +153,7 @@ class Report(NamedTuple):
 
     def is_known_at(self, sizes: Mapping[str, int]) -> bool:
         """Whether ``sizes`` and the defaults give every symbol a value."""
-        return {**self.defaults, **sizes}.keys() >= set(self.domain.names)
+        return {**self.defaults, **sizes}.keys() >= set(self.domain.input_names)
 
     def at(self, sizes: Mapping[str, int] | None) -> Answer:
         """The report at ``sizes`` (with the model's defaults), or in formulas alone for None.

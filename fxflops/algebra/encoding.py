@@ -3,7 +3,8 @@
 A `Table` lists values so that each refers only to those before it, by position:
 
     5                                       an integer
-    ["symbol", name, multiple, minimum]     an atom; with an offset other than 0 after them
+    ["symbol", name, multiple, minimum]     an atom; with an offset other than 0 after them,
+                                            and a maximum, if there is one, after that
     ["floor", numerator, denominator]       an atom, of two dims
     ["max", left, right]  ["min", …]        an atom, of two dims
     ["product", atom, power, atom, power, …]    a monomial; 1 has no factors
@@ -73,8 +74,9 @@ class Table:
     def _atom(self, atom: Atom) -> int:
         def entry() -> list[Any]:
             if isinstance(atom, Symbol):
-                offset = [atom.offset] if atom.offset else []
-                return ["symbol", atom.name, atom.multiple, atom.minimum, *offset]
+                more = [atom.offset, atom.maximum] if atom.maximum is not None else [atom.offset]
+                kept = more if any(more) or len(more) > 1 else []
+                return ["symbol", atom.name, atom.multiple, atom.minimum, *kept]
             if isinstance(atom, FloorDiv):
                 return ["floor", self.add(atom.numerator), self.add(atom.denominator)]
             assert isinstance(atom, MinMax)
@@ -211,12 +213,12 @@ def _value(
     if kind == "product":
         return _monomial(list(map(atom, parts[::2])), list(map(_power, parts[1::2])))
     if kind == "symbol":
-        name, multiple, minimum, *offset = parts
+        name, multiple, minimum, *more = parts
         if not (isinstance(name, str) and name.isidentifier()) or natural(multiple) == 0:
             raise ValueError("no symbol")
-        if offset not in ([], [1]):
+        if more[:1] not in ([], [0], [1]) or len(more) > 2 or more == [0]:
             raise ValueError("no offset")
-        return Symbol(name, multiple, natural(minimum), *offset)
+        return Symbol(name, multiple, natural(minimum), *map(natural, more))
     left, right = map(dim, parts)
     if kind == "floor":
         low = lower_bound(right)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fxflops.algebra.polynomial import Dim, Symbol, from_atom, key_of, lower_bound
+from fxflops.algebra.polynomial import Dim, Symbol, from_atom, key_of, lower_bound, terms_of
 
 
 class MinMax:
@@ -59,8 +59,46 @@ def minimum(left: Dim, right: Dim) -> Dim:
 
 
 def _is_at_least(left: Dim, right: Dim) -> bool:
-    bound = lower_bound(left - right)
-    return bound is not None and bound >= 0
+    if is_natural(left - right):
+        return True
+    # A minimum is at most each of its operands, so it is left alone inside another one.
+    return bool(linear_minima(-right)) and any(map(is_natural, without_minima(left - right)))
+
+
+def without_minima(value: Dim) -> list[Dim]:
+    """What ``value`` is never below: its subtracted minima replaced by one of their operands."""
+    found: list[Dim] = [value]
+    for atom, coefficient in linear_minima(value):
+        found = [
+            less + coefficient * (operand - from_atom(atom))
+            for less in found
+            for operand in (atom.left, atom.right)
+        ]
+        if len(found) > MOST_REPLACED:
+            return []
+    return found
+
+
+MOST_REPLACED = 2**8
+
+
+def is_natural(value: Dim) -> bool:
+    """Whether it is known not to be negative."""
+    least = lower_bound(value)
+    return least is not None and least >= 0
+
+
+def linear_minima(value: Dim) -> list[tuple[MinMax, int]]:
+    """The minima that are terms by themselves, with their coefficients, and subtracted."""
+    return [
+        (monomial[0][0], coefficient)
+        for monomial, coefficient in terms_of(value).items()
+        if len(monomial) == 1
+        and monomial[0][1] == 1
+        and isinstance(monomial[0][0], MinMax)
+        and monomial[0][0].name == "min"
+        and coefficient < 0
+    ]
 
 
 def _atom(name: Literal["max", "min"], left: Dim, right: Dim) -> Dim:

@@ -51,12 +51,15 @@ class Symbol(NamedTuple):
     ``Symbol("H", multiple=32, minimum=2)`` is H / 32 for an H that is a multiple of 32 and at
     least 64. Arithmetic is done in such quotients, so that it stays within the integers.
     ``Symbol("P", offset=1)`` is P + 1: a size that may be 0 is a symbol that is at least 1.
+    ``Symbol("U1", minimum=0, maximum=1000)`` is a size that data decide, with its largest value
+    where that is a number.
     """
 
     name: str
     multiple: int = 1
     minimum: int = 2
     offset: int = 0
+    maximum: int | None = None
 
     @property
     def key(self) -> str:
@@ -67,6 +70,11 @@ class Symbol(NamedTuple):
     def lower(self) -> int:
         """Its minimum."""
         return self.minimum
+
+    @property
+    def is_data(self) -> bool:
+        """Whether data decide it: no size of an input is a symbol that may be 0."""
+        return self.minimum == 0
 
     @property
     def size(self) -> Dim:

@@ -29,20 +29,28 @@ from fxflops.registry import QUANTIZED, cost_of, has_formula, reason_free, torch
 INTEGER_WORK = "integer and boolean work"
 NO_FORMULA = "no formula"
 DATA = "depends on data"
+CUT = ": counted up to there"
 MASKS = ("output_mask", "grad_input_mask")
 """What operators call the argument that says which of their results are asked for."""
 OWN, TORCH = "fxflops", "torch.utils.flop_counter"
 
 
-def count(capture: Capture, binding_time: BindingTime = "call") -> tuple[NodeCost, ...]:
-    """The cost of every operator call made at ``binding_time``.
+def known_counters() -> Counters:
+    """What several counts of one model share: each call's counters are derived once."""
+    return cache(_counters)
+
+
+def count(
+    capture: Capture, binding_time: BindingTime = "call", known: Counters | None = None
+) -> tuple[NodeCost, ...]:
+    """The cost of every operator call made at ``binding_time``; ``known`` are those derived before.
 
     Requires what `Capture` ensures; a node without ``meta["binding_time"]`` is of each call of
     the model. Ensures one `NodeCost` per operator call made then, in the graph's order; two where
     it has gradients of both activations and weights.
     """
     formulas.load()
-    known = cache(_counters)
+    known = known or known_counters()
     costs: list[NodeCost] = []
     sources: dict[torch.fx.Node, tuple[int, ...]] = {}
     for node in capture.graph.nodes:
@@ -63,6 +71,16 @@ def _node_cost(
     node: torch.fx.Node, dependencies: tuple[int, ...], read: SizeReader, known: Counters
 ) -> NodeCost:
     op, result = node.target, node.meta["val"]
+    if "cut" in node.meta:
+        return NodeCost(
+            name=node.name,
+            op=op,
+            path=node.meta["path"],
+            where=node.meta["where"],
+            cost=None,
+            dependencies=dependencies,
+            unknown=node.meta["cut"] + CUT,
+        )
     counters: Cost | None = None
     reason, unknown, source = None, NO_FORMULA, OWN
     call: Call | None = None

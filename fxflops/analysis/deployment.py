@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import NamedTuple
 
+from fxflops.analysis.few import corrected, extend_to_few
 from fxflops.analysis.results import at_every_size
 from fxflops.analysis.zero_one import Nodes, undo_zero_one_specialization
 from fxflops.capture import Capture
@@ -67,7 +68,11 @@ def deploy(captured: Capture, recapture: Recapture, names: Collection[str]) -> D
 
         rewritten = after(passes, frozenset())
         assert rewritten is not None
-        return undo_zero_one_specialization(rewritten.capture, at, binding_time)
+        nodes, domain = undo_zero_one_specialization(rewritten.capture, at, binding_time)
+        if not domain.data:
+            return nodes, domain
+        corrections, extended = extend_to_few(rewritten.capture, domain, at, binding_time)
+        return corrected(nodes, corrections), extended
 
     stages = [counted(passes) for passes in range(len(chosen) + 1)]
     binding_times: tuple[BindingTime, ...] = ("size", "model") if chosen else ()

@@ -137,6 +137,7 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    about: str = ""
     recall: Recall | None = None
     figures: tuple[str, ...] = ()
     device: Device | None = None
@@ -298,6 +299,11 @@ class Analysis:
 
         kept = self.__dict__.get("_memory")
         if kept is None:
+            if self.domain.data:
+                raise CaptureError(
+                    f"{self.model} has sizes that data decide, at which its peak memory is not "
+                    "derived."
+                )
             if self.recall is None:
                 raise CaptureError("This analysis has no memory: analyze the model again for it.")
             kept = self.__dict__["_memory"] = peak_memory(self.recall, self.domain)
@@ -347,6 +353,7 @@ class Analysis:
             applied=self.applied,
             once={time: self.once_per(time) for time in self.once},
             training=self.training,
+            about=self.about,
         )
 
     def __repr__(self) -> str:

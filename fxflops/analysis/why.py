@@ -47,7 +47,7 @@ def document(analysis: Analysis, path: str, sizes: Mapping[str, int] | None = No
     found = of(analysis, path)
     given = {**analysis.defaults, **(sizes or {})}
     values = None
-    if given.keys() >= set(analysis.domain.names):
+    if given.keys() >= set(analysis.domain.input_names):
         values = analysis.domain.values(given, analysis.model)
     at = ", ".join(f"{name}={given[name]}" for name in analysis.domain.names if name in given)
     groups: dict[Any, list[Why]] = {}

@@ -49,7 +49,7 @@ def find(key: Key, sizes: Mapping[str, int]) -> Report | None:
     for report in _ledgers(key):
         known = {**report.defaults, **sizes}
         try:
-            if sizes or known.keys() >= set(report.domain.names):
+            if sizes or known.keys() >= set(report.domain.input_names):
                 report.domain.values(known, report.model)
         except FxflopsError:
             continue

@@ -96,7 +96,7 @@ def log(
         recorder = AllocationRecorder(live, with_meta_kernels=True, mode=mode)
     else:
         recorder = TrainingAllocationRecorder(live, loss)
-    captured: Capture = recorded(recorder, model, inputs, hints)
+    captured: Capture = recorded(lambda: recorder, model, inputs, hints)
     return Log(tuple(live.calls), captured.guards, live.inputs, live.saved, live.gradients)
 
 

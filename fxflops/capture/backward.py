@@ -22,6 +22,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from fxflops._torch import enable_python_dispatcher, tree_leaves
+from fxflops.capture.data_sizes import DataSizes
 from fxflops.capture.meta_kernels import backward as backward_kernels
 from fxflops.capture.meta_kernels.resize import Resizing
 from fxflops.capture.patches.cpu_tensors import AsOnCpu
@@ -41,15 +42,15 @@ def capture(
     *,
     loss: Loss,
     with_meta_kernels: bool = True,
+    data: DataSizes | None = None,
 ) -> Capture:
     """The graph of one training step, as `fxflops.capture.trace.capture` makes that of one call.
 
     It ends with the loss and the gradients of all parameters that are trained. Raises CaptureError,
     also for a loss that is no number or that depends on none of them, and SpecializationError.
     """
-    return recorded(
-        TrainingRecorder(loss, with_meta_kernels=with_meta_kernels), model, inputs, hints
-    )
+    make = partial(TrainingRecorder, loss, with_meta_kernels=with_meta_kernels)
+    return recorded(make, model, inputs, hints, data)
 
 
 def trained(model: nn.Module, captured: Capture) -> list[nn.Parameter]:

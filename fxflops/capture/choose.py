@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from fxflops.algebra import symbols_of
 from fxflops.capture import Capture, trace
+from fxflops.capture.data_sizes import DataSizes
+from fxflops.capture.data_sizes.sizes import Keys
 from fxflops.capture.prepare import hints
 from fxflops.capture.proposal import Front, at_fixed_sizes, at_multiples
 from fxflops.capture.result import Recapture
-from fxflops.errors import CaptureError, SizeAsKeyError, SpecializationError
+from fxflops.errors import CaptureError, SizeAsKeyError, SpecializationError, ValueNeededError
 from fxflops.spec import Frontend, InputSpec
 
 
@@ -24,7 +27,7 @@ class FrontEnd:
     ``name`` is what a user chooses it by. ``capture`` makes the graph, and ``recapture`` the same
     graph with sizes fixed, where that can be had sooner. It runs the model ``under`` a compiler, or
     eagerly for None, which `fxflops.capture.trace` has as a ``mode``. It is tried after failures of
-    which one is of the type ``after``. One that is ``slow`` is tried last, when no multiple of the
+    which one is of a type ``after``. One that is ``slow`` is tried last, when no multiple of the
     sizes works either; it is the oracle of the others, and what it says of a failure counts less.
     """
 
@@ -33,11 +36,14 @@ class FrontEnd:
     recapture: Front
     under: str | None = None
     mode: trace.Mode = "eager"
-    after: type[CaptureError] = CaptureError
+    after: type[CaptureError] | tuple[type[CaptureError], ...] = CaptureError
     slow: bool = False
 
     def is_worth_trying(self, failures: Sequence[CaptureError]) -> bool:
         """Whether it may succeed after ``failures`` of the front ends before it."""
+        so_far = partial_of(failures)
+        if self.slow and so_far is not None and so_far.capture.data:
+            return False  # it has no symbols for sizes that data decide
         return self.after is CaptureError or any(isinstance(e, self.after) for e in failures)
 
 
@@ -54,7 +60,7 @@ def _traced(mode: trace.Mode, **options: Any) -> FrontEnd:
 
 FRONT_ENDS = (
     _traced("eager"),
-    _traced("cast", after=SpecializationError),
+    _traced("cast", after=(SpecializationError, ValueNeededError)),
     _traced("compiled", under="torch.compile"),
     FrontEnd(
         name="export",
@@ -89,6 +95,12 @@ class Captured(NamedTuple):
     sizes: Mapping[str, int]
     recapture: Recapture
     mode: trace.Mode
+
+
+def partial_of(failures: Sequence[CaptureError]) -> Captured | None:
+    """What was captured up to where a value is needed, by the first front end that was so far."""
+    found = (error.partial for error in failures if isinstance(error, ValueNeededError))
+    return next((captured for captured in found if captured is not None), None)
 
 
 def captures(
@@ -149,6 +161,9 @@ def capture(
             failures.insert(0 if is_reason else len(failures), error)
             if isinstance(error, SpecializationError) and is_users:
                 break
+    so_far = partial_of(failures)
+    if so_far is not None:
+        return so_far
     reason = failures[0]
     working = at_fixed_sizes(module, spec, sizes, fronts[0].recapture)
     if working is None:
@@ -165,7 +180,12 @@ def _captured(
 ) -> Captured:
     """The capture by ``front``, with a note where it is not of an eager run, and why it is not."""
     all_sizes = hints(spec, sizes)
-    captured = front.capture(module, spec, all_sizes)
+    try:
+        captured = front.capture(module, spec, all_sizes)
+    except ValueNeededError as error:
+        if error.partial is not None:
+            error.partial = _recapturable(front, module, spec, sizes, error.partial)
+        raise
     if front.under is not None:
         why = (
             f", since an eager run could not be captured: {str(failures[0])[:-1]}"
@@ -174,13 +194,18 @@ def _captured(
         )
         note = NOT_EAGER.format(under=front.under, why=why)
         captured = replace(captured, notes=(*captured.notes, note))
-    return Captured(
-        capture=captured,
-        spec=spec,
-        sizes=sizes,
-        recapture=partial(_recapture, front.recapture, module, spec, all_sizes),
-        mode=front.mode,
-    )
+    return _recapturable(front, module, spec, sizes, captured)
+
+
+def _recapturable(
+    front: FrontEnd,
+    module: nn.Module,
+    spec: InputSpec,
+    sizes: Mapping[str, int],
+    captured: Capture,
+) -> Captured:
+    again = partial(_recapture, front.recapture, module, spec, hints(spec, sizes), captured.data)
+    return Captured(capture=captured, spec=spec, sizes=sizes, recapture=again, mode=front.mode)
 
 
 def _recapture(
@@ -188,19 +213,29 @@ def _recapture(
     module: nn.Module,
     spec: InputSpec,
     sizes: Mapping[str, int],
+    keys: Keys,
     fixed: Mapping[str, int],
 ) -> Capture | None:
     """The graph with some sizes fixed at their least, which often needs the others to be large.
 
-    A model that runs otherwise at large sizes is captured at those of the first capture.
+    Those that data decide have the symbols of ``keys``, the first capture's. A model that runs
+    otherwise at large sizes is captured at those of the first capture.
     """
     # A cache that is longer may be beyond a window that the one captured is within.
     past = getattr(spec.past, "name", None)
     wide = {name: size if name == past else 8 * size for name, size in sizes.items()}
     found: Capture | None = None
-    for attempt in (wide, sizes):
+    of_data = {data_size.name for data_size in keys.values()}
+    few = {name: size for name, size in fixed.items() if name in of_data}
+    own = {name: size for name, size in fixed.items() if name not in of_data}
+    for attempt in (wide, sizes) if own else (sizes,):
+        options = {"data": DataSizes(keys, few)} if keys else {}
         try:
-            captured = capture(module, spec.fixed(fixed), attempt)
+            captured = capture(module, spec.fixed(own), attempt, **options)
+        except ValueNeededError as error:
+            if error.partial is None:
+                continue
+            captured = error.partial
         except CaptureError:
             continue
         if _holds(captured, sizes):
@@ -211,9 +246,17 @@ def _recapture(
 
 def _holds(captured: Capture, sizes: Mapping[str, int]) -> bool:
     """Whether all its guards hold at these sizes."""
-    values = {symbol: sizes[symbol.name] // symbol.multiple for symbol in captured.domain.symbols}
+    values = {
+        symbol: sizes[symbol.name] // symbol.multiple
+        for symbol in captured.domain.symbols
+        if not symbol.is_data
+    }
     try:
-        return all(guard.holds(values) for guard in captured.guards)
+        return all(
+            guard.holds(values)
+            for guard in captured.guards
+            if not any(symbol.is_data for symbol in symbols_of(guard.value))
+        )
     except ZeroDivisionError:
         return False
 

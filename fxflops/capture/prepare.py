@@ -230,6 +230,15 @@ def packages_of(model: nn.Module) -> tuple[str, ...]:
     return tuple(sorted(packages - {"builtins", "torch"}))
 
 
+def needs_a_value(error: BaseException) -> bool:
+    """Whether the model failed since it goes on with the value of a tensor."""
+    return _is_of_values(VALUES.sub("a tensor whose values are not known", str(error)))
+
+
+def _is_of_values(message: str) -> bool:
+    return "meta tensor" in message or "values are not known" in message
+
+
 def failure(error: BaseException) -> str:
     """What an error of the model says, in one line, and the line of the model that raised it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -240,6 +249,6 @@ def failure(error: BaseException) -> str:
     message = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
     where = raised_at(error)
     said = f"{message} ({where})." if where else f"{message}."
-    if "meta tensor" in message or "values are not known" in message:
+    if _is_of_values(message):
         said += " Only a run has the values of tensors: use a number or a size in their place."
     return said

@@ -10,6 +10,7 @@ import torch
 import torch.fx
 
 from fxflops.algebra import Dim
+from fxflops.capture.data_sizes.sizes import Keys
 from fxflops.domain import Domain, Guard
 
 Shapes: TypeAlias = tuple[tuple[Dim, ...], ...]
@@ -36,7 +37,8 @@ class Capture:
 
     ``module_types`` has the type's name of every module on some path, its containers included.
     ``results`` has the shapes that each call of a module returned, in order, by its path.
-    ``notes`` are what could not be known of the model's own decisions.
+    ``notes`` are what could not be known of the model's own decisions. ``data`` are the sizes that
+    data decide, as another capture of the model finds them again.
     """
 
     graph: torch.fx.Graph
@@ -47,6 +49,7 @@ class Capture:
     frontend: str
     notes: tuple[str, ...] = ()
     results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
+    data: Keys = field(default_factory=dict)
 
 
 Recapture: TypeAlias = Callable[[Mapping[str, int]], Capture | None]

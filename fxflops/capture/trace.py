@@ -8,10 +8,12 @@ attention) arrive whole, as they do in ``torch.export``, so both front ends give
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -22,7 +24,10 @@ from fxflops._torch import OpOverload, TorchDispatchMode, enable_python_dispatch
 from fxflops.algebra import Dim
 from fxflops.capture import past
 from fxflops.capture.constants import Constants
-from fxflops.capture.data import data_dependent_size
+from fxflops.capture.data_sizes import DataSizes
+from fxflops.capture.data_sizes.refusals import data_dependent_size
+from fxflops.capture.data_sizes.rules import result_of_data
+from fxflops.capture.data_sizes.sizes import OfDataAtFixedSizesError
 from fxflops.capture.flex import (
     flex_attention_as_one_node,
     is_flex_attention,
@@ -35,6 +40,7 @@ from fxflops.capture.meta_kernels.forward import result_of
 from fxflops.capture.modules import Returned, module_paths
 from fxflops.capture.patches.casts import symbolic_casts
 from fxflops.capture.patches.cpu_tensors import SYMBOLIC, AsOnCpu
+from fxflops.capture.patches.data_sizes import sizes_of_data_kept_symbolic
 from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.patches.size_types import Texts, sizes_are_numbers
 from fxflops.capture.patches.threads import replaced_here
@@ -44,15 +50,17 @@ from fxflops.capture.prepare import (
     failure,
     floating_dtype,
     module_types,
+    needs_a_value,
     packages_of,
     symbol_of,
 )
 from fxflops.capture.result import Capture
-from fxflops.capture.source import model_line, runs_a_model
+from fxflops.capture.source import model_line, raised_at, runs_a_model
 from fxflops.capture.symint.environment import SizeEnv
+from fxflops.capture.symint.node import DataDecideError
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
-from fxflops.errors import CaptureError, SizeAsKeyError, SpecError
+from fxflops.errors import CaptureError, SizeAsKeyError, SpecError, ValueNeededError
 from fxflops.spec import InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
@@ -67,6 +75,7 @@ def capture(
     *,
     with_meta_kernels: bool = True,
     mode: Mode = "eager",
+    data: DataSizes | None = None,
 ) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
@@ -74,20 +83,41 @@ def capture(
     ``with_meta_kernels`` every result is that of PyTorch's own kernel. The model runs as it is
     called; or so, but that ``int(size)`` stays symbolic (``mode="cast"``); or as `torch.compile` or
     `torch.export` would have it run: many then leave out what looks at values, of which there are
-    none here.
+    none here. ``data`` says what the sizes are that data decide: by default, new symbols.
 
     Raises CaptureError when the model does not run, and SpecializationError, with the source line,
     when it fixes an axis that the spec leaves free.
     """
-    recorder = Recorder(with_meta_kernels=with_meta_kernels, mode=mode)
-    return recorded(recorder, model, inputs, hints)
+    make = partial(Recorder, with_meta_kernels=with_meta_kernels, mode=mode)
+    return recorded(make, model, inputs, hints, data)
+
+
+def recorded(
+    make: Callable[[], Recorder],
+    model: nn.Module,
+    inputs: InputSpec,
+    hints: Mapping[str, int],
+    data: DataSizes | None = None,
+) -> Capture:
+    """`capture`, by a recorder that may do more with the model than call it."""
+    data = data or DataSizes()
+    try:
+        return _recorded(make(), model, inputs, hints, data, is_symbolic=bool(inputs.axes))
+    except OfDataAtFixedSizesError:
+        return _recorded(make(), model, inputs, hints, data.again(), is_symbolic=True)
 
 
 @runs_a_model
-def recorded(
-    recorder: Recorder, model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]
+def _recorded(
+    recorder: Recorder,
+    model: nn.Module,
+    inputs: InputSpec,
+    hints: Mapping[str, int],
+    data: DataSizes,
+    *,
+    is_symbolic: bool,
 ) -> Capture:
-    """`capture`, by a recorder that may do more with the model than call it."""
+    """The graph; ``is_symbolic`` where a size in it may be a symbol."""
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
     guards: list[Guard] = []
 
@@ -99,17 +129,34 @@ def recorded(
     env = SizeEnv(values, record_guard, texts.of)
     sizes = {name: env.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
+
+    def captured() -> Capture:
+        return Capture(
+            graph=recorder.graph,
+            read=read_symint,
+            domain=domain_from_guards(tuple(symbols.values()), guards, tuple(data.found.values())),
+            guards=tuple(dict.fromkeys(guards)),
+            module_types=module_types(model),
+            frontend="trace",
+            notes=texts.notes,
+            results=recorder.returned.shapes(read_symint),
+            data=data.found,
+        )
+
+    recorder.data = data
+    data.env, data.taken, data.is_symbolic = env, frozenset(sizes), is_symbolic
     try:
         with (
             capture_lock,
             restored_module_state(model, *recorder.called),
             torch.device("meta"),
-            as_it_is_called(recorder.mode, packages, is_symbolic=bool(symbols)),
+            as_it_is_called(recorder.mode, packages, is_symbolic=is_symbolic),
+            sizes_of_data_kept_symbolic(data, packages, casts=recorder.mode == "cast"),
         ):
             cache: dict[str, Any] = {}
             if inputs.past is not None:
                 cache = past.filled(model, inputs, env, sizes, guards, recorder.another)
-            with recorder.modes(is_symbolic=bool(symbols)):
+            with recorder.modes(is_symbolic=is_symbolic):
                 tensors = example_inputs(inputs, sizes, floating_dtype(model))
                 for tensor, described in zip(tensors, inputs.tensors, strict=True):
                     recorder.add_input(described.name, tensor)
@@ -120,23 +167,34 @@ def recorded(
                     # What the model sets of the context it runs in is set in a copy of it.
                     result = copy_context().run(recorder.run, model, tensors, cache)
                     recorder.mark_replaced(before)
-    except SpecError:
+    except (SpecError, OfDataAtFixedSizesError):
         raise
     except Exception as error:
-        is_key = isinstance(error, TypeError) and str(error).startswith(UNHASHABLE)
-        kind = SizeAsKeyError if is_key else CaptureError
-        raise kind(f"The model does not run at {inputs}: {failure(error)}") from error
+        said = f"The model does not run at {inputs}: {failure(error)}"
+        if is_key_error(error):
+            raise SizeAsKeyError(said) from error
+        if not needs_a_value(error) and not isinstance(error, DataDecideError):
+            raise CaptureError(said) from error
+        lacking = ValueNeededError(said)
+        if any(node.meta["kind"] == "operator" for node in recorder.graph.nodes):
+            with contextlib.suppress(CaptureError):
+                recorder.add_cut(raised_at(error), _cut_for(error))
+                lacking.partial = captured()
+        raise lacking from error
     recorder.add_output(result)
-    return Capture(
-        graph=recorder.graph,
-        read=read_symint,
-        domain=domain_from_guards(tuple(symbols.values()), guards),
-        guards=tuple(dict.fromkeys(guards)),
-        module_types=module_types(model),
-        frontend="trace",
-        notes=texts.notes,
-        results=recorder.returned.shapes(read_symint),
-    )
+    return captured()
+
+
+def _cut_for(error: BaseException) -> str:
+    return str(error) if isinstance(error, DataDecideError) else CUT
+
+
+CUT = "the model goes on with the value of a tensor, which only a run has"
+
+
+def is_key_error(error: BaseException) -> bool:
+    """Whether a symbolic size could not be looked up in a dict."""
+    return isinstance(error, TypeError) and str(error).startswith(UNHASHABLE)
 
 
 @contextmanager
@@ -183,6 +241,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self._with_meta_kernels = with_meta_kernels
         self.mode = mode
+        self.data = DataSizes()
         self.graph = torch.fx.Graph()
         self.paths = [""]
         self.returned = Returned()
@@ -225,12 +284,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self.add_call(func, args, number, kwargs)
         self._indices.require(func, args)
         result = self.constants.result(func, args, kwargs or {})
+        if result is None:
+            result = result_of_data(self.data, func, args, kwargs or {})
         if result is None and self._with_meta_kernels:
             result = self._meta_kernel(func, args, kwargs or {})
         if result is None:
             result = _result(func, args, kwargs or {})
         self._indices.follow(func, args, kwargs or {}, result)
         self.constants.follow(func, args, kwargs or {}, result)
+        if func._schema.is_mutable:
+            self.data.changed((args, kwargs))
         return self.add_call(func, args, result, kwargs)
 
     def add_call(
@@ -281,6 +344,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def add_output(self, result: object) -> None:
         """End the graph with what the model returned."""
         self._describe(self.graph.output(self._argument(result)), result, "output")
+
+    def add_cut(self, where: str, why: str) -> None:
+        """End the graph at this line, beyond which the model needs what only a run has."""
+        node = self.graph.call_function(torch.ops.aten.item.default)
+        self._describe(node, None)
+        node.meta |= {"where": where, "cut": why}
+        self.add_output(None)
 
     def mark_replaced(self, before: Attributes) -> None:
         """Have the nodes that read what the model has replaced since know it: it is state.
@@ -376,7 +446,7 @@ def _result(func: OpOverload, args: Any, kwargs: Any) -> Any:
     try:
         return _asked_for(func, args, func(*args, **kwargs))
     except RuntimeError as error:
-        said = data_dependent_size(func, args)
+        said = data_dependent_size(func)
         if said is None:
             raise
         raise CaptureError(said) from error

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 from fxflops.analysis.optimizer import OPTIMIZERS
 from fxflops.cli.options import (
     NEED_NO_SIZES,
+    add_assume,
     add_model,
     add_output,
+    assumed,
     complain,
     deliver,
     each_sizes,
     is_screen,
     positive,
     progress,
+    require_assumed,
     require_tensor_sizes,
     sizes,
 )
@@ -41,6 +44,7 @@ OVER_BUDGET = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``count``."""
     add_model(parser)
+    add_assume(parser)
     parser.add_argument("--symbolic", action="store_true", help="the formulas and their domain")
     parser.add_argument(
         "--depth", metavar="D", help="levels of modules to show (default: as many as fit a screen)"
@@ -150,6 +154,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise SpecError("--convention has no --memory and no --roofline: leave them out.")
         if arguments.past is not None:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
+        if arguments.assume is not None:
+            raise SpecError("--convention has no --assume: no other tool is quoted for such sizes.")
         from fxflops.cli.quoted import quoted
 
         return quoted(arguments, sizes(arguments))
@@ -188,7 +194,7 @@ def run(arguments: argparse.Namespace) -> int:
     deliver(documents[0], arguments, *documents[1:])
     if answers[0].values is None and not symbolic and arguments.format in READ_BY_PEOPLE:
         report = answers[0].report
-        missing = ",".join(f"{n}=…" for n in report.domain.names if n not in report.defaults)
+        missing = ",".join(f"{n}=…" for n in report.domain.input_names if n not in report.defaults)
         complain(f"these are formulas: for numbers give --at {missing}.")
     uncounted = max(answer.report.uncounted_calls for answer in answers)
     if arguments.strict and uncounted:
@@ -204,6 +210,7 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
 
     Raises what is the user's to put right.
     """
+    of_data = assumed(arguments)
     request = requested(arguments)
 
     from fxflops.answer import at_one_size
@@ -214,8 +221,10 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         require_tensor_sizes(at, "--static")
         request, at = at_one_size(request, at, trust=arguments.trust), {}
     report = reported(arguments, request, at)
+    require_assumed(arguments, report)
     formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES or not at
-    return report.at(None if formulas_suffice and not report.is_known_at(at) else at)
+    is_open = formulas_suffice and not report.is_known_at(at)
+    return report.at(None if is_open else {**at, **of_data})
 
 
 def requested(arguments: argparse.Namespace) -> Request:

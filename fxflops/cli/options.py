@@ -17,6 +17,7 @@ from fxflops.reports.files import write
 from fxflops.reports.wording import printable
 
 if TYPE_CHECKING:
+    from fxflops.report import Report
     from fxflops.reports.steps import Step
 
 DTYPES = ("float32", "float16", "bfloat16")
@@ -106,6 +107,59 @@ def _sizes(height_and_width: str | None, arguments: argparse.Namespace) -> dict[
         if chosen.setdefault(name, size) != size:
             raise SpecError(f"{name} is given two values, {chosen[name]} and {size}. Give one.")
     return chosen
+
+
+def add_assume(parser: argparse.ArgumentParser) -> None:
+    """The sizes that data decide."""
+    parser.add_argument(
+        "--assume",
+        metavar="U1=100,U2=worst",
+        help="sizes that data decide, such as the boxes that nms keeps: numbers, or the worst case "
+        "(default: --assume worst, for all)",
+    )
+
+
+WORST = "worst"
+
+
+def assumed(arguments: argparse.Namespace) -> dict[str, int]:
+    """The sizes that ``--assume`` gives, by name; none for the worst case.
+
+    Raises SpecError for what is no size.
+    """
+    chosen: dict[str, int | None] = {}
+    for part in (arguments.assume or "").split(","):
+        name, equals, size = (text.strip() for text in part.partition("="))
+        if name and (name != WORST or equals):
+            if not equals or not name.isidentifier():
+                raise SpecError(
+                    f"--assume '{shown(part)}' is not of the form NAME=SIZE, e.g. "
+                    "U1=100,U2=worst, or worst for all."
+                )
+            written = None if size == WORST else positive(size, f"--assume: {name}", least=0)
+            if chosen.setdefault(name, written) != written:
+                raise SpecError(f"--assume gives {shown(name)} two values. Give one.")
+        elif not name and arguments.assume is not None:
+            raise SpecError("--assume is given nothing: give U1=100,U2=worst, or worst for all.")
+    return {name: size for name, size in chosen.items() if size is not None}
+
+
+def require_assumed(arguments: argparse.Namespace, report: Report) -> None:
+    """Raises SpecError where ``--assume`` is of no size that data decide in this model."""
+    if arguments.assume is None:
+        return
+    known = [size.name for size in report.domain.data]
+    if not known:
+        raise SpecError(
+            f"--assume is of sizes that data decide, and {report.model} has none. Leave it out."
+        )
+    for part in arguments.assume.split(","):
+        name = part.partition("=")[0].strip()
+        if name != WORST and name not in known:
+            raise SpecError(
+                f"--assume: {report.model} has no size {shown(name)} that data decide; it has "
+                f"{', '.join(known)}."
+            )
 
 
 def require_tensor_sizes(sizes: Mapping[str, int], what: str) -> None:

@@ -53,7 +53,7 @@ def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
             trust=arguments.trust,
         )
         formula_suffices = arguments.symbolic or arguments.format in NEED_NO_SIZES
-        known = analysis.defaults.keys() >= set(analysis.domain.names)
+        known = analysis.defaults.keys() >= set(analysis.domain.input_names)
         quote_ = quote(
             arguments.model,
             analysis,

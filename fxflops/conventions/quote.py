@@ -126,6 +126,12 @@ def record_of(
     if analysis.uncounted:
         ops = ", ".join(sorted({f"{node.op} ({node.unknown})" for node in analysis.uncounted}))
         raise ConventionError(f"{analysis.model} has uncounted operators: {ops}.")
+    if analysis.domain.data:
+        names = ", ".join(size.name for size in analysis.domain.data[:3])
+        raise ConventionError(
+            f"{analysis.model} has sizes that data decide ({names}), for which other tools are not "
+            "quoted: count it, or check it."
+        )
     if analysis.inputs.past is not None:
         raise ConventionError("Other tools are not quoted for calls with a cache: omit the past.")
     known = at or {}

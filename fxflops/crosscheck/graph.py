@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from fxflops.analysis.count import count
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import trace
 from fxflops.capture.calls import bind, shaped
+from fxflops.capture.data_sizes import DataSizes
 from fxflops.cost import Cost
 from fxflops.crosscheck.convention import Flops, in_convention
 from fxflops.crosscheck.stream import Call, Named, shapes_of
@@ -41,14 +42,20 @@ class CountedCall:
 
 
 def counted_calls(
-    model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int]
+    model: nn.Module,
+    inputs: InputSpec,
+    sizes: Mapping[str, int],
+    of_data: Sequence[int] | None = None,
 ) -> tuple[CountedCall, ...]:
     """What ``model``, on the meta device, calls at these sizes, counted without any symbol.
+
+    ``of_data`` are the sizes that data decide, in the order of the run.
 
     Raises CaptureError where it does not run at them, and CheckError for an operator without a
     formula: a lower bound proves nothing.
     """
-    captured = trace.capture(model, inputs.fixed(sizes), {}, with_meta_kernels=False)
+    data = None if of_data is None else DataSizes(occurred=of_data)
+    captured = trace.capture(model, inputs.fixed(sizes), {}, with_meta_kernels=False, data=data)
     nodes = [
         node
         for node in captured.graph.nodes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from contextvars import copy_context
 from typing import Any
 
@@ -11,10 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from fxflops import models
+from fxflops.analysis.records import Analysis
+from fxflops.capture.patches.data_sizes import as_captured
 from fxflops.capture.patches.module_state import restored_without_calls, unchanged
 from fxflops.capture.prepare import copied, failure, floating_dtype, on_meta, random_inputs
-from fxflops.crosscheck.graph import counted_calls
-from fxflops.crosscheck.measure import Kernels, measure, runs
+from fxflops.crosscheck.graph import CountedCall, counted_calls
+from fxflops.crosscheck.measure import Kernels, Measurement, measure, runs
+from fxflops.crosscheck.occurred import Occurred, occurred, values_of
 from fxflops.crosscheck.reconcile import Check, reconcile
 from fxflops.errors import CheckError, FxflopsError, SpecError
 from fxflops.models.named import build, called, with_forward
@@ -48,7 +52,7 @@ def check(
     has the ``number`` of the step, ``of`` how many, and the seconds ``elapsed`` and ``left``.
 
     Raises CheckError when the device is missing or the measurement fails, and what `analyze`
-    raises.
+    raises. Sizes that data decide are those of the run.
     """
     if device not in DEVICES:
         raise SpecError(f"There is no device {device!r}. Known: {', '.join(DEVICES)}.")
@@ -91,9 +95,51 @@ def _checked(
     if dtype is not None:
         module = module.to(getattr(torch, dtype))
     module = with_forward(module, _anew)
-    graph = counted_calls(on_meta(module), analysis.inputs, at)
-    recurrent = any(kind_of(call.named.call.op) == "recurrent" for call in graph)
     tensors = random_inputs(analysis.inputs, at, floating_dtype(module), device)
+    with ExitStack() as stack:
+        in_order: list[int] | None = None
+        if analysis.domain.data:
+            say("reading the sizes that data decide")
+            stack.enter_context(as_captured())
+            data = _run_once(analysis, module, tensors)
+            in_order = data.in_order
+            values = analysis.values(at | values_of(data, analysis.domain, at))
+            at = {symbol.name: symbol.size_at(value) for symbol, value in values.items()}
+        graph = counted_calls(on_meta(module), analysis.inputs, at, in_order)
+        measurements = _measured(analysis, module, tensors, graph, repetitions, say)
+    return reconcile(
+        model=analysis.model,
+        dtype=analysis.dtype,
+        at=at,
+        formula=analysis.total.at(values),
+        graph=graph,
+        measurements=measurements,
+        device=torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        version=torch.__version__,
+    )
+
+
+def _run_once(analysis: Analysis, module: nn.Module, tensors: tuple[Tensor, ...]) -> Occurred:
+    """The sizes that data decide in a call of the model."""
+    try:
+        with torch.inference_mode():
+            return occurred(lambda: module(*tensors))
+    except Exception as error:
+        raise CheckError(
+            f"{analysis.model} does not run on {tensors[0].device.type}: {failure(error)}"
+        ) from error
+
+
+def _measured(
+    analysis: Analysis,
+    module: nn.Module,
+    tensors: tuple[Tensor, ...],
+    graph: Sequence[CountedCall],
+    repetitions: int,
+    say: Callable[[str], None],
+) -> list[Measurement]:
+    """The model under both counters, with each choice of kernels."""
+    recurrent = any(kind_of(call.named.call.op) == "recurrent" for call in graph)
     nodes = [call.named for call in graph]
     try:
         measurements = []
@@ -112,17 +158,9 @@ def _checked(
     except FxflopsError:
         raise
     except Exception as error:
+        device = tensors[0].device.type
         raise CheckError(f"{analysis.model} does not run on {device}: {failure(error)}") from error
-    return reconcile(
-        model=analysis.model,
-        dtype=analysis.dtype,
-        at=at,
-        formula=analysis.total.at(values),
-        graph=graph,
-        measurements=measurements,
-        device=torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        version=torch.__version__,
-    )
+    return measurements
 
 
 def _anew(original: Callable[..., Any], module: nn.Module, *tensors: Tensor) -> Any:

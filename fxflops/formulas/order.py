@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from fxflops.algebra import Dim
+from fxflops.algebra import Dim, minimum, symbols_of
+from fxflops.algebra.bounds import upper_bound
 from fxflops.cost import Cost
 from fxflops.errors import UnsizedError
 from fxflops.formulas.shapes import Shape, lines, numel, reduction
@@ -13,11 +14,21 @@ from fxflops.registry import formula
 aten = torch.ops.aten
 
 
-def ceil_log2(length: Dim) -> int:
-    """The smallest k with 2^k >= length. Raises UnsizedError for a length that is not known."""
-    if not isinstance(length, int):
+def ceil_log2(length: Dim) -> Dim:
+    """The smallest k with 2^k >= length.
+
+    Of a length that data decide, with a number B above it, it is the sum of a step at each power
+    of two below B, ``Min(n, 2^k + 1) - Min(n, 2^k)``, 1 where n > 2^k. Raises UnsizedError for
+    any other length that is not known.
+    """
+    if isinstance(length, int):
+        return max(length - 1, 0).bit_length()
+    is_of_data = any(symbol.is_data for symbol in symbols_of(length))
+    largest = upper_bound(length) if is_of_data else None
+    if largest is None:
         raise UnsizedError("no closed form over a symbolic length: fix the axis")
-    return max(length - 1, 0).bit_length()
+    powers = (2**k for k in range(max(largest - 1, 0).bit_length()))
+    return sum((minimum(length, p + 1) - minimum(length, p) for p in powers), 0)
 
 
 def sorting(count: Dim, length: Dim) -> Dim:

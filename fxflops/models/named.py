@@ -57,6 +57,12 @@ class NamedModel:
     """How it takes the tensors of its spec; None is by position."""
     is_new: bool = False
     """Whether each call of ``build`` gives a module that nobody else has."""
+    is_packaged: bool = False
+    """Whether its code is a package's, which its user does not change."""
+    fixed: Mapping[str, int] = field(default_factory=dict)
+    """Names of axes that ``inputs`` fixes, which may be given at these sizes alone."""
+    about: str = ""
+    """What the title says of the sizes."""
     notes: tuple[str, ...] = ()
 
     def sizes(self, spec: InputSpec) -> dict[str, int]:

@@ -41,13 +41,19 @@ def find(name: str) -> NamedModel:
         raise ModelError(f"torchvision has no model {name!r}{closest(name, known)}.")
     module = models.get_model_builder(name).__module__
     family = module.removeprefix("torchvision.models").strip(".").partition(".")[0]
-    takes = {"detection": _detection, "video": _video, "optical_flow": _flow}.get(family, _image)
+    built = _resized if family == "detection" else _as_built
+    takes = {"video": _video, "optical_flow": _flow}.get(family, _image)
     return NamedModel(
         name=f"torchvision:{name}",
-        build=lambda: models.get_model(name, **_no_weights(family)),
+        build=lambda: built(models.get_model(name, **_no_weights(family))),
         is_new=True,
-        **takes(_transforms(models, name)),
+        is_packaged=family == "detection",
+        **(_detection(name) if family == "detection" else takes(_transforms(models, name))),
     )
+
+
+def _as_built(module: Any) -> Any:
+    return module
 
 
 def _no_weights(family: str) -> dict[str, Any]:
@@ -91,13 +97,40 @@ def _flow(made_with: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _detection(made_with: dict[str, Any]) -> dict[str, Any]:
+FIXED = re.compile(r"ssd(?:lite)?(\d+)_")
+"""The names of detectors that make all images of one size, which is in the name."""
+
+
+def _detection(name: str) -> dict[str, Any]:
+    fixed = FIXED.match(name)
+    if fixed:
+        size = int(fixed[1])
+        return {
+            "inputs": parse(f"image: 3 {size} {size}"),
+            "fixed": {"H": size, "W": size},
+            "about": f"on images of {size}x{size}, its own fixed size",
+            "call": _list_of_images,
+        }
     return {
         "inputs": parse("image: 3 H%32 W%32"),
         "defaults": {"H": DETECTOR, "W": DETECTOR},
-        "narrower": (parse(f"image: 3 {DETECTOR} {DETECTOR}"),),
+        "about": "after the model's own resizing",
         "call": _list_of_images,
     }
+
+
+def _resized(module: Any) -> Any:
+    """A detector that takes its images as they are after its own resizing.
+
+    One that makes all images of one fixed size takes those, and resizes them to what they are.
+    """
+    if module.transform.fixed_size is None:
+        module.transform.resize = _as_it_is
+    return module
+
+
+def _as_it_is(image: Any, target: Any = None) -> tuple[Any, Any]:
+    return image, target
 
 
 def _list_of_images(module: object, inputs: InputSpec, tensors: tuple[Any, ...]) -> Arguments:

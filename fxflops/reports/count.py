@@ -8,6 +8,7 @@ from typing import Any
 from fxflops.algebra import Symbol
 from fxflops.cost import METRICS, SUMS, ratio
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
+from fxflops.reports import data_sizes
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
 from fxflops.reports.module_table import ALL, HEADLINE_FIRST, LABELS, modules_table, shape, usual
 from fxflops.reports.wording import (
@@ -73,6 +74,7 @@ def document(
         live=True,
     )
     tables = [stacked] if rows else []
+    tables += [data_sizes.table(answer, symbolic=symbolic)] if report.domain.data else []
     tables += answer.shown_of_figures("tables")
     if not symbolic:
         chosen = columns or (usual(answer) if brief else ALL)
@@ -86,7 +88,7 @@ def document(
         summary=() if symbolic else [summary(answer)],
         figures=tuple(formulas(answer)) if symbolic else numbers,
         tables=tables,
-        notes=[*notes(report), *answer.shown_of_figures("notes")],
+        notes=[*notes(answer), *answer.shown_of_figures("notes")],
         methods=lambda: _methods(answer),
         symbolic=symbolic,
         data=lambda: data(answer, depth),
@@ -103,7 +105,7 @@ def _methods(answer: Answer) -> str:
 def title(answer: Answer) -> str:
     """The model, its input, the dtype, and the graph if it is not that of inference."""
     report = answer.report
-    parts = [report.model, *inputs(answer), report.dtype]
+    parts = [report.model, *inputs(answer), *data_sizes.assumption(answer), report.dtype]
     if report.graph != "eval":
         parts.append(GRAPHS[report.graph])
     if report.frontend != "trace":
@@ -113,7 +115,8 @@ def title(answer: Answer) -> str:
 
 def inputs(answer: Answer) -> list[str]:
     """The tensors of the input, ``image 1x3x224x224``, and the sizes that are not among them."""
-    sizes = {name: str(size) for name, size in answer.sizes.items()}
+    given = answer.report.domain.input_names
+    sizes = {name: str(size) for name, size in answer.sizes.items() if name in given}
     names = {*answer.report.domain.names, *answer.report.domain.fixed}
     seen: set[str] = set()
 
@@ -169,7 +172,11 @@ def mark(answer: Answer) -> str:
     """What comes before all else of an answer that is a lower bound."""
     if answer.report.complete:
         return ""
-    incomplete = f"INCOMPLETE: {calls(answer.report.uncounted_calls)} uncounted"
+    cut = [item for item in answer.report.uncounted if item.reason.endswith(data_sizes.CUT)]
+    others = answer.report.uncounted_calls - len(cut)
+    said = [f"counted up to {', '.join(item.where)}" for item in cut]
+    said += [f"{calls(others)} uncounted"] if others or not cut else []
+    incomplete = f"INCOMPLETE: {', '.join(said)}"
     flops = answer.value("flops")
     return incomplete if flops is None else f"≥ {scaled(flops)}, {incomplete}"
 
@@ -309,10 +316,11 @@ def operators(answer: Answer) -> list[Row]:
     return sorted(answer.report.operators, key=weight, reverse=True)
 
 
-def notes(report: Report) -> list[str]:
+def notes(answer: Answer) -> list[str]:
     """What the reader must know to quote the numbers: definition, domain, completeness, notes."""
+    report = answer.report
     lines = [DEFINITION]
-    if domain := report.domain.texts():
+    if domain := report.domain.input_texts:
         lines.append(f"The formulas hold where {', '.join(domain)}.")
     if not report.complete:
         lines.append(f"LOWER BOUND: {operator_calls(report.uncounted_calls)} uncounted:")
@@ -320,7 +328,7 @@ def notes(report: Report) -> list[str]:
             f"  {item.op}, {calls(item.calls)} ({item.reason}), at {'; '.join(item.where[:3])}"
             for item in report.uncounted
         ]
-    return [*lines, *report.notes]
+    return [*lines, *data_sizes.notes(answer), *report.notes]
 
 
 def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
@@ -397,6 +405,7 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "free": [_listed(item, "reason") for item in report.free],
         "uncounted": [_listed(item, "reason", "where") for item in report.uncounted],
         "notes": list(report.notes),
+        **data_sizes.data(answer),
         **_deployed(answer),
         **_trained(answer),
     }

@@ -76,7 +76,7 @@ def overruns(answer: Answer, wanted: Sequence[Condition]) -> list[Overrun]:
     Raises SpecError where the sizes are not known.
     """
     if answer.values is None:
-        missing = ",".join(f"{n}=…" for n in answer.report.domain.names)
+        missing = ",".join(f"{n}=…" for n in answer.report.domain.input_names)
         raise SpecError(
             f"A budget needs numbers: give the sizes {missing}.",
             command_line=f"--max needs numbers: give --at {missing}.",

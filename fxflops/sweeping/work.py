@@ -96,13 +96,13 @@ def _grid(task: Task, report: Report) -> dict[str, list[int]]:
     if strange := sorted(given - {*domain.names, *domain.fixed}):
         free = f"the free sizes are {', '.join(domain.names)}" if domain.names else "none is free"
         raise SpecError(f"{report.model} has no size {', '.join(strange)}: {free}.")
-    if lacking := [n for n in domain.names if n not in given and n not in report.defaults]:
+    if lacking := [n for n in domain.input_names if n not in given and n not in report.defaults]:
         raise SpecError(f"No value for the size {', '.join(lacking)} of {report.model}.")
     count = 1
     for sizes in task.sizes:
         count *= len(sizes.values)
     columns: dict[str, list[int]] = {
-        name: [report.defaults[name]] * count for name in domain.names if name not in given
+        name: [report.defaults[name]] * count for name in domain.input_names if name not in given
     }
     after = count
     for sizes in task.sizes:
@@ -110,7 +110,10 @@ def _grid(task: Task, report: Report) -> dict[str, list[int]]:
         once = [value for value in sizes.values for _ in range(after)]
         column = once * (count // len(once))
         columns |= dict.fromkeys(sizes.names, column)
-    return {name: columns[name] for name in (*domain.names, *sorted(given - {*domain.names}))}
+    return {
+        name: columns[name]
+        for name in (*domain.input_names, *sorted(given - {*domain.input_names}))
+    }
 
 
 def _inside(

@@ -62,11 +62,6 @@ class Marked(nn.Module):
             return x * 2
 
 
-class Reads(nn.Module):
-    def forward(self, x):
-        return x * 2 if float(x.sum()) > 0 else x
-
-
 class Inference(nn.Module):
     def __init__(self):
         super().__init__()
@@ -98,7 +93,6 @@ OF_TWO = ["--input", "x: 4 4"]
         ("holds_compressed", OF_TWO, "holds a sparse_csr tensor"),
         ("Stops", OF_TWO, "raises StopError: that is all (tests/cli/test_one_line.py"),
         ("Exits", OF_TWO, "raises SystemExit: 3 (tests/cli/test_one_line.py"),
-        ("Reads", OF_TWO, "Only a run has the values"),
         ("Inference", [*OF_TWO, "--train"], "torch.inference_mode"),
         ("Large", OF_TWO, "takes more than 16.0 GiB"),
         ("Twice", ["--input", "x: 999999999999999999 999999999999999999"], "2**63"),

@@ -15,15 +15,17 @@ from math import lcm
 from fxflops.algebra import Dim, FloorDiv, Symbol, beyond, lower_bound, substitute, symbols_of
 from fxflops.algebra.polynomial import ONE, from_atom, terms_of
 from fxflops.capture.guards.simplify import plain
-from fxflops.domain import Domain, Guard
+from fxflops.domain import DataSize, Domain, Guard
 from fxflops.errors import SpecializationError
 
 Bounds = Mapping[Symbol, Guard]
 """For a symbol ``s`` the guard ``s - least >= 0``."""
 
 
-def domain_from_guards(symbols: tuple[Symbol, ...], assumed: Iterable[Guard]) -> Domain:
-    """The sizes above 1 at which all that was assumed holds.
+def domain_from_guards(
+    symbols: tuple[Symbol, ...], assumed: Iterable[Guard], data: tuple[DataSize, ...] = ()
+) -> Domain:
+    """The sizes above 1 at which all that was assumed holds; ``data`` are those that data decide.
 
     Its guards are those that are neither always true nor implied by another, in order: first
     the least sizes. Raises SpecializationError for one that fixes a size, or a product of sizes.
@@ -39,9 +41,10 @@ def domain_from_guards(symbols: tuple[Symbol, ...], assumed: Iterable[Guard]) ->
             raise SpecializationError(_fixed_message(guard))
         kept = {known: shown for known, shown in kept.items() if not _implies(large, known)}
         kept[large] = _plain_where(guard, bounds)
+    symbols = (*symbols, *(size.symbol for size in data))
     least = {symbol.name: max(2, symbol.minimum) for symbol in symbols}
     shown = [bounds[s] for s in symbols if s in bounds and _least(bounds[s]) > least[s.name]]
-    return Domain(symbols, (*shown, *dict.fromkeys(kept.values())), least)
+    return Domain(symbols, (*shown, *dict.fromkeys(kept.values())), least, data=data)
 
 
 def all_implied(guards: Iterable[Guard], known: Sequence[Guard]) -> bool:
@@ -55,9 +58,13 @@ def all_implied(guards: Iterable[Guard], known: Sequence[Guard]) -> bool:
 
 
 def least_values(domain: Domain) -> dict[Symbol, int]:
-    """The least value of each symbol in the domain, where it is known to be above its minimum."""
+    """The least value of each symbol in the domain, where it is known to be above its minimum.
+
+    Those that data decide are left out, since the domain may yet be extended to smaller ones.
+    """
     bounds = _bounds(domain.guards)
-    proven = {s: max(domain.least.get(s.name, 1), _known(s, bounds)) for s in domain.symbols}
+    symbols = [symbol for symbol in domain.symbols if not symbol.is_data]
+    proven = {s: max(domain.least.get(s.name, 1), _known(s, bounds)) for s in symbols}
     return {symbol: least for symbol, least in proven.items() if least > symbol.minimum}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from fxflops.algebra.evaluate import beyond_one
+from fxflops.algebra.minmax import is_natural, linear_minima, without_minima
 from fxflops.algebra.polynomial import Dim, Symbol, lower_bound
 from fxflops.capture.symint.bool_node import BoolNode
 from fxflops.capture.symint.float_node import FloatNode
@@ -59,6 +60,8 @@ class SizeEnv:
     def compare(self, value: Dim, sign: str) -> BoolNode:
         """The truth of ``value sign 0``, where sign is ``==`` or ``>=``."""
         known = decided(value, sign)
+        if known is None and not isinstance(value, int) and linear_minima(value):
+            known = decided_by_minima(value, sign)
         if known is None:
             known = decided(beyond_one(value), sign)
             node = BoolNode(self, None, value, sign)
@@ -85,6 +88,16 @@ class SizeEnv:
         return expr
 
     replace = simplify
+
+
+def decided_by_minima(value: Dim, sign: str) -> bool | None:
+    """`decided`, where ``Min(U, k)`` is at most each of the two."""
+    if sign == "==":
+        return False if decided_by_minima(value - 1, ">=") else None
+    for side, truth in ((value, True), (-value - 1, False)):
+        if any(is_natural(larger) for larger in without_minima(side)):
+            return truth
+    return None
 
 
 def decided(value: Dim, sign: str) -> bool | None:

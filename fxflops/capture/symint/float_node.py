@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from fxflops.algebra.evaluate import evaluate
-from fxflops.algebra.polynomial import Dim
+from fxflops.algebra.polynomial import Dim, terms_of
 from fxflops.capture.symint.node import Env, Node
 from fxflops.errors import CaptureError
 
@@ -78,6 +78,9 @@ class FloatNode(Node):
 
     def float_truediv(self, other: FloatNode) -> FloatNode:
         above, below = self.numerator * other.denominator, self.denominator * other.numerator
+        constant = _constant(above, below)
+        if constant is not None:
+            return self.wrap_float(constant)
         positive = self.env.compare(below - 1, ">=").evaluate()
         return FloatNode(
             self.env,
@@ -174,3 +177,14 @@ class FloatNode(Node):
 
     def sym_sin(self) -> FloatNode:
         return self._opaque(math.sin)
+
+
+def _constant(above: Dim, below: Dim) -> float | None:
+    """The ratio, where it is the same number at all sizes and that number is exact in binary."""
+    terms = terms_of(above)
+    if isinstance(below, int) or not terms:
+        return None
+    monomial, coefficient = next(iter(terms.items()))
+    ratio = Fraction(coefficient, below.terms.get(monomial, 0) or 1)
+    is_same = ratio.numerator * below == ratio.denominator * above
+    return float(ratio) if is_same and is_binary(ratio.denominator) else None

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch.fx.experimental import sym_node
 
-from fxflops.algebra.evaluate import evaluate
+from fxflops.algebra.evaluate import evaluate, symbols_of
 from fxflops.algebra.minmax import maximum, minimum
 from fxflops.algebra.polynomial import Dim, floor_divide
-from fxflops.capture.symint.node import Env, Node
+from fxflops.capture.symint.node import DataDecideError, Env, Node
 
 LARGEST = 2**63 - 1
 """The largest size that PyTorch can have, which stands for the end of a slice without one."""
@@ -36,6 +36,8 @@ class IntNode(Node):
         return int(evaluate(self.value, self.env.hints))
 
     def _assume_hint(self) -> None:
+        if any(symbol.is_data for symbol in symbols_of(self.value)):
+            raise DataDecideError(f"the model goes on with the number {self}, which data decide")
         self.env.record_guard(self.value - self.hint, "==")
 
     def _int(self, combine: Callable[[Dim, Dim], Dim], other: IntNode) -> IntNode:

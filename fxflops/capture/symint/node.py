@@ -23,6 +23,10 @@ from torch.fx.experimental.sym_node import SymNode
 from fxflops.algebra.polynomial import Dim, Symbol
 
 
+class DataDecideError(RuntimeError):
+    """The model goes on with a number that data decide."""
+
+
 class Env(Protocol):
     """What a node asks of the environment of its capture (`environment.SizeEnv`)."""
 
