@@ -18,6 +18,10 @@ from fxflops.errors import FormulaError, SpecError
 
 BindingTime: TypeAlias = Literal["model", "size", "call"]
 """How often something is computed: once per model, once per size, or in each call."""
+Causal: TypeAlias = Literal["full", "half"]
+CAUSAL: tuple[Causal, ...] = get_args(Causal)
+"""Whether the scores that a causal mask hides are charged, or only those that it leaves."""
+
 BINDING_TIMES: tuple[BindingTime, ...] = get_args(BindingTime)
 
 Phase: TypeAlias = Literal["forward", "activations", "weights"]

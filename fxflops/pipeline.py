@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fxflops import formulas, models
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
+from fxflops.analysis.causal.scores import leaving_hidden_scores, require_fewer_scores
 from fxflops.analysis.count import DATA, NO_FORMULA, count
 from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.notes import notes
@@ -33,7 +34,7 @@ from fxflops.capture.prepare import (
     require_shapes,
     symbol_of,
 )
-from fxflops.cost import Cost, total
+from fxflops.cost import CAUSAL, Causal, Cost, total
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
 from fxflops.models.named import NamedModel, build_empty, by_name, called
@@ -59,6 +60,7 @@ def analyze(
     train: bool | str = False,
     loss: Loss | None = None,
     past: str | int | None = None,
+    causal: Causal = "full",
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -82,9 +84,12 @@ def analyze(
     With ``past``, a symbol or a number, the model is called with a cache that holds so many
     positions, filled by the model itself; the input's tokens are those after them.
 
+    Attention is charged all scores, as PyTorch charges it. With ``causal="half"``, those calls
+    whose mask is known to be causal, or a window, are charged the scores that it leaves.
+
     Raises ModelError, SpecError, CaptureError.
     """
-    _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
+    _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss, causal)
     with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
         named = _named(model, trust)
         if args is not None or kwargs is not None:
@@ -95,11 +100,10 @@ def analyze(
         if not train:
             if loss is not None:
                 raise SpecError("A loss is that of a training step: give train=True, too.")
-            return _analyze(
-                named, inputs, defaults or {}, dtype, frontends.front_ends(frontend), deploy
-            )
+            fronts = frontends.front_ends(frontend)
+            return _analyze(named, inputs, defaults or {}, dtype, fronts, deploy, causal=causal)
         front = _training(train, loss, frontend, deploy)
-        return _analyze(named, inputs, defaults or {}, dtype, [front], (), train)
+        return _analyze(named, inputs, defaults or {}, dtype, [front], (), train, causal)
 
 
 def _require_types(
@@ -111,6 +115,7 @@ def _require_types(
     deploy: object,
     train: object,
     loss: object,
+    causal: object,
 ) -> None:
     """Raises SpecError that says which argument of `analyze` is of no kind that it takes."""
 
@@ -152,6 +157,7 @@ def _require_types(
             f"train must be True, or an optimizer ({', '.join(OPTIMIZERS)})",
             train,
         ),
+        (causal in CAUSAL, f"causal must be {' or '.join(map(repr, CAUSAL))}", causal),
         (loss is None or callable(loss), "loss must be a function of the model's result", loss),
     )
     for is_met, what, given in required:
@@ -209,6 +215,7 @@ def _analyze(
     fronts: Sequence[FrontEnd],
     deploy: Sequence[str],
     train: bool | str = False,
+    causal: Causal = "full",
 ) -> Analysis:
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
@@ -217,6 +224,8 @@ def _analyze(
     known = _sizes(spec, named, defaults)
     if spec.past is not None:
         fronts = _of_cached_calls(fronts, train)
+    if causal == "half":
+        fronts = [leaving_hidden_scores(front) for front in fronts]
     module = build_empty(named)
     require_shapes(module, named.name)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
@@ -230,6 +239,8 @@ def _analyze(
         captured = frontends.capture(module, spec, known, fronts, is_users=is_users)
         why = None
         deployed = passes.deploy(captured.capture, captured.recapture, deploy)
+    if causal == "half":
+        require_fewer_scores(deployed.capture, named.name)
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
@@ -255,6 +266,7 @@ def _analyze(
         once=deployed.once,
         trained=sum(parameter.numel() for parameter in trained) if train else None,
         optimizer=step(train, trained) if isinstance(train, str) else None,
+        causal=causal,
     )
 
 

@@ -18,6 +18,7 @@ from fxflops.cost import (
     QUANTITIES,
     Applied,
     BindingTime,
+    Causal,
     Cost,
     Training,
     total,
@@ -53,7 +54,8 @@ class Report(NamedTuple):
     ``flow`` are the calls in order, each with its FLOPs and the positions of those before it whose
     results it uses. ``applied`` are the passes that changed the graph, ``once`` what is computed
     once per ``"size"`` and once per ``"model"`` where passes took it out of the calls. ``training``
-    are the parts of a training step.
+    are the parts of a training step. ``causal`` is ``"half"`` where scores that a causal mask hides
+    are not in the costs.
     """
 
     model: str
@@ -72,6 +74,7 @@ class Report(NamedTuple):
     applied: tuple[Applied, ...] = ()
     once: Mapping[BindingTime, Cost] = MappingProxyType({})
     training: Training | None = None
+    causal: Causal = "full"
 
     def __reduce__(self) -> tuple[object, ...]:
         """Without the proxy, which is not pickled."""

@@ -78,6 +78,8 @@ def _node_cost(
         else:
             shapes = (shaped(value, read) for value in arguments.values())
             counters, source, unknown = known(op, tuple(shapes), shaped(result, read), is_complex)
+            if counters is not None and "left" in node.meta:
+                counters = node.meta["left"].of(counters)
     elif is_flex_attention(op) and "per_score" in node.meta:
         counters, unknown = _flex_attention(node, read, known)
     return NodeCost(

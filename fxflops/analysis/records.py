@@ -20,6 +20,7 @@ from fxflops.cost import (
     SUMS,
     Applied,
     BindingTime,
+    Causal,
     Cost,
     Optimizer,
     Phase,
@@ -91,7 +92,8 @@ class Analysis:
     classes of its modules come from. ``applied`` are the passes that made the graph out of the one
     captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
-    parameters that get a gradient, and ``optimizer`` is apart from the total.
+    parameters that get a gradient, and ``optimizer`` is apart from the total. ``causal`` says
+    whether the scores that a causal mask hides are in the costs (``"full"``) or not (``"half"``).
     """
 
     model: str
@@ -110,6 +112,7 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    causal: Causal = "full"
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -261,6 +264,7 @@ class Analysis:
             applied=self.applied,
             once={moment: self.once_per(moment) for moment in self.once},
             training=self.training,
+            causal=self.causal,
         )
 
     def __repr__(self) -> str:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fxflops.models import is_installed
 
 if TYPE_CHECKING:
+    from fxflops.cost import Causal
     from fxflops.spec import Frontend
 
 LARGEST_SOURCE = 2**26
@@ -66,7 +67,7 @@ class Request(NamedTuple):
 
     ``deploy`` are the passes to apply. ``train`` asks for a training step, ``True`` without an
     optimizer, or by its name; ``loss`` is the path to the loss. ``past`` is how many positions a
-    cache holds with which the model is called.
+    cache holds with which the model is called. ``causal`` is that of `fxflops.analyze`.
     """
 
     model: str
@@ -77,6 +78,7 @@ class Request(NamedTuple):
     train: bool | str = False
     loss: str | None = None
     past: str | None = None
+    causal: Causal = "full"
 
 
 class Key:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fxflops.analysis.optimizer import OPTIMIZERS
 from fxflops.cli.options import (
     NEED_NO_SIZES,
+    add_causal,
     add_model,
     add_output,
     complain,
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE:LOSS",
         help="what --train lowers, a callable of the model's result (default: the outputs' sum)",
     )
+    add_causal(parser)
     parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument(
@@ -104,6 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.convention is not None:
         if arguments.past is not None:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
+        if arguments.causal != "full":
+            raise SpecError("--convention counts as the other tool does: leave out --causal.")
         from fxflops.cli.quoted import quoted
 
         return quoted(arguments, sizes(arguments))
@@ -152,6 +156,7 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         train=train,
         loss=arguments.loss,
         past=arguments.past,
+        causal=arguments.causal,
     )
     if arguments.static:
         if arguments.symbolic:

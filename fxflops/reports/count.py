@@ -62,7 +62,8 @@ def title(answer: Answer) -> str:
     """The model, the sizes, the dtype and the graph."""
     report = answer.report
     at = at_sizes(answer.sizes)
-    return f"{report.model}{at} ({report.dtype}, {report.graph} graph, {report.frontend})"
+    half = ", causal attention by half" if report.causal == "half" else ""
+    return f"{report.model}{at} ({report.dtype}, {report.graph} graph, {report.frontend}{half})"
 
 
 def at_sizes(sizes: Mapping[str, int]) -> str:
@@ -272,6 +273,7 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "free": [_listed(item, "reason") for item in report.free],
         "uncounted": [_listed(item, "reason", "where") for item in report.uncounted],
         "notes": list(report.notes),
+        **({} if report.causal == "full" else {"causal": report.causal}),
         **_deployed(answer),
         **_trained(answer),
     }
