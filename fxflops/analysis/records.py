@@ -17,6 +17,7 @@ from fxflops.cost import (
     BINDING_TIMES,
     PHASES,
     QUANTITIES,
+    RECOMPUTED,
     SUMS,
     Applied,
     BindingTime,
@@ -227,6 +228,7 @@ class Analysis:
         return {
             phase: total(node.cost for node in self.nodes if node.cost and node.phase == phase)
             for phase in PHASES
+            if phase != RECOMPUTED or any(node.phase == RECOMPUTED for node in self.nodes)
         }
 
     def to_networkx(self) -> networkx.DiGraph[str]:

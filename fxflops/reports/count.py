@@ -27,6 +27,7 @@ PHASES = {
     "forward": "forward, with the loss",
     "activations": "backward: gradients of activations",
     "weights": "backward: gradients of weights",
+    "recomputation": "backward: recomputed for it",
 }
 
 
