@@ -60,8 +60,7 @@ def test_what_a_checkpoint_computes_again_is_apart(reentrant):
     assert "recomputation" not in before
     for phase in ("forward", "activations", "weights"):
         assert phases[phase].contraction == before[phase].contraction
-    # Two whole blocks; without reentrance not their last product, whose result nobody needs again.
-    products = (2 * 8 * 24) * (2 if reentrant else 1)
+    products = 2 * (2 * 8 * 24)  # two in each of two blocks, whose last operation needs the scale
     at = {symbol: 3 if symbol.name == "L" else 2 for symbol in analysis.domain.symbols}
     scales = 2 * 2 * 24 * 8
     assert phases["recomputation"].at(at).contraction == 2 * (2 * 3) * products + scales
@@ -74,9 +73,7 @@ def test_gradient_checkpointing_of_transformers(reentrant):
     forward = fxflops.analyze(model, TEXT).count("contraction")
     plain = fxflops.analyze(model, TEXT, train=True).count("contraction")
     assert plain == 3 * forward
-    model.gradient_checkpointing_enable(
-        gradient_checkpointing_kwargs={"use_reentrant": reentrant}
-    )
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": reentrant})
     analysis = fxflops.analyze(model, TEXT, train=True)
     for batch, length in SIZES:
         assert analysis.at(N=batch, L=length).contraction == measured(model, batch, length)
@@ -85,7 +82,7 @@ def test_gradient_checkpointing_of_transformers(reentrant):
     config = model.config
     of_head = 2 * config.hidden_size * config.vocab_size
     of_last = 2 * config.num_hidden_layers * config.hidden_size * config.intermediate_size
-    at = {s: 2 for s in analysis.domain.symbols}
+    at = dict.fromkeys(analysis.domain.symbols, 2)
     left_out = 0 if reentrant else of_last
     whole = fxflops.analyze(model.eval(), TEXT).at(N=2, L=2).contraction
     assert again.at(at).contraction == whole - 4 * (of_head + left_out)
@@ -126,9 +123,12 @@ def test_gradients_of_activations_flow_through_frozen_parts():
     analysis = fxflops.analyze(model, TEXT, train=True)
     assert analysis.trained == 64 * 64
     assert analysis.at(N=2, L=7).contraction == measured(model, 2, 7)
-    assert analysis.by_phase()["weights"].at(
-        {symbol: 7 if symbol.name == "L" else 2 for symbol in analysis.domain.symbols}
-    ).contraction == 2 * (2 * 7) * 64 * 64
+    assert (
+        analysis.by_phase()["weights"]
+        .at({symbol: 7 if symbol.name == "L" else 2 for symbol in analysis.domain.symbols})
+        .contraction
+        == 2 * (2 * 7) * 64 * 64
+    )
 
 
 def test_tied_embeddings_add_their_two_gradients():
