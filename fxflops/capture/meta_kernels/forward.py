@@ -223,15 +223,37 @@ def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Sizes 
 
 
 def _attention(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *_: object
-) -> Sizes | None:
-    pairs = (query.shape[-1], key.shape[-1]), (key.shape[-2], value.shape[-2])
-    if attn_mask is not None or not all(_is_same(*pair) for pair in pairs):
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    *_: object,
+    enable_gqa: bool = False,
+    **__: object,
+) -> Tensor | None:
+    """With ``enable_gqa``, several heads of queries share one of keys and values."""
+    dtype, (*batch, queries, width) = query.dtype, query.shape
+    pairs = (width, key.shape[-1]), (key.shape[-2], value.shape[-2])
+    if not dtype.is_floating_point or not all(_is_same(*pair) for pair in pairs):
         return None
     for other in (key, value):
-        if not _is_same_shape(query.shape[:-2], other.shape[:-2]):
+        shared = list(other.shape[:-2])
+        if enable_gqa and len(shared) == len(batch) > 0:
+            heads = batch[-1], shared[-1]
+            if not all(type(h) is int and h > 0 for h in heads) or heads[0] % heads[1]:
+                return None
+            shared[-1] = batch[-1]
+        if other.dtype != dtype or not _is_same_shape(batch, shared):
             return None
-    return (*query.shape[:-1], value.shape[-1])
+    if attn_mask is not None:
+        scores = (*batch, queries, key.shape[-2])
+        if attn_mask.dtype not in (torch.bool, dtype) or attn_mask.dim() > len(scores):
+            return None
+        wanted = scores[len(scores) - attn_mask.dim() :]
+        pairs_of_mask = zip(attn_mask.shape, wanted, strict=True)
+        if not all(_is_one(size) or _is_same(size, other) for size, other in pairs_of_mask):
+            return None
+    return torch.empty((*batch, queries, value.shape[-1]), dtype=dtype, device="meta")
 
 
 def _grid_sampler(input: Tensor, grid: Tensor, *_: object) -> Sizes | None:
@@ -508,6 +530,7 @@ MAKERS: dict[object, Callable[..., Any]] = {
     aten.nll_loss_nd.default: _cross_entropy,
     aten.rnn_relu.input: _recurrent,
     aten.rnn_tanh.input: _recurrent,
+    aten.scaled_dot_product_attention.default: _attention,
     aten.take_along_dim.default: _take_along_dim,
     aten.topk.default: _topk,
     aten._grouped_mm.default: _grouped_mm,
@@ -566,7 +589,6 @@ RULES: dict[object, Rule] = {
     aten.linear.default: Rule(_linear, Layout.ANY),
     aten.max_pool2d.default: Rule(_max_pool),
     aten.mean.dim: Rule(_reduced, Layout.ANY),
-    aten.scaled_dot_product_attention.default: Rule(_attention, Layout.ANY),
     aten.softmax.int: Rule(_softmax),
     aten.stack.default: Rule(_stack, Layout.JOINED),
     aten.sum.dim_IntList: Rule(_reduced, Layout.ANY),

@@ -47,6 +47,9 @@ class Env(Protocol):
     def compare(self, value: Dim, sign: str) -> Node:
         """The truth of ``value sign 0``."""
 
+    def maximum(self, left: Dim, right: Dim) -> Dim:
+        """The larger one."""
+
     def truth(self, value: bool) -> Node:
         """The node of a truth that is known."""
 
