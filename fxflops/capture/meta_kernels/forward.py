@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 
 from fxflops.capture.meta_kernels.views import axis_of, view_of
+from fxflops.capture.symint.environment import SizeEnv
+from fxflops.capture.symint.reader import read_symint
 from fxflops.formulas.shapes import per_axis
 
 Sizes: TypeAlias = tuple[int | torch.SymInt, ...]
@@ -95,6 +97,8 @@ def _strides(layout: Layout, tensors: Sequence[Tensor], sizes: Sizes) -> Sizes |
     """
     if layout is Layout.ANY or (layout is Layout.JOINED and len(sizes) < 4):
         return ()
+    if layout is Layout.JOINED and any(map(_is_last_within, tensors)):
+        return ()
     if layout is not Layout.ELEMENTWISE:
         return () if all(map(_is_contiguous, tensors)) else None
     undecided = True
@@ -105,9 +109,38 @@ def _strides(layout: Layout, tensors: Sequence[Tensor], sizes: Sizes) -> Sizes |
             if undecided and _is_dense(tensor):
                 return tensor.stride()
         if not _is_standard(tensor) and not _is_in_order(tensor, sizes):
-            return None
+            is_alone = len(tensors) == 1 and _is_same_shape(tensor.shape, sizes)
+            return _without_gaps(tensor) if is_alone else None
         undecided &= sum(not _is_one(size) for size in tensor.shape) < 2
     return ()
+
+
+def _is_last_within(tensor: Tensor) -> bool:
+    """Whether the last axis is surely inside the one of channels: there are no channels last."""
+    inner, outer = tensor.stride(-1), tensor.stride(1)
+    return type(inner) is int and type(outer) is int and inner < outer
+
+
+def _without_gaps(tensor: Tensor) -> Sizes | None:
+    """The strides of a tensor with its axes in the same order of memory, and nothing between them.
+
+    None where the order is not plain, and for axes that are expanded.
+    """
+    axes: list[int] = []
+    strides = tensor.stride()
+    if any(_is_same(stride, 0) for stride in strides):
+        return None
+    for axis, stride in enumerate(strides):
+        place = len(axes)
+        while place and _is_at_least(stride, strides[axes[place - 1]]):
+            if _is_same(stride, strides[axes[place - 1]]):
+                break
+            place -= 1
+        if place and not _is_at_least(strides[axes[place - 1]], stride):
+            return None
+        axes.insert(place, axis)
+    packed = _contiguous(tuple(tensor.shape[axis] for axis in axes))
+    return tuple(packed[axes.index(axis)] for axis in range(tensor.dim()))
 
 
 def _contiguous(sizes: Sizes) -> Sizes:
@@ -391,6 +424,19 @@ def _arange(end: Any, *, dtype: torch.dtype | None = None, **_: object) -> Tenso
     return torch.empty((end,), dtype=dtype or torch.int64, device="meta")
 
 
+def _to(input: Tensor, dtype: torch.dtype, *more: object, **_: object) -> Tensor | None:
+    """Itself where it has the type already; else of its layout, if that has no gaps."""
+    if any(argument not in (False, None) for argument in more):
+        return None
+    if input.dtype == dtype:
+        return input
+    if _is_contiguous(input):
+        return torch.empty(input.shape, dtype=dtype, device="meta")
+    if not _is_dense(input):
+        return None
+    return torch.empty_strided(tuple(input.shape), input.stride(), dtype=dtype, device="meta")
+
+
 def _gather(input: Tensor, dim: int, index: Tensor, **_: object) -> Tensor | None:
     if index.dim() != input.dim() or not input.dim():
         return None
@@ -515,6 +561,15 @@ def _is_same(left: int | torch.SymInt, right: int | torch.SymInt) -> bool:
     return left.node is right.node  # type: ignore[union-attr]
 
 
+def _is_at_least(left: int | torch.SymInt, right: int | torch.SymInt) -> bool:
+    """Whether a size is known not to be the smaller one, without an assumption."""
+    for size in (left, right):
+        if isinstance(size, torch.SymInt):
+            env: SizeEnv = size.node.shape_env
+            return env.known(read_symint(left) - read_symint(right), ">=") is True
+    return left >= right
+
+
 def _is_same_shape(left: Sequence[int | torch.SymInt], right: Sequence[int | torch.SymInt]) -> bool:
     return len(left) == len(right) and all(map(_is_same, left, right))
 
@@ -533,6 +588,7 @@ MAKERS: dict[object, Callable[..., Any]] = {
     aten.scaled_dot_product_attention.default: _attention,
     aten.take_along_dim.default: _take_along_dim,
     aten.topk.default: _topk,
+    aten.to.dtype: _to,
     aten._grouped_mm.default: _grouped_mm,
 }
 """Rules whose results differ from their arguments in type or number."""

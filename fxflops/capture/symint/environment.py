@@ -61,9 +61,7 @@ class SizeEnv:
 
     def compare(self, value: Dim, sign: str) -> BoolNode:
         """The truth of ``value sign 0``, where sign is ``==`` or ``>=``."""
-        known = decided(value, sign)
-        if known is None and self.least:
-            known = decided(beyond(value, self.least), sign)
+        known = self.known(value, sign)
         if known is None:
             known = decided(beyond_one(value), sign)
             node = BoolNode(self, None, value, sign)
@@ -72,6 +70,11 @@ class SizeEnv:
             assumed = node if known else node.sym_not()
             self.record_guard(assumed.value, assumed.sign)
         return self.truth(known)
+
+    def known(self, value: Dim, sign: str) -> bool | None:
+        """The truth of ``value sign 0``, where it is known without an assumption."""
+        known = decided(value, sign)
+        return decided(beyond(value, self.least), sign) if known is None and self.least else known
 
     def maximum(self, left: Dim, right: Dim) -> Dim:
         """The larger one, where the sizes are at least ``least``."""

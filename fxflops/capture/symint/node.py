@@ -47,6 +47,9 @@ class Env(Protocol):
     def compare(self, value: Dim, sign: str) -> Node:
         """The truth of ``value sign 0``."""
 
+    def known(self, value: Dim, sign: str) -> bool | None:
+        """That truth where it is known without an assumption."""
+
     def maximum(self, left: Dim, right: Dim) -> Dim:
         """The larger one."""
 
