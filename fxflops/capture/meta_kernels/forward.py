@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import accumulate
 from operator import mul
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import torch
 from torch import Tensor
@@ -565,9 +565,9 @@ def _is_at_least(left: int | torch.SymInt, right: int | torch.SymInt) -> bool:
     """Whether a size is known not to be the smaller one, without an assumption."""
     for size in (left, right):
         if isinstance(size, torch.SymInt):
-            env: SizeEnv = size.node.shape_env
+            env = cast(SizeEnv, size.node.shape_env)
             return env.known(read_symint(left) - read_symint(right), ">=") is True
-    return left >= right
+    return bool(left >= right)
 
 
 def _is_same_shape(left: Sequence[int | torch.SymInt], right: Sequence[int | torch.SymInt]) -> bool:
