@@ -27,6 +27,9 @@ from fxflops.errors import (
 
 if TYPE_CHECKING:
     from fxflops.analysis.records import Analysis, NodeCost
+    from fxflops.analysis.side_by_side import compare
+    from fxflops.compiling.backend import compiled
+    from fxflops.compiling.metering import meter
     from fxflops.cost import Cost
     from fxflops.crosscheck.run import check
     from fxflops.passes import PASSES
@@ -43,9 +46,12 @@ _HOME = {
     "PASSES": "passes",
     "analyze": "pipeline",
     "check": "crosscheck.run",
+    "compiled": "compiling.backend",
+    "compare": "analysis.side_by_side",
     "explain": "peers.explanation",
     "formula": "registry",
     "free": "registry",
+    "meter": "compiling.metering",
     "profile": "pipeline",
 }
 
@@ -66,9 +72,12 @@ __all__ = [
     "UnsizedError",
     "analyze",
     "check",
+    "compare",
+    "compiled",
     "explain",
     "formula",
     "free",
+    "meter",
     "profile",
 ]
 

@@ -28,7 +28,7 @@ def answer(
     *,
     cached: bool = False,
     trust: bool = False,
-    while_deriving: Callable[[], AbstractContextManager[None]] = nullcontext,
+    while_deriving: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Report:
     """The report that holds at ``sizes``, or in formulas alone where some are not given.
 
@@ -117,6 +117,9 @@ def _analysis(named: NamedModel, request: Request, hints: Mapping[str, int]) -> 
         loss=python.loss(request.loss) if request.loss else None,
         past=request.past,
         causal=request.causal,
+        figures=request.figures,
+        threads=request.threads,
+        device=request.device,
     )
 
 

@@ -1,8 +1,8 @@
 """What anything costs: the additive metrics of one call of the model.
 
 `METRICS` lists them, and everything that handles costs iterates over it: a metric is added by one
-entry there. A figure that does not add up over calls has its place in `FIGURES`. A count is a
-`Dim`: an integer, or a polynomial in the symbols of the input spec.
+entry there. What does not add up over calls is a figure (`fxflops.figures`). A count is a `Dim`: an
+integer, or a polynomial in the symbols of the input spec.
 """
 
 from __future__ import annotations
@@ -89,16 +89,6 @@ SUMS = (
     Metric("bytes", "bytes, unfused graph", "bytes_read + bytes_written"),
 )
 """What is made of the metrics, and so adds up, too."""
-
-FIGURES = (
-    Metric(
-        "span",
-        "FLOP",
-        "the largest sum of FLOPs along one chain of dependent calls",
-        title="span (critical path)",
-    ),
-)
-"""What does not add up over calls: figures of the model as a whole, which `Answer` has by name."""
 
 COUNTERS = tuple(metric.name for metric in METRICS if metric.counter)
 QUANTITIES = tuple(metric.name for metric in METRICS)

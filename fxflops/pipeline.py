@@ -8,35 +8,45 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from fxflops import formulas, models
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
 from fxflops.analysis.causal.scores import leaving_hidden_scores, require_fewer_scores
-from fxflops.analysis.count import DATA, NO_FORMULA, count
+from fxflops.analysis.count import DATA, NO_FORMULA
 from fxflops.analysis.deployment import Deployed
+from fxflops.analysis.memory import Recall
+from fxflops.analysis.moved import moved_once
 from fxflops.analysis.notes import notes
 from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
-from fxflops.capture import Capture, trace
+from fxflops.capture import Capture
 from fxflops.capture import choose as frontends
+from fxflops.capture.allocations import Log, log
 from fxflops.capture.arguments import described, flattened
+from fxflops.capture.backward import sum_of_outputs
 from fxflops.capture.choose import Captured, FrontEnd
 from fxflops.capture.patches.module_state import unchanged
 from fxflops.capture.patches.process import paused_garbage_collection
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
+    hints,
     on_meta,
     packages_of,
     prepared,
     require_shapes,
     symbol_of,
 )
-from fxflops.cost import CAUSAL, Causal, Cost, total
+from fxflops.capture.workspace import of_cpu
+from fxflops.cost import CAUSAL, Causal
+from fxflops.devices import Device
+from fxflops.devices import device as find_device
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
+from fxflops.figures import FIGURES
 from fxflops.models.named import NamedModel, build_empty, by_name, called
 from fxflops.passes import require_passes
 from fxflops.passes.weights import weights
@@ -61,6 +71,9 @@ def analyze(
     loss: Loss | None = None,
     past: str | int | None = None,
     causal: Causal = "full",
+    figures: Sequence[str] = (),
+    threads: int | None = None,
+    device: str | Device | None = None,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -87,8 +100,23 @@ def analyze(
     Attention is charged all scores, as PyTorch charges it. With ``causal="half"``, those calls
     whose mask is known to be causal, or a window, are charged the scores that it leaves.
 
+    ``figures``, such as ``("memory",)``, are those of `fxflops.figures` that are shown beside what
+    every analysis has. ``threads`` are those of the CPU whose workspace is in the peak of memory,
+    PyTorch's own by default. ``device``, a name or the path of a TOML file (`fxflops.devices`),
+    adds the figure ``"roofline"``: what bounds the time of every call there.
+
     Raises ModelError, SpecError, CaptureError.
     """
+    _require_figures(figures, threads, deploy)
+    if device is not None:
+        device = find_device(device) if isinstance(device, str) else device
+        if not isinstance(device, Device):
+            raise SpecError(
+                f"device must be a name or a Device, not of type {type(device).__name__}."
+            )
+        figures = (*(name for name in figures if name != "roofline"), "roofline")
+    elif "roofline" in figures:
+        raise SpecError('A roofline is that of a device: give one, such as device="h100_sxm".')
     _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss, causal)
     with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
         named = _named(model, trust)
@@ -101,9 +129,35 @@ def analyze(
             if loss is not None:
                 raise SpecError("A loss is that of a training step: give train=True, too.")
             fronts = frontends.front_ends(frontend)
-            return _analyze(named, inputs, defaults or {}, dtype, fronts, deploy, causal=causal)
-        front = _training(train, loss, frontend, deploy)
-        return _analyze(named, inputs, defaults or {}, dtype, [front], (), train, causal)
+            analysis = _analyze(named, inputs, defaults or {}, dtype, fronts, deploy, causal=causal)
+        else:
+            front = _training(train, loss, frontend, deploy)
+            analysis = _analyze(
+                named, inputs, defaults or {}, dtype, [front], (), train, loss, causal
+            )
+        recall = analysis.recall and analysis.recall._replace(
+            threads=threads or torch.get_num_threads()
+        )
+        analysis = replace(analysis, figures=tuple(figures), recall=recall, device=device)
+        if figures:
+            _ = analysis.report  # while the model is as it was found
+        return analysis
+
+
+def _require_figures(figures: object, threads: object, deploy: Sequence[str]) -> None:
+    """Raises SpecError for figures that there are not, or not of a deployed graph."""
+    if isinstance(figures, str) or not isinstance(figures, Sequence):
+        raise SpecError('figures must be a tuple of names, such as ("memory",).')
+    for name in figures:
+        if name not in FIGURES:
+            raise SpecError(f"There is no figure {name!r}. Known: {', '.join(FIGURES)}.")
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise SpecError(f"threads must be a positive integer, not {threads!r}.")
+    if "memory" in figures and deploy:
+        raise SpecError(
+            "Memory is that of the model as it is called, not of a graph that passes have changed: "
+            "leave out deploy, or memory."
+        )
 
 
 def _require_types(
@@ -215,6 +269,7 @@ def _analyze(
     fronts: Sequence[FrontEnd],
     deploy: Sequence[str],
     train: bool | str = False,
+    loss: Loss | None = None,
     causal: Causal = "full",
 ) -> Analysis:
     if dtype is not None and dtype not in FLOATS:
@@ -245,6 +300,7 @@ def _analyze(
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
     trained = _trained(module, captured.capture) if train else []
+    parameters = weights(deployed.capture.graph) if deploy else _parameters(module)
     return Analysis(
         model=named.name,
         inputs=captured.spec,
@@ -254,11 +310,9 @@ def _analyze(
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
         frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
-        parameters=(
-            weights(deployed.capture.graph)
-            if deploy
-            else sum(parameter.numel() for parameter in module.parameters())
-        ),
+        parameters=sum(parameters.values()),
+        module_parameters=parameters,
+        results=deployed.results,
         defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),
@@ -267,6 +321,43 @@ def _analyze(
         trained=sum(parameter.numel() for parameter in trained) if train else None,
         optimizer=step(train, trained) if isinstance(train, str) else None,
         causal=causal,
+        moving_once=partial(moved_once, deployed.capture),
+        recall=None if deploy else _recall(module, captured, train, trained, loss),
+    )
+
+
+def _recall(
+    module: nn.Module,
+    captured: Captured,
+    train: bool | str,
+    trained: Sequence[nn.Parameter],
+    loss: Loss | None,
+) -> Recall:
+    """How to log the allocations of the model as it was captured."""
+    sizes = hints(captured.spec, captured.sizes)
+
+    def relog(fixed: Mapping[str, int], threads: int) -> Log | None:
+        try:
+            with alone(), unchanged(module, loss), paused_garbage_collection():
+                return log(
+                    module,
+                    captured.spec.fixed(fixed),
+                    sizes,
+                    workspace=of_cpu(threads),
+                    mode=captured.mode,
+                    loss=(loss or sum_of_outputs) if train else None,
+                )
+        except CaptureError:
+            if not fixed:
+                raise
+            return None
+
+    return Recall(
+        module=module,
+        relog=relog,
+        threads=0,
+        trained=tuple(trained),
+        optimizer=train if isinstance(train, str) else None,
     )
 
 
@@ -308,6 +399,15 @@ def _fixed(spec: InputSpec, narrower: InputSpec) -> dict[str, int]:
     return {free.name: at for free, at in axes if isinstance(free, Axis) and isinstance(at, int)}
 
 
+def _parameters(module: nn.Module) -> dict[str, int]:
+    """The number of parameters of each module's own, a shared one where it is found first."""
+    found: dict[str, int] = {}
+    for name, parameter in module.named_parameters():
+        path = name.rpartition(".")[0]
+        found[path] = found.get(path, 0) + parameter.numel()
+    return found
+
+
 def _trained(module: nn.Module, captured: Capture) -> list[nn.Parameter]:
     """The parameters that get a gradient."""
     from fxflops.capture import backward
@@ -324,27 +424,6 @@ def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict
     known = {**named.sizes(spec), **given}
     _require_axes(spec, known, named.name)
     return known
-
-
-def recount(
-    model: nn.Module, inputs: InputSpec, sizes: Mapping[str, int], loss: Loss | None = None
-) -> Cost:
-    """The cost of ``model``, on the meta device, counted at these sizes without any formula.
-
-    With a ``loss``, that of a training step; the model is in training mode then. It shares no shape
-    rule with a formula, and so can be held against one.
-
-    Raises CaptureError where the model does not run at them.
-    """
-    if loss is None:
-        captured = trace.capture(model, inputs.fixed(sizes), {}, with_meta_kernels=False)
-    else:
-        from fxflops.capture import backward
-
-        captured = backward.capture(
-            model, inputs.fixed(sizes), {}, loss=loss, with_meta_kernels=False
-        )
-    return total(node.cost for node in count(captured) if node.cost)
 
 
 def _named(model: str | nn.Module | NamedModel, trust: bool) -> NamedModel:

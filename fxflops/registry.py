@@ -21,6 +21,7 @@ write to ``out=`` cost what their functional form costs, and are not registered.
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ from fxflops.errors import FormulaError, FxflopsError
 
 Operator: TypeAlias = Any
 """An ``OpOverload``, or another callable that a graph node may call."""
+
+SOURCE = re.compile(r"\s*(?:Sources?:\s*(?P<named>.+)|(?P<bare>arXiv:\d{4}\.\d{4,5}[^.]*\.?))$")
+"""How a docstring ends that says where its formula comes from."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,6 +89,24 @@ class Formula:
     asks_for: tuple[str, ...]
     kind: str = "other"
 
+    @property
+    def definition(self) -> str:
+        """What the call costs, as the docstring says, in one line; the source is apart."""
+        return parted(_docstring(self.function))[0]
+
+    @property
+    def source(self) -> str:
+        """The paper or code that the docstring cites, or else its file; empty without one."""
+        module = inspect.getmodule(self.function)
+        return parted(_docstring(self.function))[1] or parted((module and module.__doc__) or "")[1]
+
+    @property
+    def where(self) -> str:
+        """The file and line of the function: ``fxflops/formulas/conv.py:71``."""
+        code = inspect.unwrap(self.function).__code__
+        module = self.function.__module__.replace(".", "/")
+        return f"{module}.py:{code.co_firstlineno}"
+
     def __call__(
         self, arguments: Mapping[str, Any], out: Any, operator: object = "the operator"
     ) -> Cost | None:
@@ -95,6 +117,23 @@ class Formula:
         known = {**arguments, "out": out}
         given = {name: known[name] for name in self.asks_for}
         return _checked(lambda: self.function(**given), self.counter, self.function, operator)
+
+
+def _docstring(function: Callable[..., Any]) -> str:
+    """That of the function, or of the function that made it."""
+    outer, _, inner = function.__qualname__.partition(".<locals>")
+    if not function.__doc__ and inner:
+        function = getattr(inspect.getmodule(function), outer)
+    return inspect.getdoc(function) or ""
+
+
+def parted(text: str) -> tuple[str, str]:
+    """A docstring as one line, without its source, and the source."""
+    line = " ".join(text.split())
+    found = SOURCE.search(line)
+    if found is None:
+        return line, ""
+    return line[: found.start()].strip(), (found["named"] or found["bare"]).rstrip(".")
 
 
 FORMULAS: dict[OpOverload, tuple[Formula, ...]] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from fxflops.algebra import Dim, Symbol, evaluate
 from fxflops.algebra.closed_form import coefficients, text, to_latex
@@ -31,12 +31,20 @@ SHOWN = (*COUNTERS, "flops", *(name for name in QUANTITIES if name not in COUNTE
 
 
 class Row(NamedTuple):
-    """A module (``name`` is its path, ``kind`` its type), or an operator with its calls."""
+    """A module (``name`` is its path, ``kind`` its type), or an operator, with its calls.
+
+    A module has its ``parameters``, those of the modules below it included, of which one that is
+    shared counts where it is found first; the shapes that its calls return, ``results``, each once;
+    and how many of the calls in it are ``uncounted``, which makes its cost a lower bound.
+    """
 
     name: str
     cost: Cost
     kind: str = ""
     calls: int | None = None
+    parameters: Dim | None = None
+    results: tuple[tuple[tuple[Dim, ...], ...], ...] = ()
+    uncounted: int = 0
 
 
 class Listed(NamedTuple):
@@ -48,14 +56,46 @@ class Listed(NamedTuple):
     where: tuple[str, ...] = ()
 
 
+class Number(NamedTuple):
+    """One number of a figure, by its name in JSON, ``"memory.peak"``, and its label elsewhere.
+
+    ``value`` is an integer, or the fraction that a number without an integer is, a ``ratio``; None
+    where it is not known. ``formula`` is its closed form, if it has one and that is known.
+    """
+
+    name: str
+    label: str
+    value: int | tuple[int, int] | None
+    unit: str = ""
+    formula: Quantity | None = None
+    is_ratio: bool = False
+    has_formula: bool = False
+
+
+class FigureRecord(Protocol):
+    """What is kept of a figure that does not add up over calls: a named tuple (`fxflops.figures`).
+
+    It may also have ``is_sound()``, which the cache asks of what it has read, ``tables(answer)``,
+    ``notes(answer)`` and ``details(answer)``: JSON beside the numbers, by name as theirs; and
+    ``grows_with(name)``, the dims with none of which a number decreases, or None. One with
+    ``is_asked`` is what the user asked for, and is shown on the first screen.
+    """
+
+    def numbers(self, answer: Answer) -> Iterable[Number]:
+        """The figure's numbers, for every format."""
+
+
+Figures: TypeAlias = Mapping[str, FigureRecord]
+"""By the names of their files; a special type to the cache."""
+
+
 class Report(NamedTuple):
     """An `Analysis` in sums: ``modules`` include their children, the root first.
 
-    ``flow`` are the calls in order, each with its FLOPs and the positions of those before it whose
-    results it uses. ``applied`` are the passes that changed the graph, ``once`` what is computed
-    once per ``"size"`` and once per ``"model"`` where passes took it out of the calls. ``training``
-    are the parts of a training step. ``causal`` is ``"half"`` where scores that a causal mask hides
-    are not in the costs.
+    ``figures`` are what does not add up over calls. ``applied`` are the passes that changed the
+    graph, ``once`` what is computed once per ``"size"`` and once per ``"model"`` where passes took
+    it out of the calls. ``training`` are the parts of a training step. ``causal`` is ``"half"``
+    where scores that a causal mask hides are not in the costs.
     """
 
     model: str
@@ -70,7 +110,7 @@ class Report(NamedTuple):
     free: tuple[Listed, ...]
     uncounted: tuple[Listed, ...]
     notes: tuple[str, ...]
-    flow: tuple[tuple[Dim, tuple[int, ...]], ...]
+    figures: Figures
     applied: tuple[Applied, ...] = ()
     once: Mapping[BindingTime, Cost] = MappingProxyType({})
     training: Training | None = None
@@ -122,10 +162,6 @@ class Report(NamedTuple):
         Raises SpecError and DomainError for sizes at which there is no formula.
         """
         return Answer(self, None if sizes is None else self.values(sizes))
-
-    def span(self, values: Mapping[Symbol, int]) -> int:
-        """The FLOPs on the critical path."""
-        return span(self.flow, values)
 
 
 class Quantity(NamedTuple):
@@ -186,22 +222,20 @@ class Answer:
         contraction = self.value("contraction")
         return None if contraction is None or contraction % 2 else contraction // 2
 
-    @property
-    def span(self) -> int | None:
-        """The FLOPs on the critical path."""
-        return None if self.values is None else self.report.span(self.values)
+    def numbers(self) -> list[Number]:
+        """Those of all figures, in order."""
+        return [n for figure in self.report.figures.values() for n in figure.numbers(self)]
+
+    def shown_of_figures(self, part: str) -> list[Any]:
+        """The ``"tables"``, ``"notes"`` or ``"details"`` of those figures that have any."""
+        makers = (getattr(figure, part, None) for figure in self.report.figures.values())
+        return [shown for make in makers if make is not None for shown in make(self)]
 
     @property
     def intensity(self) -> tuple[int, int] | None:
         """Arithmetic intensity as a fraction, FLOP and bytes; None where nothing moves."""
         flops, moved = self.value("flops"), self.value("bytes")
         return None if flops is None or not moved else (flops, moved)
-
-    @property
-    def parallelism(self) -> tuple[int, int] | None:
-        """Work over span as a fraction: how many FLOPs could be done at once, on average."""
-        work, critical = self.value("flops"), self.span
-        return None if work is None or not critical else (work, critical)
 
 
 def writable(value: int) -> int:
@@ -216,18 +250,3 @@ def writable(value: int) -> int:
             f"write: take smaller sizes."
         )
     return value
-
-
-def span(flow: Iterable[tuple[Dim, tuple[int, ...]]], values: Mapping[Symbol, int]) -> int:
-    """The largest sum of FLOPs along one path; 0 without calls.
-
-    ``flow`` are the calls in order, each with its FLOPs and the positions of those before it that
-    it needs. Source: work and span, Blumofe and Leiserson, J. ACM 46(5), 1999.
-    """
-    known: dict[Dim, int] = {}
-    longest: list[int] = []
-    for flops, needs in flow:
-        if flops not in known:
-            known[flops] = evaluate(flops, values)
-        longest.append(known[flops] + max((longest[i] for i in needs), default=0))
-    return max(longest, default=0)

@@ -22,9 +22,8 @@ from torch.ao.quantization.fx import _decomposed
 from transformers.integrations import moe
 
 from fxflops import formulas
-from fxflops.registry import COMPLEX, FORMULAS, FREE, KINDS, WORST_CASE, Formula
+from fxflops.registry import COMPLEX, FORMULAS, FREE, KINDS, WORST_CASE, parted
 
-SOURCE = re.compile(r"\s*(?:Sources?:\s*(?P<named>.+)|(?P<bare>arXiv:\d{4}\.\d{4,5}[^.]*\.?))$")
 REFERENCE = re.compile(r"(?<!`)`([\w.]+)`(?!`)")
 
 HEAD = """# Formulas
@@ -45,26 +44,6 @@ class Row(NamedTuple):
     counters: tuple[str, ...]
     texts: tuple[str, ...]
     sources: tuple[str, ...]
-
-
-def documented(formula: Formula) -> str:
-    """The docstring of the function, or of the function that made it."""
-    function = formula.function
-    if function.__doc__:
-        return inspect.getdoc(function) or ""
-    outer, _, inner = function.__qualname__.partition(".<locals>")
-    assert inner, f"{function.__qualname__} has no docstring"
-    return inspect.getdoc(getattr(inspect.getmodule(function), outer)) or ""
-
-
-def parted(text: str) -> tuple[str, str]:
-    """A docstring as one line, without its source, and the source."""
-    line = " ".join(text.split())
-    found = SOURCE.search(line)
-    if found is None:
-        return line, ""
-    source = (found["named"] or found["bare"]).rstrip(".")
-    return line[: found.start()].strip(), source
 
 
 def referred(texts: Iterable[str], module: Any) -> Iterator[tuple[str, Any]]:
@@ -93,21 +72,15 @@ def rows(kind: str) -> tuple[list[Row], dict[str, str]]:
     found: list[Any] = []
     definitions: dict[Any, Any] = {}
     for (of_operator, worst), operators in grouped.items():
-        texts, sources = zip(*(parted(documented(f)) for f in of_operator), strict=True)
+        texts = tuple(f.definition for f in of_operator)
         for formula in of_operator:
-            named = referred([documented(formula)], inspect.getmodule(formula.function))
+            named = referred([formula.definition], inspect.getmodule(formula.function))
             definitions.update((name, inspect.getdoc(function) or "") for name, function in named)
         guess = (f"Depends on data; the worst case: {worst}.",) if worst else ()
         counters = tuple(formula.counter or "all" for formula in of_operator)
-        cited = tuple(filter(None, sources)) or (source_of_file(of_operator[0]),)
+        cited = tuple(filter(None, (f.source for f in of_operator))) or ("",)
         found.append(Row(tuple(sorted(operators)), counters, (*texts, *guess), cited))
     return sorted(found), dict(sorted(definitions.items()))
-
-
-def source_of_file(formula: Formula) -> str:
-    """What the file of the formula cites for all of its formulas, if it does."""
-    module = inspect.getmodule(formula.function)
-    return parted((module and module.__doc__) or "")[1]
 
 
 def cell(parts: Iterable[str]) -> str:

@@ -255,8 +255,8 @@ def main() -> None:
         "# Language models against FlopCounterMode",
         "",
         f"Small models of transformers {transformers.__version__} with torch {torch.__version__}. "
-        "A number is the contraction in FLOP that the formula gives and that FlopCounterMode counts "
-        "in a run with the math backend of attention; where they differ, both are there. "
+        "A number is the contraction in FLOP that the formula gives and that FlopCounterMode "
+        "counts in a run with the math backend of attention; where they differ, both are there. "
         f"Encoders read {ENCODED} tokens, or as many positions. (a): "
         f"{NOTE['experts']}. By `python scripts/language_models.py`.",
         "",

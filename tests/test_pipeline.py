@@ -10,8 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import fxflops
 from fxflops.capture.prepare import on_meta
 from fxflops.models.named import NamedModel, build_empty
-from fxflops.pipeline import recount
 from rtdetr.variants import VARIANTS, build
+from tests.recount import recount
 from tests.versions import EXPORT_ASSUMES
 
 QUICK = (

@@ -95,7 +95,7 @@ def to_sympy(value: Dim, order: Sequence[str] = ()) -> sympy.Expr:
 
     def of_atom(atom: Atom) -> sympy.Expr:
         if isinstance(atom, Symbol):
-            return sympy.Symbol(atom.name, integer=True, **sign_of(atom)) / atom.multiple
+            return named(atom) / atom.multiple
         if isinstance(atom, FloorDiv):
             return sympy.floor(of(atom.numerator) / of(atom.denominator))
         assert isinstance(atom, MinMax)
@@ -105,8 +105,8 @@ def to_sympy(value: Dim, order: Sequence[str] = ()) -> sympy.Expr:
 
     expression = of(value)
     if order and len(order) > 1:
-        batch = sympy.Symbol(order[0], integer=True, positive=True)
-        expression = sympy.collect(expression, batch)
+        batch = [s for s in expression.free_symbols if s.name == order[0]]
+        expression = sympy.collect(expression, batch) if batch else expression
     return expression
 
 
@@ -146,6 +146,13 @@ def evaluate_many(value: Dim, sizes: Mapping[Symbol, NDArray[Any]]) -> NDArray[A
             out[...] = evaluate(value, known, maximum=np.maximum, minimum=np.minimum)
         result: NDArray[Any] = blocks.operands[-1]
     return result
+
+
+def named(symbol: Symbol) -> sympy.Symbol:
+    """The size as a symbol of sympy, an integer of a known sign, which is found by its name."""
+    from fxflops.algebra import named
+
+    return named.Symbol(symbol.name, integer=True, **sign_of(symbol))
 
 
 def sign_of(symbol: Symbol) -> dict[str, bool]:

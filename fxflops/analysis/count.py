@@ -15,7 +15,7 @@ from torch import Tensor
 from fxflops import formulas
 from fxflops._torch import OpOverload
 from fxflops.algebra import Dim
-from fxflops.analysis.records import NodeCost
+from fxflops.analysis.records import Call, NodeCost
 from fxflops.capture import Capture
 from fxflops.capture.calls import aliases, bind, shaped, tensors, values
 from fxflops.capture.flex import is_flex_attention
@@ -65,6 +65,7 @@ def _node_cost(
     op, result = node.target, node.meta["val"]
     counters: Cost | None = None
     reason, unknown, source = None, NO_FORMULA, OWN
+    call: Call | None = None
     if isinstance(op, OpOverload):
         arguments = bind(op, values(node.args), values(node.kwargs))
         given = [*tensors(list(arguments.values())), *tensors(result)]
@@ -76,8 +77,9 @@ def _node_cost(
         if reason is not None:
             counters = Cost.zero()
         else:
-            shapes = (shaped(value, read) for value in arguments.values())
-            counters, source, unknown = known(op, tuple(shapes), shaped(result, read), is_complex)
+            shapes = tuple(shaped(value, read) for value in arguments.values())
+            call = Call(shapes, shaped(result, read), is_complex)
+            counters, source, unknown = known(op, shapes, call.result, is_complex)
             if counters is not None and "left" in node.meta:
                 counters = node.meta["left"].of(counters)
     elif is_flex_attention(op) and "per_score" in node.meta:
@@ -93,6 +95,7 @@ def _node_cost(
         unknown=unknown if counters is None else None,
         source=source,
         phase=node.meta.get("phase", "forward"),
+        call=call,
     )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fxflops.algebra import Dim, Symbol
-from fxflops.algebra.closed_form import evaluate_many, sign_of, to_sympy
+from fxflops.algebra.closed_form import evaluate_many, named, to_sympy
 from fxflops.analysis.dataflow import to_networkx
+from fxflops.capture.result import Shapes
 from fxflops.cost import (
     BINDING_TIMES,
     PHASES,
@@ -26,20 +28,38 @@ from fxflops.cost import (
     Optimizer,
     Phase,
     Training,
+    ratio,
     total,
 )
+from fxflops.devices import Device
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, SpecError
+from fxflops.figures import FIGURES, derived, record
+from fxflops.figures.span import span
 from fxflops.registry import Operator
-from fxflops.report import Listed, Report, Row, span
+from fxflops.report import Listed, Report, Row
 from fxflops.reports.wording import calls, printable
 from fxflops.spec import InputSpec
 
 if TYPE_CHECKING:
     import networkx
+    import pandas
     import sympy
     import torch.fx
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
+
+    from fxflops.analysis.memory import PeakMemory, Recall
+    from fxflops.reports.html.frame import Page
+    from fxflops.solving import Solution
+
+
+class Call(NamedTuple):
+    """What a formula is given: the arguments by the operator's schema, tensors as their shapes."""
+
+    arguments: tuple[Any, ...]
+    result: Any
+    is_complex: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +71,7 @@ class NodeCost:
     ``where`` the source line. ``dependencies`` are the positions, among the calls of the graph, of
     those whose results it uses. ``phase`` is the part of a training step. A
     call that computes gradients both of activations and of weights is two of these, one for each.
+    ``call`` is what its formula was given, which is not pickled.
     """
 
     name: str
@@ -63,6 +84,7 @@ class NodeCost:
     unknown: str | None = None
     source: str = "fxflops"
     phase: Phase = "forward"
+    call: Call | None = field(default=None, compare=False, repr=False)
 
     @property
     def needs(self) -> tuple[int, ...]:
@@ -72,7 +94,7 @@ class NodeCost:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """By the operator's name: PyTorch does not pickle an operator itself."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "call"}
         is_named = type(self.op).__module__ == "torch._ops"
         return _node_cost, ({**values, "op": str(self.op) if is_named else self.op}, is_named)
 
@@ -93,8 +115,14 @@ class Analysis:
     classes of its modules come from. ``applied`` are the passes that made the graph out of the one
     captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
-    parameters that get a gradient, and ``optimizer`` is apart from the total. ``causal`` says
-    whether the scores that a causal mask hides are in the costs (``"full"``) or not (``"half"``).
+    parameters that get a gradient, and ``optimizer`` is apart from the total.
+    ``recall`` runs the model again for `memory`; ``figures`` are those of `fxflops.figures` that
+    were asked for, and are in the report. ``device`` is that of the roofline, and ``moving_once``
+    gives the bytes of inputs, parameters and outputs.
+    ``module_parameters`` are those of each module's own, a shared one where it is found first;
+    ``results`` the shapes that each call of a module returns, if they are known at every size.
+    ``causal`` says whether the scores that a causal mask hides are in the costs (``"full"``) or not
+    (``"half"``).
     """
 
     model: str
@@ -113,6 +141,12 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    recall: Recall | None = None
+    figures: tuple[str, ...] = ()
+    device: Device | None = None
+    moving_once: Callable[[], Dim] | None = None
+    module_parameters: Mapping[str, int] = field(default_factory=dict)
+    results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
     causal: Causal = "full"
 
     @cached_property
@@ -180,11 +214,7 @@ class Analysis:
     @property
     def symbols(self) -> dict[str, sympy.Symbol]:
         """The symbols of `formula`, by the names of the free sizes."""
-        import sympy
-
-        return {
-            s.name: sympy.Symbol(s.name, integer=True, **sign_of(s)) for s in self.domain.symbols
-        }
+        return {symbol.name: named(symbol) for symbol in self.domain.symbols}
 
     def evaluate(self, quantity: str, /, **sizes: Any) -> NDArray[Any]:
         """One quantity at many sizes: integer arrays in, which broadcast; exact integers out.
@@ -194,6 +224,31 @@ class Analysis:
         given: dict[str, Any] = {**self.defaults, **sizes}
         arrays = self.domain.arrays(given, self.model)
         return evaluate_many(self.count(quantity), arrays)
+
+    def solve(
+        self,
+        /,
+        *conditions: str,
+        unknown: str = "",
+        maximize: str | None = None,
+        minimize: str | None = None,
+        **sizes: int | str | range,
+    ) -> Solution:
+        """The largest sizes at which all ``conditions`` hold, exactly: ``"flops <= 100e9"``.
+
+        A condition compares a metric, a figure, ``"intensity"``, ``"parameters"`` or a size with a
+        number. ``H="W"`` solves for both as one size, ``N=range(1, 65)`` or ``N="1:64"`` for a
+        size in a range, ``N=2`` gives one, and ``unknown="H=W"`` is the notation of
+        ``fxflops solve --for``. Several unknowns need a range each: the answer is then their Pareto
+        front, or what is best with ``maximize`` or ``minimize``, which name a quantity.
+
+        Raises SpecError for what cannot be read or decided, DomainError for sizes outside.
+        """
+        from fxflops.solving import solve
+        from fxflops.solving.unknowns import from_keywords
+
+        asked, known = from_keywords(unknown, sizes)
+        return solve(self.report, conditions, asked, known, maximize=maximize, minimize=minimize)
 
     def by_module(self, depth: int | None = None) -> dict[str, Cost]:
         """Each module's cost, its children included, the root first under ``""``."""
@@ -240,6 +295,41 @@ class Analysis:
         return span(self.flow, self.values(sizes))
 
     @cached_property
+    def memory(self) -> PeakMemory:
+        """The peak memory of one call, for which the model runs again, on meta tensors.
+
+        Raises CaptureError where it cannot be had.
+        """
+        from fxflops.analysis.memory import PeakMemory, peak_memory
+
+        kept = self.__dict__.get("_memory")
+        if kept is None:
+            if self.recall is None:
+                raise CaptureError("This analysis has no memory: analyze the model again for it.")
+            kept = self.__dict__["_memory"] = peak_memory(self.recall, self.domain)
+        return PeakMemory(self, kept)
+
+    @property
+    def once_moved(self) -> Dim:
+        """The bytes of all inputs, parameters that are read, and outputs, each once."""
+        if self.moving_once is None:
+            raise CaptureError("This analysis has no graph: analyze the model again for it.")
+        return self.moving_once()
+
+    def figure(self, name: str, /, **sizes: int) -> dict[str, int | float | None]:
+        """The numbers of one of `fxflops.figures` at these sizes, by their names in JSON.
+
+        Raises SpecError for an unknown figure.
+        """
+        if name not in FIGURES:
+            raise SpecError(f"There is no figure {name!r}. Known: {', '.join(FIGURES)}.")
+        if name == "roofline" and self.device is None:
+            raise SpecError('A roofline is that of a device: analyze(…, device="h100_sxm").')
+        kept = self.report.figures.get(name) or record(name).of(self)
+        answer = self.report.at(sizes)
+        return {n.name: _plain(n.value) for n in kept.numbers(answer)}
+
+    @cached_property
     def report(self) -> Report:
         """What is kept of this: all but the nodes and the graph."""
         times = Counter({node.name: node.op for node in self.nodes}.values())
@@ -251,10 +341,7 @@ class Analysis:
             domain=self.domain,
             defaults=self.defaults,
             parameters=self.parameters,
-            modules=tuple(
-                Row(name=path, kind=self.module_types.get(path, ""), cost=cost)
-                for path, cost in self.by_module().items()
-            ),
+            modules=tuple(_rows(self)),
             operators=tuple(
                 Row(name=str(op), calls=times[op], cost=cost)
                 for op, cost in self.by_operator().items()
@@ -262,9 +349,9 @@ class Analysis:
             free=_free(self),
             uncounted=_uncounted(self),
             notes=self.notes,
-            flow=self.flow,
+            figures=derived(self, self.figures),
             applied=self.applied,
-            once={moment: self.once_per(moment) for moment in self.once},
+            once={time: self.once_per(time) for time in self.once},
             training=self.training,
             causal=self.causal,
         )
@@ -283,12 +370,79 @@ class Analysis:
 
         is_known = self.report.is_known_at({})
         answer = self.report.at({} if is_known else None)
-        return render(document(answer, depth=2, symbolic=not is_known), "table").rstrip("\n")
+        return render(document(answer, symbolic=not is_known, brief=True), "table").rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        """A tree to unfold, as a notebook shows it: at the default sizes, or else what holds."""
+        from fxflops.reports.notebook import render
+
+        return render(self.report.at({} if self.report.is_known_at({}) else None))
+
+    def to_dataframe(self, rows: str = "modules", /, **sizes: int) -> pandas.DataFrame:
+        """The exact counts at these sizes as a table of pandas, whose sums are the totals.
+
+        ``rows`` are ``"modules"``, each with the calls in its own code and not those of the modules
+        below it, ``"operators"`` or ``"nodes"``. A count that is not known is missing, not 0.
+
+        Raises SpecError without pandas, and as `at` does.
+        """
+        from fxflops.analysis.frames import to_dataframe
+
+        return to_dataframe(self, rows, sizes)
+
+    def plot(self, quantity: str = "flops", /, **sizes: Any) -> Axes:
+        """The axes with a curve over sizes: ``analysis.plot("flops", H=range(320, 1281, 32))``.
+
+        Sizes that are sequences go along together; defaults stand in for sizes not given.
+
+        Raises SpecError without matplotlib, and as `evaluate` does.
+        """
+        from fxflops.analysis.plots import plot
+
+        return plot([(self.model, self)], quantity, sizes)
+
+    def methods(self, /, **sizes: int) -> str:
+        """How to quote the count at these sizes: a sentence for a paper, and an entry of BibTeX."""
+        from fxflops.reports.methods import bibtex, methods
+
+        return f"{methods(self.report.at(sizes))}\n\n{bibtex()}"
+
+    def why(self, path: str) -> str:
+        """The formula of one call, or of each call of a module, spelled out, as text.
+
+        Raises SpecError where there is no such call or module.
+        """
+        from fxflops.analysis.why import document
+        from fxflops.reports import render
+
+        return render(document(self, path), "table").rstrip("\n")
+
+    def to_html(self, path: str | os.PathLike[str] | None = None, /, **sizes: int) -> Page:
+        """A page to explore, which a notebook shows live; written to ``path``, if one is given.
+
+        It is one file that needs no network, with sliders for the free sizes. It starts at
+        ``sizes``, where the defaults stand in for those not given. `docs/page.md` says more.
+
+        Raises SpecError and DomainError as `at` does, and SpecError for a path that cannot be
+        written.
+        """
+        from fxflops.reports import render
+        from fxflops.reports.count import document
+        from fxflops.reports.files import write
+        from fxflops.reports.html.frame import Page
+
+        is_known = bool(sizes) or self.report.is_known_at(sizes)
+        answer = self.report.at(sizes if is_known else None)
+        page = Page(render(document(answer), "html"))
+        if path is not None:
+            write(os.fspath(path), page.html)
+        return page
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the graph, whose shapes live in this process alone."""
         state = {name: getattr(self, name) for name in _KEPT}
-        return {**state, "annotated": None}
+        memory = self.__dict__.get("_memory")
+        return {**state, "annotated": None, "recall": None, "moving_once": None, "_memory": memory}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({**state, "annotated": _no_graph})
@@ -301,7 +455,11 @@ class Analysis:
         )
 
 
-_KEPT = tuple(field.name for field in fields(Analysis) if field.name != "annotated")
+_KEPT = tuple(
+    field.name
+    for field in fields(Analysis)
+    if field.name not in ("annotated", "recall", "moving_once")
+)
 SHORT = 50
 
 
@@ -309,6 +467,10 @@ def _short(text: str) -> str:
     """The text in printable characters, its middle left out where it is long."""
     shown = printable(text)
     return shown if len(shown) <= SHORT else f"{shown[: SHORT // 2]}…{shown[-SHORT // 2 + 1 :]}"
+
+
+def _plain(value: int | tuple[int, int] | None) -> int | float | None:
+    return ratio(*value) if isinstance(value, tuple) else value
 
 
 def _no_graph() -> torch.fx.Graph:
@@ -323,6 +485,25 @@ def _operator(name: str) -> Operator:
     for part in name.split("."):
         found = getattr(found, part, None)
     return found if type(found).__name__ == "OpOverload" else name
+
+
+def _rows(analysis: Analysis) -> Iterator[Row]:
+    """The modules, each with all that is below it."""
+    parameters: Counter[str] = Counter()
+    for path, number in analysis.module_parameters.items():
+        parameters.update(dict.fromkeys(prefixes(path), number))
+    uncounted = Counter(path for node in analysis.uncounted for path in prefixes(node.path))
+    for path, cost in analysis.by_module().items():
+        results = analysis.results.get(path)
+        yield Row(
+            name=path,
+            kind=analysis.module_types.get(path, ""),
+            cost=cost,
+            calls=None if results is None else len(results),
+            parameters=parameters[path],
+            results=tuple(dict.fromkeys(results or ())),
+            uncounted=uncounted[path],
+        )
 
 
 def _free(analysis: Analysis) -> tuple[Listed, ...]:

@@ -324,7 +324,7 @@ def _agree(ones: Mapping[Symbol, Dim], left: Dim, right: Dim) -> bool:
 
 
 def _corrected(
-    current: Counted, nodes: Nodes, at_one: Iterable[NodeCost], group: Group
+    current: Counted, nodes: Nodes, at_size_one: Iterable[NodeCost], group: Group
 ) -> Counted | None:
     """``current`` with costs that hold where all of ``group`` are 1, too.
 
@@ -333,7 +333,7 @@ def _corrected(
     module around it. None where the calls cannot be matched.
     """
     waiting: dict[tuple[object, str, Phase], list[NodeCost]] = defaultdict(list)
-    for node in at_one:
+    for node in at_size_one:
         waiting[node.op, node.path, node.phase].append(node)
     for queue in waiting.values():
         queue.reverse()
@@ -377,7 +377,11 @@ def _around(node: NodeCost, last: Mapping[tuple[str, Phase], int]) -> tuple[str,
     for path in reversed(prefixes(node.path)):
         inside = [p for p in last if p[1] == node.phase and path in prefixes(p[0])]
         if inside:
-            return (path, node.phase) if (path, node.phase) in last else max(inside, key=last.__getitem__)
+            return (
+                (path, node.phase)
+                if (path, node.phase) in last
+                else max(inside, key=last.__getitem__)
+            )
     return None
 
 
@@ -387,8 +391,8 @@ def _missing(above: Cost, there: Cost, group: Group) -> Cost | None:
     Its counts are products with what is 1 there, and 0 where one of them is more.
     """
     ones: dict[Symbol, Dim] = dict.fromkeys(group, 1)
-    at_one = above.map(lambda count: substitute(count, ones))
-    if at_one == there:
+    at_size_one = above.map(lambda count: substitute(count, ones))
+    if at_size_one == there:
         return None
     here = prod(map(is_one, sorted(group)))
-    return (there - at_one).map(lambda count: count * here)
+    return (there - at_size_one).map(lambda count: count * here)

@@ -9,6 +9,8 @@ written once (`fxflops.algebra.encoding`). What no annotation can say stands in 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import or_
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
 
@@ -18,7 +20,8 @@ from fxflops.algebra.encoding import read as read_dims
 from fxflops.algebra.polynomial import is_dim
 from fxflops.cost import PHASES, QUANTITIES, RECOMPUTED, Cost, Training
 from fxflops.domain import Guard
-from fxflops.report import Report
+from fxflops.figures import FIGURES, record
+from fxflops.report import Figures, Report
 
 Write: TypeAlias = Callable[[Any, Table], Any]
 Read: TypeAlias = Callable[[Any, list[Any]], Any]
@@ -71,21 +74,31 @@ def _none(value: Any, _: Any = None) -> None:
 
 
 def _dim(position: Any, dims: list[Any]) -> Dim:
-    number = natural(position)
-    if number >= len(dims) or not is_dim(dims[number]):
-        raise ValueError("no dim in the place of one")
-    dim: Dim = dims[number]
-    return dim
+    if type(position) is int and 0 <= position < len(dims):  # of thousands, one after the other
+        dim: Dim = dims[position]
+        if type(dim) is int or is_dim(dim):
+            return dim
+    raise ValueError("no dim in the place of one")
 
 
 def _cost(values: Any, dims: list[Any]) -> Cost:
     if len(_list(values)) != len(QUANTITIES):
         raise ValueError("too many metrics, or too few")
-    return Cost(*(_dim(value, dims) for value in values))
+    return Cost(*[_dim(value, dims) for value in values])
 
 
 def _as_it_is(value: Any, _: Any = None) -> Any:
     return value
+
+
+def _written_figures(figures: Figures, table: Table) -> dict[str, Any]:
+    return {name: _codec(record(name)).write(kept, table) for name, kept in figures.items()}
+
+
+def _figures(found: Any, dims: list[Any]) -> Figures:
+    if type(found) is not dict or not found.keys() <= FIGURES.keys():
+        raise ValueError("no figures in the place of some")
+    return {name: _codec(record(name)).read(kept, dims) for name, kept in found.items()}
 
 
 CODECS: dict[Any, Codec] = {
@@ -94,6 +107,7 @@ CODECS: dict[Any, Codec] = {
     bool: Codec(_as_it_is, _truth),
     NoneType: Codec(_as_it_is, _none),
     Dim: Codec(lambda dim, table: table.add(dim), _dim),
+    Figures: Codec(_written_figures, _figures),
     Cost: Codec(lambda cost, table: [table.add(count) for count in cost.counts], _cost),
 }
 """By type; those of records, and of other types made of these, are added when they are needed."""
@@ -123,8 +137,8 @@ def _made(kind: Any) -> Codec:
 
 
 def _optional(kinds: tuple[Any, ...]) -> Codec:
-    [kind] = [kind for kind in kinds if kind is not NoneType]  # nothing else is a field's type
-    write, read = _codec(kind)
+    first, *others = (kind for kind in kinds if kind is not NoneType)
+    write, read = _codec(reduce(or_, others, first))  # a dim is a union, too
     return Codec(
         lambda value, table: None if value is None else write(value, table),
         lambda value, dims: None if value is None else read(value, dims),
@@ -174,18 +188,18 @@ def _sequence(make: Callable[[list[Any]], Any], parts: list[Codec]) -> Codec:
     return Codec(write, read)
 
 
-def _record(record: Any) -> Codec:
+def _record(kind: Any) -> Codec:
     """A record, by its fields: those annotated in its class."""
-    types = get_type_hints(record)
+    types = get_type_hints(kind)
     names = tuple(types)
     if not names:
-        raise TypeError(f"{record!r} has no fields, and no entry in CODECS")
-    requirement = REQUIREMENTS.get(record)
+        raise TypeError(f"{kind!r} has no fields, and no entry in CODECS")
+    requirement = REQUIREMENTS.get(kind) or getattr(kind, "is_sound", None)
 
     def make(values: list[Any]) -> Any:
-        made = record(**dict(zip(names, values, strict=True)))
+        made = kind(**dict(zip(names, values, strict=True)))
         if requirement is not None and not requirement(made):
-            raise ValueError(f"no {record.__name__}")
+            raise ValueError(f"no {kind.__name__}")
         return made
 
     fields = _sequence(make, [_codec(kind) for kind in types.values()])
@@ -202,15 +216,10 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
-def _in_order(report: Report) -> bool:
-    """Whether each call uses results of earlier ones alone."""
-    return all(need < position for position, (_, needs) in enumerate(report.flow) for need in needs)
-
-
 REQUIREMENTS: Mapping[Any, Callable[[Any], bool]] = {
     Symbol: lambda s: s.name.isidentifier() and s.multiple > 0 and s.offset in (0, 1),
     Guard: lambda guard: type(guard.value) is not int,
     Training: lambda training: training.phases.keys() | {RECOMPUTED} == set(PHASES),
-    Report: lambda report: bool(report.modules) and _in_order(report),
+    Report: lambda report: bool(report.modules),
 }
 """What holds for each record of a type, beyond the types of its fields."""

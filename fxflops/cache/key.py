@@ -24,6 +24,7 @@ from fxflops.models import is_installed
 
 if TYPE_CHECKING:
     from fxflops.cost import Causal
+    from fxflops.devices import Device
     from fxflops.spec import Frontend
 
 LARGEST_SOURCE = 2**26
@@ -52,6 +53,9 @@ TORCH_READS = (
 TORCH_WRITES = ("_DIR", "_HOME", "_LOGS", "_FILE")
 """How those end that say where torch puts things; it sets one of them itself."""
 
+SET_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_THREAD_LIMIT")
+"""What tells PyTorch how many threads to use."""
+
 NAMES = rb"""(startswith\(\(?)?["'}]([A-Z_][A-Z0-9_]+)(["'{%])"""
 """Literals that may name an environment variable, or a part of its name, anywhere in a source."""
 
@@ -67,7 +71,10 @@ class Request(NamedTuple):
 
     ``deploy`` are the passes to apply. ``train`` asks for a training step, ``True`` without an
     optimizer, or by its name; ``loss`` is the path to the loss. ``past`` is how many positions a
-    cache holds with which the model is called. ``causal`` is that of `fxflops.analyze`.
+    cache holds with which the model is called. ``figures`` are those of `fxflops.figures` that are
+    asked for; ``threads`` are those of the CPU whose workspace counts, PyTorch's own for None.
+    ``device`` is that of the roofline.
+    ``causal`` is that of `fxflops.analyze`.
     """
 
     model: str
@@ -78,6 +85,9 @@ class Request(NamedTuple):
     train: bool | str = False
     loss: str | None = None
     past: str | None = None
+    figures: tuple[str, ...] = ()
+    threads: int | None = None
+    device: Device | None = None
     causal: Causal = "full"
 
 
@@ -96,6 +106,8 @@ class Key:
         self.fields: dict[str, Any] = {
             **request._asdict(),
             "deploy": list(request.deploy),
+            "figures": list(request.figures),
+            "threads": request.threads or (request.figures and _threads(self.environment)),
             "rules": _rules(),
             "python": [sys.version, sys.flags.optimize],
             "folder": None if is_installed(request.model) else _folder(),
@@ -110,6 +122,17 @@ class Key:
     def name(self) -> str:
         """The name of its file."""
         return f"{checksum(json.dumps(self.fields).encode())[:32]}.json"
+
+
+def _threads(environment: Mapping[str, str]) -> list[Any]:
+    """What PyTorch's number of threads follows from, as far as that is known without importing."""
+    torch = sys.modules.get("torch")
+    of_process = getattr(os, "sched_getaffinity", None)
+    return [
+        torch and torch.get_num_threads(),
+        len(of_process(0)) if of_process else os.cpu_count(),
+        [environment.get(name) for name in SET_THREADS],
+    ]
 
 
 def _folder() -> str | None:

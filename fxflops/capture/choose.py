@@ -23,15 +23,16 @@ class FrontEnd:
 
     ``name`` is what a user chooses it by. ``capture`` makes the graph, and ``recapture`` the same
     graph with sizes fixed, where that can be had sooner. It runs the model ``under`` a compiler, or
-    eagerly for None. It is tried after failures of which one is of the type ``after``. One that is
-    ``slow`` is tried last, when no multiple of the sizes works either; it is the oracle of the
-    others, and what it says of a failure counts less.
+    eagerly for None, which `fxflops.capture.trace` has as a ``mode``. It is tried after failures of
+    which one is of the type ``after``. One that is ``slow`` is tried last, when no multiple of the
+    sizes works either; it is the oracle of the others, and what it says of a failure counts less.
     """
 
     name: str
     capture: Front
     recapture: Front
     under: str | None = None
+    mode: trace.Mode = "eager"
     after: type[CaptureError] = CaptureError
     slow: bool = False
 
@@ -48,7 +49,7 @@ def _export(module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]) -> Cap
 
 def _traced(mode: trace.Mode, **options: Any) -> FrontEnd:
     capture = partial(trace.capture, mode=mode)
-    return FrontEnd(name="trace", capture=capture, recapture=capture, **options)
+    return FrontEnd(name="trace", capture=capture, recapture=capture, mode=mode, **options)
 
 
 FRONT_ENDS = (
@@ -60,6 +61,7 @@ FRONT_ENDS = (
         capture=_export,
         recapture=partial(trace.capture, mode="exported"),
         under="torch.export",
+        mode="exported",
         slow=True,
     ),
 )
@@ -80,12 +82,13 @@ NOT_EAGER = (
 
 
 class Captured(NamedTuple):
-    """A capture, the spec and sizes it is of, and how to capture the same with sizes fixed."""
+    """A capture, the spec, sizes and mode it is of; how to capture the same with sizes fixed."""
 
     capture: Capture
     spec: InputSpec
     sizes: Mapping[str, int]
     recapture: Recapture
+    mode: trace.Mode
 
 
 def captures(
@@ -176,6 +179,7 @@ def _captured(
         spec=spec,
         sizes=sizes,
         recapture=partial(_recapture, front.recapture, module, spec, all_sizes),
+        mode=front.mode,
     )
 
 

@@ -25,7 +25,7 @@ VALUES = "_fxflops_values"
 
 aten = torch.ops.aten
 
-MAKERS = {
+FACTORIES = {
     aten.arange.default,
     aten.arange.start,
     aten.arange.start_step,
@@ -67,6 +67,10 @@ class Constants:
             return None
         return values
 
+    def forget(self, gone: set[int]) -> None:
+        """Storages that are gone: their identities may come again."""
+        self._changed -= gone
+
     def number(self, func: OpOverload, args: Sequence[Any]) -> Any:
         """The one number of a tensor, where the call asks for it and it is known; else None."""
         if func not in NUMBERS:
@@ -99,7 +103,7 @@ class Constants:
                 setattr(made, VALUES, known)
 
     def _is_known(self, func: OpOverload, args: Sequence[Any], kwargs: Any) -> bool:
-        if func not in MAKERS and not any(self._may_be_known(a) for a in args):
+        if func not in FACTORIES and not any(self._may_be_known(a) for a in args):
             return False
         if torch.Tag.nondeterministic_seeded in func.tags:
             return False

@@ -26,6 +26,7 @@ from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.expressions import ExpressionReader, shape_env_reader
 from fxflops.capture.guards.to_domain import domain_from_guards
+from fxflops.capture.modules import Returned, module_paths
 from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.patches.threads import copied_function, replaced_here, silent_here
 from fxflops.capture.prepare import (
@@ -55,6 +56,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         {i: torch.export.Dim.AUTO for i, axis in enumerate(t.axes) if not isinstance(axis, int)}
         for t in inputs.tensors
     )
+    returned = Returned()
     try:
         by_parameter = inspect.signature(model.forward).bind(*free).arguments
         with (
@@ -64,6 +66,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
             torch.device("meta"),
             _guards_name_the_model(),
             silent_here(),  # torch also prints graphs when it gives up: the error says why
+            module_paths(model, [""], returned),
         ):
             exported = copy_context().run(
                 partial(torch.export.export, dynamic_shapes=by_parameter, strict=False),
@@ -87,7 +90,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
     known: dict[sympy.Symbol, Dim] = {s.node._expr: symbols[axis.name].size for s, axis in sizes}
     recorded = sizes[0][0].node.shape_env.guards if sizes else ()
     values = {symbol: symbol.value_at(hints[symbol.name]) for symbol in symbols.values()}
-    guards = list(_guards(recorded, known, values))
+    guards = list(guards_of(recorded, known, values))
     _annotate(graph, {node.name for node in arguments})
     for node in graph.nodes:
         node.meta["is_weight"] = node.name in exported.graph_signature.inputs_to_parameters
@@ -100,6 +103,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         guards=(*guards, *(Guard(from_atom(s) - 1, "!=") for s in symbols.values())),
         module_types=module_types(model),
         frontend="export",
+        results=returned.shapes(read),
     )
 
 
@@ -153,7 +157,7 @@ def _annotate(graph: torch.fx.Graph, inputs: set[str]) -> None:
             node.meta["kind"] = "size" if is_size else "operator"
             stack = list(node.meta.get("nn_module_stack", {}).values())
             node.meta["path"] = stack[-1][0] if stack else ""
-            node.meta["where"] = _line(node.meta.get("stack_trace"))
+            node.meta["where"] = innermost_line(node.meta.get("stack_trace"))
 
 
 def _require_sizes(graph: torch.fx.Graph, read: SizeReader) -> None:
@@ -173,7 +177,7 @@ def _has_size(value: object) -> bool:
     return any(isinstance(leaf, (int, torch.SymInt)) for leaf in tree_leaves(value))
 
 
-def _line(stack_trace: str | None) -> str:
+def innermost_line(stack_trace: str | None) -> str:
     """The innermost line of a formatted stack that is the model's own."""
     frames = re.findall(r'File "([^"]+)", line (\d+), in (\S+)', stack_trace or "")
     own = [frame for frame in frames if not frame[0].startswith(TORCH)]
@@ -183,9 +187,10 @@ def _line(stack_trace: str | None) -> str:
     return located(file, int(line), function)
 
 
-def _guards(
+def guards_of(
     guards: Iterable[Any], known: Mapping[sympy.Symbol, Dim], hints: Mapping[Symbol, int]
 ) -> Iterator[Guard]:
+    """The guards of a ``ShapeEnv`` in our algebra. Raises CaptureError for one without a form."""
     reader = ExpressionReader(known)
     for guard in guards:
         frame = guard.sloc.framework_loc

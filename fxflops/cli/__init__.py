@@ -21,10 +21,15 @@ from fxflops.reports.wording import printable
 COMMANDS = {
     "count": "count",
     "check": "check",
+    "why": "why",
     "explain": "explain",
     "llm": "llm",
+    "solve": "solve",
+    "diff": "diff",
+    "sweep": "sweep",
     "cache": "cache",
     "list": "listing",
+    "completion": "completion",
 }
 """What is written, and the file of it."""
 

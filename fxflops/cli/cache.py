@@ -25,12 +25,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the folder, the number of files and their size; or delete them."""
     folder = cache.printable(cache.directory())
     if arguments.clear:
-        say(f"Deleted {cache.clear()} answers in {folder}.\n")
+        say(f"Deleted {_answers(cache.clear())} in {folder}.\n")
         return 0
     files = cache.files()
     size = sum(status.st_size for status in files.values())
     say(
-        f"{len(files)} answers, {size / 1e6:.1f} MB of at most "
+        f"{_answers(len(files))}, {size / 1e6:.1f} MB of at most "
         f"{cache.LARGEST_CACHE / 1e6:.1f} MB, in {folder}.\n"
     )
     return 0
+
+
+def _answers(number: int) -> str:
+    return f"{number} answer" if number == 1 else f"{number} answers"

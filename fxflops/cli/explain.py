@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_drawable(arguments.picture)
 
     require(arguments.model)
-    with progress(f"Capturing {arguments.model}, running {', '.join(against)} …"):
+    with progress(f"Explaining {arguments.model} …", verbose=arguments.verbose) as tell:
         from fxflops.peers.explained import document
         from fxflops.peers.explanation import explain
 
@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             sizes=at,
             dtype=arguments.dtype,
             pythons=_pythons(arguments.python),
+            progress=tell,
         )
     deliver(document(outcome), arguments)
     if arguments.picture is not None:

@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.symbolic and tokens is not None:
         raise SpecError("--symbolic shows formulas, and no utilization: leave out --peak.")
     require_writable(arguments.output)
-    with progress(f"Capturing {arguments.model} …"):
+    with progress(f"Capturing {arguments.model} …", verbose=arguments.verbose):
         from fxflops.language.document import Speed, document
         from fxflops.language.use import language
 

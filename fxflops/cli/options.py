@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from fxflops.cost import CAUSAL
 from fxflops.errors import DIGITS, SpecError, shown
@@ -15,8 +17,13 @@ from fxflops.reports.document import Document
 from fxflops.reports.files import write
 from fxflops.reports.wording import printable
 
+if TYPE_CHECKING:
+    from fxflops.reports.steps import Step
+
 DTYPES = ("float32", "float16", "bfloat16")
-NEED_NO_SIZES = ("json", "csv", "latex")
+NEED_NO_SIZES = ("json", "csv", "latex", "html")
+NARROWEST = 60
+"""Characters of a line in a window that answers fit."""
 LARGEST_AXIS = 2**63 - 1
 
 
@@ -28,6 +35,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="a name such as rtdetr_r50, torchvision:resnet50, timm:NAME, hf:CONFIG.json, "
         "model.pt2 or package.module:callable",
     )
+    add_sizes(parser)
+
+
+def add_sizes(parser: argparse.ArgumentParser) -> None:
+    """The input and the sizes to count at."""
     parser.add_argument(
         "--input", metavar="SPEC", help='the model\'s input, e.g. "image: N 3 H%%32 W%%32"'
     )
@@ -53,6 +65,12 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     """The report's format and file."""
     parser.add_argument("--format", choices=tuple(FORMATS), default="table", help="default: table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there, not to stdout")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="say on stderr what is done, and how long it took",
+    )
 
 
 def sizes(arguments: argparse.Namespace) -> dict[str, int]:
@@ -123,17 +141,54 @@ def positive(text: str, what: str, *, least: int = 1) -> int:
     return int(text.lstrip("0") or "0")
 
 
-@contextmanager
-def progress(message: str) -> Iterator[None]:
-    """A spinner on stderr while something takes its time; nothing where that is no terminal."""
+@contextlib.contextmanager
+def progress(message: str, *, verbose: bool = False) -> Iterator[Callable[[Step], object]]:
+    """On stderr, what is under way, the step, the time that it took and that it will take.
+
+    Gives what is to be told of each step. Where stderr is no terminal it says nothing, and with
+    ``verbose`` a line for each step.
+    """
+    if verbose:
+        yield from _lines(message)
+        return
     if not sys.stderr.isatty():
-        yield
+        yield lambda step: None
         return
     from rich.console import Console
-    from rich.text import Text
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    with Console(stderr=True).status(Text(printable(message))):
-        yield
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    left = TextColumn("{task.fields[left]}", markup=False)
+    with Progress(*columns, left, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(printable(message), total=None, left="")
+
+        def tell(step: Step) -> None:
+            said = f"{printable(message)} step {step.number} of {step.of}: {printable(step)}"
+            left = "" if step.left is None else f"about {_seconds(step.left)} left"
+            shown.update(task, description=said, left=left)
+
+        yield tell
+
+
+def _lines(message: str) -> Iterator[Callable[[Step], object]]:
+    """A line for each step, and one for how long all of it took."""
+    start = time.monotonic()
+    complain(message)
+
+    def tell(step: Step) -> None:
+        left = "" if step.left is None else f", about {_seconds(step.left)} left"
+        complain(f"{_seconds(step.elapsed)}{left}: step {step.number} of {step.of}: {step}")
+
+    yield tell
+    complain(f"{_seconds(time.monotonic() - start)}: done")
+
+
+def _seconds(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``2 min 30 s``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def deliver(document: Document, arguments: argparse.Namespace, *more: Document) -> None:
@@ -143,12 +198,29 @@ def deliver(document: Document, arguments: argparse.Namespace, *more: Document) 
     """
     is_for_terminal = arguments.output is None and sys.stdout.isatty()
     color = is_for_terminal and not os.environ.get("NO_COLOR")
+    width = window() if is_screen(arguments) else None
     documents = (document, *more)
-    text = "\n".join(render(each, arguments.format, color=color) for each in documents)
+    text = "\n".join(render(each, arguments.format, color=color, width=width) for each in documents)
     if arguments.output is None:
         say(text)
     else:
         write(arguments.output, text)
+
+
+def is_screen(arguments: argparse.Namespace) -> bool:
+    """Whether somebody looks at what is printed."""
+    return arguments.format == "table" and arguments.output is None and sys.stdout.isatty()
+
+
+def window() -> int | None:
+    """How many characters a line of the terminal has; None where nothing says so."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isascii() and given.isdecimal() and int(given):
+        return max(int(given), NARROWEST)
+    with contextlib.suppress(OSError):
+        if width := os.get_terminal_size(sys.stdout.fileno()).columns:
+            return max(width, NARROWEST)
+    return None
 
 
 def say(text: str) -> None:

@@ -20,6 +20,7 @@ REFUSED = {
     "loss": "--convention counts a call of the model: leave out --loss.",
     "deploy": "--convention counts the graph that the tool sees: leave out --deploy.",
     "depth": "--convention gives one number, without modules: leave out --depth.",
+    "max": "--convention has no budgets: leave out --max.",
     "cache": "--convention keeps no answers: leave out --cache.",
 }
 
@@ -33,7 +34,7 @@ def quoted(arguments: argparse.Namespace, at: Mapping[str, int]) -> int:
     """
     _require_effect(arguments)
     require_tensor_sizes(at, "--convention")
-    with progress(f"Capturing {arguments.model} …"):
+    with progress(f"Capturing {arguments.model} …", verbose=arguments.verbose):
         from fxflops import conventions
         from fxflops.conventions.quote import quote
         from fxflops.conventions.quoted import document

@@ -66,6 +66,11 @@ class Measurement:
     repetitions: int
 
 
+def runs(repetitions: int) -> int:
+    """How often `measure` runs a model, or tells of it: warming up is one step."""
+    return 2 + repetitions + 2
+
+
 def measure(
     model: nn.Module,
     inputs: tuple[Tensor, ...],
@@ -74,11 +79,13 @@ def measure(
     kernels: Kernels,
     recurrent: bool,
     repetitions: int,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Measurement:
     """Count and time ``repetitions`` calls of ``model``, whose graph has ``nodes``.
 
     With the kernels ``"math"``, attention is computed by matrix products, and with ``recurrent``
-    the steps of recurrent layers, too, which both counters can then see.
+    the steps of recurrent layers, too, which both counters can then see. ``say`` is told of each of
+    the `runs`.
 
     Raises CheckError when the run's calls are not the graph's, when an event with FLOPs belongs
     to no call, when the parts do not sum up to the whole, when two repetitions differ in a count,
@@ -89,29 +96,34 @@ def measure(
     def listened(listener: Listener) -> None:
         with listener:
             model(*inputs)
-        _synchronise(device)
+        _synchronize(device)
 
     with _settings(kernels, recurrent):
+        say(f"warming up, {kernels} kernels")
         for _ in range(WARM_UPS):
             _require_finite(model(*inputs))
+        say(f"listening to the calls, {kernels} kernels")
         listened(first := Listener())
         calls = first.calls
         nodes_of = align(nodes, calls)
         names = [name or f"run_only_{position}" for position, name in enumerate(nodes_of)]
 
-        runs: list[list[Profiled]] = []
+        profiles: list[list[Profiled]] = []
         seconds: list[float] = []
-        for _ in range(repetitions):
+        for repetition in range(repetitions):
+            say(f"profiling, {kernels} kernels, {repetition + 1} of {repetitions}")
             seconds.append(_timed(model, inputs, device))
             marker = Marker(names)
             events = _profile(device, partial(listened, marker))
             require_same(marker.calls, calls)
-            runs.append(by_call(events, names, on_cuda=device.type == "cuda"))
+            profiles.append(by_call(events, names, on_cuda=device.type == "cuda"))
+        say(f"profiling the model alone, {kernels} kernels")
         ordinary = flops_of(_profile(device, partial(model, *inputs)))
+        say(f"counting with FlopCounterMode, {kernels} kernels")
         counted = _flop_counter(listened, calls)
         with FlopCounterMode(display=False) as counter:
             model(*inputs)
-    profiled = _median(runs, names)
+    profiled = _median(profiles, names)
     _require_sums(profiled, ordinary, counted, counter.get_total_flops())
     return Measurement(
         kernels=kernels,
@@ -162,10 +174,10 @@ def _profile(device: torch.device, run: Callable[[], Any]) -> list[Any]:
     activities = [ProfilerActivity.CPU]
     if device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
-    _synchronise(device)
+    _synchronize(device)
     with profile(activities=activities, record_shapes=True, with_flops=True) as profiler:
         run()
-        _synchronise(device)
+        _synchronize(device)
     return list(profiler.events() or ())
 
 
@@ -231,14 +243,14 @@ def _require_sums(
 
 def _timed(model: nn.Module, inputs: tuple[Tensor, ...], device: torch.device) -> float:
     """The wall time of one call without the profiler [s]."""
-    _synchronise(device)
+    _synchronize(device)
     start = time.perf_counter()
     model(*inputs)
-    _synchronise(device)
+    _synchronize(device)
     return time.perf_counter() - start
 
 
-def _synchronise(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -14,13 +14,14 @@ from fxflops import models
 from fxflops.capture.patches.module_state import restored_without_calls, unchanged
 from fxflops.capture.prepare import copied, failure, floating_dtype, on_meta, random_inputs
 from fxflops.crosscheck.graph import counted_calls
-from fxflops.crosscheck.measure import Kernels, measure
+from fxflops.crosscheck.measure import Kernels, measure, runs
 from fxflops.crosscheck.reconcile import Check, reconcile
 from fxflops.errors import CheckError, FxflopsError, SpecError
 from fxflops.models.named import build, called, with_forward
 from fxflops.models.sequences import of_whole_sequences
 from fxflops.pipeline import analyze
 from fxflops.registry import kind_of
+from fxflops.reports.steps import Step, Steps
 from fxflops.spec import InputSpec
 
 KERNELS: tuple[Kernels, ...] = ("math", "default")
@@ -36,14 +37,15 @@ def check(
     device: str = "cpu",
     dtype: str | None = None,
     repetitions: int = 3,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[Step], object] | None = None,
 ) -> Check:
     """Hold the formula of a model against what PyTorch's counters measure at ``sizes``.
 
     The model, a name or a module, which is not changed, runs in eval mode with its own weights on
     random finite input. ``inputs`` is an input spec; a named model brings its own, and its own
     sizes for those not in ``sizes``. ``device`` is ``"cpu"`` or ``"cuda"``. Each call is timed
-    ``repetitions`` times. ``progress`` is called with what is done next.
+    ``repetitions`` times. ``progress`` is called with what is done next, a string that
+    has the ``number`` of the step, ``of`` how many, and the seconds ``elapsed`` and ``left``.
 
     Raises CheckError when the device is missing or the measurement fails, and what `analyze`
     raises.
@@ -59,7 +61,7 @@ def check(
         )
     with unchanged(model):
         # What the model sets of the context it runs in is set in a copy of it.
-        say = progress or (lambda _: None)
+        say = Steps(2 + len(KERNELS) * runs(repetitions), progress)
         return copy_context().run(_checked, model, inputs, sizes, device, dtype, repetitions, say)
 
 
@@ -78,6 +80,7 @@ def _checked(
         raise CheckError("A call with a cache is not measured here: check one without a past.")
     values = analysis.values()
     at = {symbol.name: symbol.size_at(value) for symbol, value in values.items()}
+    say("building the model with its weights")
     torch.manual_seed(SEED)
     if isinstance(model, str):
         named = models.find(model)
@@ -95,7 +98,6 @@ def _checked(
     try:
         measurements = []
         for kernels in KERNELS:
-            say(f"measuring with {kernels} kernels")
             measurements.append(
                 measure(
                     module,
@@ -104,6 +106,7 @@ def _checked(
                     kernels=kernels,
                     recurrent=recurrent,
                     repetitions=repetitions,
+                    say=say,
                 )
             )
     except FxflopsError:

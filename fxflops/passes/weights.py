@@ -8,8 +8,10 @@ from torch import Tensor
 from fxflops._torch import tree_leaves
 
 
-def weights(graph: torch.fx.Graph) -> int:
+def weights(graph: torch.fx.Graph) -> dict[str, int]:
     """The elements of the weights that are read by a call, or once per size; each memory once.
+
+    They are by the path of the module whose call reads them first.
 
     Weights are the model's parameters, what the passes have made of them and of constants, and what
     is computed of weights once per model: of a merged kernel that counts, and not its parts.
@@ -17,7 +19,7 @@ def weights(graph: torch.fx.Graph) -> int:
     Requires what `Capture` ensures. Parameters that nothing reads are none of the graph's.
     """
     of_weights: dict[torch.fx.Node, bool] = {}
-    read: dict[int, torch.fx.Node] = {}
+    read: dict[int, tuple[torch.fx.Node, str]] = {}
     owners: dict[int, torch.fx.Node] = {}
     for node in graph.nodes:
         is_weight = bool(node.meta.get("is_weight"))
@@ -29,9 +31,12 @@ def weights(graph: torch.fx.Graph) -> int:
             owners.setdefault(storage, node)
         if node.meta.get("binding_time") != "model":
             for source in node.all_input_nodes:
-                if of_weights[source]:
-                    read |= {storage: owners[storage] for storage in _storages(source)}
-    return sum(_elements(node, storage) for storage, node in read.items())
+                for storage in _storages(source) if of_weights[source] else ():
+                    read.setdefault(storage, (owners[storage], node.meta.get("path", "")))
+    by_path: dict[str, int] = {}
+    for storage, (owner, path) in read.items():
+        by_path[path] = by_path.get(path, 0) + _elements(owner, storage)
+    return by_path
 
 
 def _elements(node: torch.fx.Node, storage: int) -> int:

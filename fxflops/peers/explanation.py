@@ -17,6 +17,7 @@ from fxflops.conventions.waterfall import Waterfall, waterfall
 from fxflops.errors import CheckError, SpecError
 from fxflops.peers.process import Measured, MissingToolError, measure
 from fxflops.pipeline import analyze
+from fxflops.reports.steps import Step, Steps
 from fxflops.spec import InputSpec
 
 TOOLS = (
@@ -149,7 +150,7 @@ def explain(
     sizes: Mapping[str, int] | None = None,
     dtype: str | None = None,
     pythons: Mapping[str, str] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[Step], object] | None = None,
 ) -> Explanations:
     """Run each tool of ``against`` on a model at ``sizes``, and explain its number.
 
@@ -157,7 +158,9 @@ def explain(
     tool has a copy in this process. ``inputs`` is an input spec; a named model brings its own.
     ``against`` are tools by name, or ``"all"``: those of them that are not installed are in
     ``missing``. ``pythons`` are the interpreters to run tools with, by the tool's name, or ``""``
-    for all. ``progress`` is called with the name of each tool before it runs.
+    for all. ``progress`` is called with what is done next, the name of a tool before it runs:
+    a string that has the ``number`` of the step, ``of`` how many, and the seconds ``elapsed`` and
+    ``left``.
 
     Raises ConventionError for a model with uncounted operators, CheckError for a tool asked for by
     name that is not installed, and where none could be run, SpecError for what cannot be read, and
@@ -167,14 +170,16 @@ def explain(
     names = tool_names(asked)
     chosen = _interpreters(pythons or {}, names, is_named=isinstance(model, str))
     by_name = {conventions.name_of(conventions.find(n)) for n in asked if n.lower() != ALL}
+    say = Steps(2 + len(names), progress)
+    say("capturing the model")
     analysis = analyze(model, inputs, defaults=sizes, dtype=dtype)
     values = analysis.values()
     at = {symbol.name: symbol.size_at(value) for symbol, value in values.items()}
+    say("recording the calls of its modules")
     recorded = record_of(model, analysis, dtype, at=at)
     explanations, missing = [], []
     for name in names:
-        if progress is not None:
-            progress(name)
+        say(name)
         try:
             measured = measure(
                 name,

@@ -15,6 +15,11 @@ SPECIAL = {
     "|": r"\textbar{}",
     "[": "{[}",  # which after the end of a row would begin its options
     "*": "{*}",
+    "≥": r"$\geq$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "→": r"$\to$",
+    "…": r"\dots{}",
 }
 
 
@@ -24,7 +29,7 @@ def render(document: Document, *, color: bool) -> str:
     said += [line for table in document.tables if table.stacked for line in _comments(table)]
     said += [document.conclusion] if document.conclusion else []
     lines = [f"% {printable(line).strip()}" for line in said]
-    formulas = [_equation(figure) for figure in document.figures if figure.formula]
+    formulas = list(map(_equation, document.figures))
     if formulas:
         lines += [r"\begin{align*}", " \\\\\n".join(formulas), r"\end{align*}"]
     lines += [line for t in document.tables if not t.stacked for line in _tabular(t)]
@@ -32,7 +37,9 @@ def render(document: Document, *, color: bool) -> str:
 
 
 def _equation(figure: Figure) -> str:
-    assert figure.formula is not None
+    if figure.formula is None:
+        known = escaped(f"{figure.exact or figure.short} {figure.unit}".strip())
+        return rf"\text{{{escaped(figure.name)}}} &= \text{{{known}}}"
     latex = figure.formula.latex
     formula = latex() if latex else rf"\texttt{{{escaped(figure.formula.text)}}}"
     return rf"\text{{{escaped(figure.name)}}} &= {formula}"

@@ -17,11 +17,16 @@ def render(document: Document, *, color: bool) -> str:
     """Title, figures as a table, tables, notes as a list; the mark before all of it."""
     parts = [f"**{escaped(document.mark)}**"] if document.mark else []
     parts.append(f"### {escaped(document.title)}")
+    parts += [escaped(line) for line in document.summary]
     if document.figures and document.symbolic:
         rows: list[list[Cell]] = [
-            [f.name, *([f.exact] if _are_known(document) else []), f.unit, Name(f.formula.text)]
+            [
+                f.name,
+                *([f.exact or f.short] if _are_known(document) else []),
+                f.unit,
+                Name(f.formula.text) if f.formula else "",
+            ]
             for f in document.figures
-            if f.formula
         ]
         known = ["value"] if _are_known(document) else []
         parts.append(_cells(["quantity", *known, "unit", "formula"], rows))
@@ -38,7 +43,7 @@ def render(document: Document, *, color: bool) -> str:
 
 
 def _are_known(document: Document) -> bool:
-    return all(figure.exact for figure in document.figures)
+    return all(figure.exact or figure.short for figure in document.figures)
 
 
 def _table(table: Table) -> list[str]:

@@ -17,8 +17,8 @@ from fxflops.capture import backward
 from fxflops.capture.prepare import on_meta
 from fxflops.cli import main
 from fxflops.cost import Cost, total
-from fxflops.pipeline import recount
 from fxflops.spec import parse
+from tests.recount import recount
 from tests.toy_models import transformer
 from tests.versions import attention_is_differentiated
 

@@ -11,6 +11,7 @@ from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.encoding import Table
 from fxflops.algebra.encoding import read as read_dims
 from fxflops.cache import codec
+from fxflops.figures.span import Span
 
 
 class Slotted:
@@ -90,8 +91,8 @@ def test_what_annotations_cannot_say_is_required(monkeypatch):
     whole = fxflops.analyze("torchvision:alexnet").report
     for wrong in (
         whole._replace(modules=()),
-        whole._replace(flow=((1, (0,)),)),
+        whole._replace(figures={"span": Span(((1, (0,)),))}),
         whole._replace(domain=whole.domain._replace(symbols=())),
     ):
-        with pytest.raises(ValueError, match=r"no Report|not among"):
+        with pytest.raises(ValueError, match=r"no Report|no Span|not among"):
             codec.read(json.loads(json.dumps(codec.written(wrong))))

@@ -15,8 +15,8 @@ from fxflops.capture.prepare import on_meta
 from fxflops.crosscheck.run import check
 from fxflops.errors import CaptureError, ModelError, SpecializationError
 from fxflops.models.named import with_forward
-from fxflops.pipeline import recount
 from fxflops.spec import parse
+from tests.recount import recount
 from tests.versions import fills_a_dict
 
 SOURCE = """

@@ -11,9 +11,9 @@ import fxflops
 from fxflops import PASSES
 from fxflops.capture.prepare import on_meta
 from fxflops.cli import main
-from fxflops.pipeline import recount
 from rtdetr.variants import build
 from tests.passes.blocks import RepVGG
+from tests.recount import recount
 
 SIZES = {"N": 1, "H": 640, "W": 640}
 IMAGE = "image: N 3 H%32 W%32"

@@ -175,6 +175,19 @@ def test_the_picture(suffix, start, tmp_path, says, capsys):
     assert file.read_bytes().startswith(start)
 
 
+def test_the_bars_of_the_picture_are_in_one_unit_and_sum_to_ours():
+    pytest.importorskip("matplotlib")
+    from fxflops.peers.waterfall_picture import _number, _steps
+    from tests.reports.tiny import EXPLANATIONS
+
+    first, *changes, last = _steps(EXPLANATIONS.tools[0])
+    # 207 multiply-adds were measured and 210 explained; 210 more make them 2 FLOP each.
+    assert first.label == "fvcore: 207 MAC, multiply-adds as 2 FLOP"
+    assert first.amount == 207 + 210
+    assert [_number(step) for step in changes] == ["+3 FLOP", "+80 FLOP"]
+    assert first.amount + sum(step.amount for step in changes) == last.amount == 500
+
+
 @pytest.mark.parametrize("format", ["table", "markdown", "json"])
 def test_all_names_each_tool_that_is_missing_and_how_to_get_it(format, says, monkeypatch, capsys):
     says(total=MACS)

@@ -36,7 +36,13 @@ def test_a_module_is_explained_in_this_process_and_left_as_it_is():
         progress=said.append,
     )
     assert outcome.explained
-    assert said == ["flop-counter", "torch-profiler"]
+    assert said == [
+        "capturing the model",
+        "recording the calls of its modules",
+        "flop-counter",
+        "torch-profiler",
+    ]
+    assert [(step.number, step.of) for step in said] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     products = 2 * 2 * 5 * 6 * 14 * 27
     assert [tool.measured.total for tool in outcome.tools] == [products, products]
     assert model.training
@@ -121,7 +127,10 @@ def test_check_takes_a_module():
     )
     assert outcome.passed
     assert said[0] == "capturing the model"
-    assert len(said) == 3
+    assert [step.number for step in said] == list(range(1, said[-1].of + 1))
+    assert said[0].left is None
+    assert all(step.left >= 0 for step in said[1:])
+    assert [step.elapsed for step in said] == sorted(step.elapsed for step in said)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ PEOPLE = ("table", "markdown", "latex")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_format_renders_every_document_as_its_golden_file(name, format):
     expected = (golden.FOLDER / f"{name}.{format}").read_text(encoding="utf-8")
-    assert render(DOCUMENTS[name](), format) == expected
+    assert golden.text(DOCUMENTS[name](), format) == expected
 
 
 def test_no_golden_file_is_left_over():
@@ -103,7 +103,7 @@ def test_json_of_an_incomplete_answer_is_not_complete():
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_no_name_reaches_a_terminal_as_a_command(name, format):
-    text = render(DOCUMENTS[name](), format)
+    text = golden.text(DOCUMENTS[name](), format)
     assert all(line.isprintable() for line in text.split("\n"))
 
 
@@ -135,3 +135,15 @@ def test_color_is_a_matter_of_the_caller_alone():
     plain, bold = (render(answer, "table", color=color) for color in (False, True))
     assert "\x1b" not in plain
     assert re.sub(r"\x1b\[[01]m", "", bold) == plain != bold
+
+
+def test_json_has_the_domain_in_parts():
+    report = json.loads(render(document(PLAIN.at(SIZES)), "json"))
+    assert report["sizes"] == [
+        {"name": "N", "multiple": 1, "least": 2, "at": 5},
+        {"name": "H", "multiple": 2, "least": 2, "at": 14},
+    ]
+    assert report["conditions"] == [{"condition": "N*H >= 30", "where": "net.py:3"}]
+    assert report["domain"] == ["H % 2 == 0", "N >= 2", "N*H >= 30"]
+    open_ = json.loads(render(document(WHOLE.at(None), symbolic=True), "json"))
+    assert [size["at"] for size in open_["sizes"]] == [None, None]
