@@ -132,7 +132,12 @@ MODELS = (
         },
     ),
 )
-NOTE = {"experts": "experts as batched products: FlopCounterMode has no formula for grouped ones"}
+NOTES = {
+    "experts": "experts as batched products: FlopCounterMode has no formula for grouped ones",
+    "state space": "FlopCounterMode leaves the groups out of the gradient of a convolution's weight, "
+    "and so counts a depthwise one as often as there are channels",
+}
+LETTERS = dict(zip(NOTES, "ab", strict=True))
 HEADINGS = (
     "model",
     "kind",
@@ -230,7 +235,8 @@ def is_unchanged(model: Model) -> str:
 def cells(model: Model) -> Iterator[str]:
     """The row of a model."""
     yield model.name
-    yield f"{model.kind} (a)" if model.kind in NOTE else model.kind
+    letters = [LETTERS[kind] for kind in NOTES if model.kind.startswith(kind)]
+    yield " ".join([model.kind, *(f"({letter})" for letter in letters)])
     rows: list[tuple[Callable[[], int], Callable[[], int]]] = [
         (
             lambda: derived(model, "L", {"N": BATCH, "L": LENGTH}),
@@ -271,8 +277,9 @@ def header() -> list[str]:
         f"Small models of transformers {transformers.__version__} with torch {torch.__version__}. "
         "A number is the contraction in FLOP that the formula gives and that FlopCounterMode "
         "counts in a run with the math backend of attention; where they differ, both are there. "
-        f"Encoders read {ENCODED} tokens, or as many positions. (a): "
-        f"{NOTE['experts']}. By `python scripts/language_models.py`.",
+        f"Encoders read {ENCODED} tokens, or as many positions. "
+        + "".join(f"({LETTERS[kind]}): {note}. " for kind, note in NOTES.items())
+        + "By `python scripts/language_models.py`.",
         "",
         "| " + " | ".join(HEADINGS) + " |",
         "| --- | --- |" + " ---: |" * (len(HEADINGS) - 3) + " --- |",
