@@ -134,8 +134,8 @@ MODELS = (
 )
 NOTES = {
     "experts": "experts as batched products: FlopCounterMode has no formula for grouped ones",
-    "state space": "FlopCounterMode leaves the groups out of the gradient of a convolution's weight, "
-    "and so counts a depthwise one as often as there are channels",
+    "state space": "FlopCounterMode leaves the groups out of the gradient of a convolution's "
+    "weight, and so counts a depthwise one as often as there are channels",
 }
 LETTERS = dict(zip(NOTES, "ab", strict=True))
 HEADINGS = (
