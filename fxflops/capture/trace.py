@@ -224,7 +224,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if number is not None:
             return self.add_call(func, args, number, kwargs)
         self._indices.require(func, args)
-        result = self._meta_kernel(func, args, kwargs or {}) if self._with_meta_kernels else None
+        result = self.constants.result(func, args, kwargs or {})
+        if result is None and self._with_meta_kernels:
+            result = self._meta_kernel(func, args, kwargs or {})
         if result is None:
             result = _result(func, args, kwargs or {})
         self._indices.follow(func, args, kwargs or {}, result)
