@@ -39,11 +39,11 @@ def render(answer: Answer) -> str:
     root = tree(answer.report)
     kept = _kept(root, answer, main)
     lines = [f"<style>{STYLE}</style>", '<div class="fxflops">']
-    if said := mark(answer):
-        lines.append(f"<strong>{_text(said)}</strong><br>")
+    if first := mark(answer):
+        lines.append(f"<strong>{_text(first)}</strong><br>")
     lines.append(f"<strong>{_text(title(answer))}</strong>")
     if answer.values is None:
-        lines += ["<ul>", *(f"<li>{_text(line)}</li>" for line in notes(answer.report)), "</ul>"]
+        lines += ["<ul>", *(f"<li>{_text(line)}</li>" for line in notes(answer)), "</ul>"]
         return "\n".join([*lines, "</div>"])
     lines.append(f"<div>{_text(summary(answer))}</div>")
     headings = ("module", "output", "params", main.replace("_", " "), "share", "")
@@ -52,7 +52,7 @@ def render(answer: Answer) -> str:
     for module in root.below or (root,):
         lines += _tree(module, answer, main, kept)
     lines.append("</div>")
-    said = [*notes(answer.report)]
+    said = [*notes(answer)]
     if len(kept) < sum(1 for _ in root.walk()) - 1:
         said.append(f"The {len(kept)} dearest modules are shown: to_dataframe() has all.")
     lines += [f'<div class="dim">{_text(line)}</div>' for line in said]
