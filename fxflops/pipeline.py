@@ -43,7 +43,13 @@ from fxflops.capture.workspace import of_cpu
 from fxflops.devices import Device
 from fxflops.devices import device as find_device
 from fxflops.domain import Domain
-from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
+from fxflops.errors import (
+    CaptureError,
+    DomainError,
+    ModelError,
+    SpecError,
+    SpecializationError,
+)
 from fxflops.figures import FIGURES
 from fxflops.models.named import NamedModel, build_empty, by_name, called
 from fxflops.passes import require_passes
@@ -276,8 +282,8 @@ def _analyze(
     if spec.past is not None and named.call is None:
         named = replace(named, call=by_name)
     module = called(named, module.train(bool(train)), spec)
-    if inputs is None and named.narrower:
-        captured, deployed, why = _first(module, _proposed(spec, named, defaults), fronts, deploy)
+    if inputs is None and (named.narrower or named.last_resort):
+        captured, deployed, why = _first_of(module, spec, named, defaults, fronts, deploy)
     else:
         is_users = not (named.narrower or named.is_packaged)
         captured = frontends.capture(module, spec, known, fronts, is_users=is_users)
@@ -346,6 +352,35 @@ def _recall(
         trained=tuple(trained),
         optimizer=train if isinstance(train, str) else None,
     )
+
+
+def _first_of(
+    module: nn.Module,
+    widest: InputSpec,
+    named: NamedModel,
+    given: Mapping[str, int],
+    fronts: Sequence[FrontEnd],
+    deploy: Sequence[str],
+) -> tuple[Captured, Deployed, CaptureError | None]:
+    """`_first` of the specs of the model's source; of the last resort where those have none.
+
+    Raises CaptureError: why the others have none, where the last has none, either.
+    """
+    try:
+        return _first(module, _proposed(widest, named, given), fronts, deploy)
+    except CaptureError as why:
+        last = named.last_resort
+        if last is None or not isinstance(why, SpecializationError):
+            raise
+        fixed = _fixed(widest, last)
+        if not all(given.get(name, only) == only for name, only in fixed.items()):
+            raise
+        free = {name: size for name, size in given.items() if name not in fixed}
+        try:
+            found = _first(module, [(last, _sizes(last, named, free))], fronts, deploy)
+        except CaptureError:
+            raise why from None
+        return found[0], found[1], why
 
 
 def _of_cached_calls(fronts: Sequence[FrontEnd], train: bool | str) -> Sequence[FrontEnd]:
@@ -435,7 +470,8 @@ def _with_past(
     if inputs is not None:
         return _spec(inputs, named).with_past(past), named
     narrower = tuple(spec.with_past(past) for spec in named.narrower)
-    return None, replace(named, inputs=_spec(None, named).with_past(past), narrower=narrower)
+    widest = _spec(None, named).with_past(past)
+    return None, replace(named, inputs=widest, narrower=narrower, last_resort=None)
 
 
 def _arguments(inputs: Inputs | None, args: Sequence[Any] | None) -> tuple[Any, ...]:

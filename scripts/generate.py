@@ -289,6 +289,27 @@ def sweep() -> str:
     return report(read(RESULTS / "sweep.jsonl"))
 
 
+# Transcripts of commands
+
+
+def of_command(name: str) -> Callable[[], str]:
+    """The transcript of this name, which is made when it is asked for."""
+
+    def make() -> str:
+        import transcripts
+
+        text: str = getattr(transcripts, name)()
+        return text
+
+    return make
+
+
+def sweep_speed() -> str:
+    from sweep_speed import report
+
+    return report(measured("sweep_speed.json"))
+
+
 # What counting many models says
 
 
@@ -325,6 +346,12 @@ SECTIONS = (
     Section("operator details", "docs/results/operator_matrix.md", operator_details, whole=True),
     Section("benchmark", "docs/results/benchmark.md", benchmark),
     Section("sweep", "docs/results/sweep.md", sweep, whole=True),
+    Section("solve", "docs/decide.md", of_command("solve")),
+    Section("diff", "docs/decide.md", of_command("diff")),
+    Section("budget", "docs/decide.md", of_command("budget")),
+    Section("sweep command", "docs/sweep.md", of_command("sweep")),
+    Section("compiled", "docs/running.md", of_command("compiled"), "slow"),
+    Section("sweep speed", "docs/results/sweep_speed.md", sweep_speed, whole=True),
     Section("variants", "docs/results/variants.md", variants, "slow"),
     Section("relatives", "docs/results/relatives.md", relatives, "slow"),
     Section("training", "docs/training.md", training, "slow"),

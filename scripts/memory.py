@@ -7,6 +7,7 @@ peak with workspace against the CPU's allocator through the profiler; a training
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import warnings
@@ -32,6 +33,7 @@ from fxflops.models.named import build, called
 from fxflops.reports.markdown import markdown_table
 from fxflops.reports.wording import exact
 
+STORE = Path(__file__).parents[1] / "docs" / "results" / "memory.json"
 RESULT = Path(__file__).parents[1] / "docs" / "results" / "memory.md"
 THREADS = 2
 CPU = torch.device("cpu")
@@ -87,7 +89,7 @@ def fake(module: nn.Module, given: Sequence[Tensor]) -> tuple[FakeTensorMode, li
         for name, parameter in list(part._parameters.items()):
             if parameter is not None:
                 data = mode.from_tensor(parameter.data)
-                part._parameters[name] = nn.Parameter(data, parameter.requires_grad)
+                part._parameters[name] = nn.Parameter(data)  # the tracker hooks into gradients
         for name, buffer in list(part._buffers.items()):
             if buffer is not None:
                 part._buffers[name] = mode.from_tensor(buffer)
@@ -132,6 +134,7 @@ def inference(name: str, each: Sequence[dict[str, int]]) -> list[list[str]]:
         off = exact(measured - whole) if isinstance(whole, int) else "not known"
         shown = exact(whole) if isinstance(whole, int) else "not known"
         rows.append([name, at(sizes), exact(tensors), exact(seen), shown, exact(measured), off])
+        print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
     return rows
 
 
@@ -158,7 +161,9 @@ def training(name: str, wanted: dict[str, int]) -> list[str]:
     assert isinstance(tensors, int)
     least = evaluate(analysis.memory.record.peak_known, values)
     off = f"{100 * (measured - least) / measured:.2f} %"
-    return [name, at(sizes), exact(tensors), exact(seen), exact(measured), off]
+    row = [name, at(sizes), exact(tensors), exact(seen), exact(measured), off]
+    print(*row, sep=" | ", file=sys.stderr, flush=True)
+    return row
 
 
 def inputs(analysis: fxflops.Analysis, sizes: dict[str, int]) -> list[Tensor]:
@@ -167,43 +172,58 @@ def inputs(analysis: fxflops.Analysis, sizes: dict[str, int]) -> list[Tensor]:
     return list(random_inputs(spec, {}, torch.float32))
 
 
+def stored() -> dict[str, dict[str, list[str]]]:
+    """What was measured before: rows by model and sizes."""
+    empty: dict[str, dict[str, list[str]]] = {"one call": {}, "training": {}}
+    return json.loads(STORE.read_text("utf-8")) if STORE.exists() else empty
+
+
+def store(kind: str, rows: Sequence[list[str]]) -> None:
+    """Keep these rows in the place of those of the same model and sizes, and write the page."""
+    found = stored()
+    found[kind] |= {f"{row[0]} {row[1]}": row for row in rows}
+    STORE.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    RESULT.write_text(page(found), "utf-8")
+
+
+def page(found: dict[str, dict[str, list[str]]]) -> str:
+    version = torch.__version__.partition("+")[0]
+    parts = [
+        "# Peak memory",
+        f"Made by `python scripts/memory.py`: torch {version} on a CPU with "
+        f"{torch.backends.cpu.get_cpu_capability()}, {THREADS} threads, bytes beyond what is there "
+        "before a second call. The peak of tensors stands beside that of PyTorch's own "
+        "`MemTracker` under fake tensors, the peak with workspace beside what the CPU's allocator "
+        "gave, by the profiler.",
+        "## One call",
+        markdown_table(
+            ["model", "at", "tensors", "MemTracker", "peak", "measured", "measured - peak"],
+            found["one call"].values(),
+        ),
+    ]
+    if found["training"]:
+        parts += [
+            "## A training step",
+            "The workspace of some backward kernels is not known: the allocator gave more than the "
+            "known part of the peak by the last column.",
+            markdown_table(
+                ["model", "at", "tensors", "MemTracker", "measured", "more than known"],
+                found["training"].values(),
+            ),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
 def main() -> None:
     torch.set_num_threads(THREADS)
     torch.backends.mha.set_fastpath_enabled(False)
     chosen = sys.argv[1:]
-    rows = [
-        row
-        for name, each in INFERENCE.items()
-        if not chosen or name in chosen
-        for row in inference(name, each)
-    ]
-    trained = [
-        training(name, sizes) for name, sizes in TRAINING.items() if not chosen or name in chosen
-    ]
-    version = torch.__version__.partition("+")[0]
-    capability = torch.backends.cpu.get_cpu_capability()
-    parts = [
-        "# Peak memory",
-        f"Made by `python scripts/memory.py`: torch {version} on the CPU ({capability}), "
-        f"{THREADS} threads, bytes beyond what is there before a second call. The peak of tensors "
-        "beside that of PyTorch's own `MemTracker` under fake tensors; the peak with workspace "
-        "beside what the CPU's allocator gave, by the profiler.",
-        "## One call",
-        markdown_table(
-            ["model", "at", "tensors", "MemTracker", "peak", "measured", "measured - peak"], rows
-        ),
-        "## A training step",
-        "The workspace of some backward kernels is not known: what the allocator gave is more "
-        "than the known part of the peak by the last column.",
-        markdown_table(
-            ["model", "at", "tensors", "MemTracker", "measured", "more than known"], trained
-        ),
-    ]
-    text = "\n\n".join(parts) + "\n"
-    if chosen:
-        print(text)
-    else:
-        RESULT.write_text(text, encoding="utf-8")
+    for name, each in INFERENCE.items():
+        if not chosen or name in chosen:
+            store("one call", inference(name, each))
+    for name, sizes in TRAINING.items():
+        if not chosen or name in chosen:
+            store("training", [training(name, sizes)])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python scripts/sweep.py [--only SET …] [--results FILE] [--seconds S] [--again NAME …]
 
-Each model runs in a process of its own with a limit of time and of memory, two at a time. What is
+Each model runs in a process of its own with a limit of memory and of processor time, two at a time
+unless ``--at-once`` says otherwise. What is
 found goes to a file of JSON lines, one for each model; a model that is in it already is not run
 again, so that a sweep that was stopped goes on. ``sweep.md`` beside it is made of all its lines.
 
@@ -18,6 +19,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import resource
+import signal
 import statistics
 import sys
 import tempfile
@@ -35,6 +37,9 @@ RESULTS = Path(__file__).parents[1] / "docs" / "results"
 AT_ONCE = 2
 LARGEST = 10 * 2**30
 """Bytes of memory of one process."""
+
+SHARED = 10
+"""How much longer a process may take than its processor time, on a machine with other work."""
 
 LOADED_FOR = {
     "rtdetr": "rtdetr",
@@ -56,7 +61,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=sweep_models.SETS, default=sweep_models.SETS)
     parser.add_argument("--results", type=Path, default=RESULTS / "sweep.jsonl")
-    parser.add_argument("--seconds", type=int, default=400, help="for one model")
+    parser.add_argument("--seconds", type=int, default=400, help="of processor time, for one model")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="models at a time")
     parser.add_argument("--again", nargs="*", default=[], help="models to count anew")
     parser.add_argument("--no-export", action="store_true", help="leave torch.export out")
     parser.add_argument("--failed", action="store_true", help="count anew what failed or differs")
@@ -73,7 +79,7 @@ def main() -> int:
         for of in options.only:
             waiting = {shown(n): n for n in sweep_models.names(of, Path(folder))}
             waiting = {short: name for short, name in waiting.items() if short not in kept}
-            run(of, waiting, options.results, options.seconds, export=not options.no_export)
+            run(of, waiting, options)
     table = report(read(options.results))
     options.results.with_suffix(".md").write_text(table, encoding="utf-8")
     return 0
@@ -96,56 +102,56 @@ def write(path: Path, found: Mapping[str, Found]) -> None:
     path.write_text("".join(f"{json.dumps(line)}\n" for line in found.values()), encoding="utf-8")
 
 
-def run(of: str, waiting: Mapping[str, str], results: Path, seconds: int, *, export: bool) -> None:
-    """Examine every model that waits, and append what is found to ``results``."""
+def run(of: str, waiting: Mapping[str, str], options: argparse.Namespace) -> None:
+    """Examine every model that waits, and append what is found to the file of results."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["sweep_model", LOADED_FOR[of]])
     bar = Progress(*Progress.get_default_columns(), console=Console(stderr=True, soft_wrap=True))
     with bar:
-        _run(of, waiting, context, results, seconds, bar, export)
+        _run(of, waiting, context, options, bar)
 
 
 def _run(
     of: str,
     waiting: Mapping[str, str],
     context: Any,
-    results: Path,
-    seconds: int,
+    options: argparse.Namespace,
     bar: Progress,
-    export: bool,
 ) -> None:
+    longest = SHARED * options.seconds
     queue = list(waiting.items())
     running: dict[Connection, tuple[str, Any, float]] = {}
     task = bar.add_task(of, total=len(waiting))
     while queue or running:
-        while queue and len(running) < AT_ONCE:
+        while queue and len(running) < options.at_once:
             short, name = queue.pop(0)
             receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=work, args=(name, sender, export))
+            process = context.Process(target=work, args=(name, sender, options))
             process.start()
             sender.close()
             running[receiver] = short, process, time.monotonic()
         ready = multiprocessing.connection.wait(list(running), timeout=1)
-        late = [c for c, (_, _, since) in running.items() if time.monotonic() - since > seconds]
+        late = [c for c, (_, _, since) in running.items() if time.monotonic() - since > longest]
         for receiver in {*ready, *late}:
             short, process, _ = running.pop(receiver)
-            found = outcome(receiver, process, seconds)
-            with results.open("a", encoding="utf-8") as file:
+            found = outcome(receiver, process, options.seconds)
+            with options.results.open("a", encoding="utf-8") as file:
                 file.write(f"{json.dumps({'model': short, 'set': of, **found})}\n")
             state = "right" if is_right(found) else found.get("why") or "differs"
             bar.print(f"{short}: {state[:150]}", markup=False, highlight=False)
             bar.advance(task)
 
 
-def work(name: str, sender: Connection, export: bool) -> None:
+def work(name: str, sender: Connection, options: argparse.Namespace) -> None:
     import sweep_model
     import torch
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # torch.export logs the graphs that it gives up
     resource.setrlimit(resource.RLIMIT_DATA, (LARGEST, LARGEST))
+    resource.setrlimit(resource.RLIMIT_CPU, (options.seconds, options.seconds + 5))
     torch.set_num_threads(1)
     try:
-        sender.send(sweep_model.examine(name, export=export))
+        sender.send(sweep_model.examine(name, export=not options.no_export))
     except BaseException as error:
         sender.send({"captured": False, "why": f"{type(error).__name__}: {error}"[:400]})
 
@@ -158,7 +164,8 @@ def outcome(receiver: Connection, process: Any, seconds: int) -> Found:
             found = receiver.recv()
         except EOFError:
             process.join()
-            found = {"captured": False, "why": f"the process ended with {process.exitcode}"}
+            if process.exitcode != -signal.SIGXCPU:
+                found["why"] = f"the process ended with {process.exitcode}"
     process.kill()
     process.join()
     receiver.close()

@@ -7,7 +7,7 @@ from typing import Any
 import sympy
 
 
-class Symbol(sympy.Symbol):
+class Symbol(sympy.Symbol):  # type: ignore[misc]
     """A size by its name: ``formula.subs({"N": 1})`` finds it, though it is known to be positive.
 
     sympy takes a symbol that it knows something of for another one than the symbol of the same name

@@ -34,7 +34,8 @@ def to_dataframe(analysis: Analysis, rows: str, sizes: Mapping[str, int]) -> pan
 
     @cache
     def number(count: Dim) -> int:
-        return evaluate(count, values)
+        value: int = evaluate(count, values)
+        return value
 
     def counts(cost: Cost | None) -> dict[str, Any]:
         return {name: None if cost is None else _count(cost, name, number) for name in NAMES}

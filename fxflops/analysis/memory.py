@@ -159,6 +159,9 @@ def peak_memory(recall: Recall, domain: Domain) -> Memory:
         parts=_parts(recall, log),
         unknown=tuple(unknown),
         unproven=tuple(unproven),
+        guards=tuple(
+            guard for guard in dict.fromkeys(log.guards) if not all_implied([guard], domain.guards)
+        ),
         threads=recall.threads,
         library=str(torch.__version__).partition("+")[0],
     )

@@ -63,5 +63,6 @@ def _axes() -> Axes:
         from matplotlib import pyplot
     except ImportError as error:
         raise SpecError(f"A plot needs matplotlib: {INSTALL}") from error
+    axes: Axes
     _, axes = pyplot.subplots(figsize=(WIDTH, HEIGHT), layout="constrained")
     return axes

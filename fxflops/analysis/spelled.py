@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from fxflops._torch import OpOverload
 from fxflops.algebra import Dim, FloorDiv, Symbol, lower_bound, substitute, symbols_of
 from fxflops.algebra.closed_form import text
 from fxflops.algebra.polynomial import is_dim, terms_of
 from fxflops.analysis.records import Call, NodeCost
 from fxflops.cost import COUNTERS, Cost
 from fxflops.errors import FxflopsError
-from fxflops.registry import COMPLEX, FORMULAS, Formula, OpOverload, cost_of, functional
+from fxflops.registry import COMPLEX, FORMULAS, Formula, cost_of, functional
 
 MOST_TERMS = 12
 """A sum of more terms is shown in closed form alone."""
@@ -32,7 +33,7 @@ class Count(NamedTuple):
     name: str
     spelled: str
     closed: str
-    count: Dim
+    total: Dim
     remainder: str = ""
 
 
@@ -143,7 +144,7 @@ def _has_functions(form: Dim) -> bool:
 
 def _written(form: Dim, sizes: Mapping[Symbol, Dim], order: Sequence[str]) -> str:
     """The sum of products, each factor as the size that it is."""
-    parts = []
+    parts: list[str] = []
     terms = sorted(terms_of(form).items(), key=lambda item: -sum(power for _, power in item[0]))
     for monomial, coefficient in terms:
         factors: list[str] = []

@@ -10,7 +10,7 @@ from fxflops.analysis.records import Analysis, NodeCost, prefixes
 from fxflops.analysis.spelled import Count, Why, why
 from fxflops.cost import METRICS
 from fxflops.errors import CaptureError, SpecError, shown
-from fxflops.reports.document import Document, Name, Table
+from fxflops.reports.document import Cell, Document, Name, Table
 from fxflops.reports.wording import calls, exact
 
 SCHEMA = "fxflops-why/1"
@@ -69,10 +69,10 @@ def document(analysis: Analysis, path: str, sizes: Mapping[str, int] | None = No
 def _table(group: Sequence[Why], values: Mapping[Symbol, int] | None) -> Table:
     first = group[0]
     times = f" ×{len(group)}" if len(group) > 1 else ""
-    rows = []
+    rows: list[list[Cell]] = []
     for count in first.counts:
         more = f" + ({count.remainder})" if count.remainder else ""
-        here = "" if values is None else exact(evaluate(count.count, values))
+        here = "" if values is None else exact(evaluate(count.total, values))
         rows.append([count.name, Name(f"{count.spelled}{more}"), Name(count.closed), here])
     if first.node.cost is None:
         rows.append(["uncounted", first.node.unknown or "", "", "?"])
@@ -118,7 +118,7 @@ def _data(
     values: Mapping[Symbol, int] | None,
 ) -> dict[str, Any]:
     def count(of: Count) -> dict[str, Any]:
-        value = None if values is None else evaluate(of.count, values)
+        value = None if values is None else evaluate(of.total, values)
         return {
             "count": of.name,
             "unit": UNITS[of.name],

@@ -100,11 +100,9 @@ class Key:
     def __init__(self, request: Request) -> None:
         """Look at the sources of fxflops, versions, settings and the environment."""
         self.environment = dict(os.environ)
-        self.fields: dict[str, Any] = {
+        fields = {
             **request._asdict(),
-            "deploy": list(request.deploy),
-            "figures": list(request.figures),
-            "threads": request.threads or (request.figures and _threads(self.environment)),
+            "threads": request.threads or (_threads(self.environment) if request.figures else None),
             "rules": _rules(),
             "python": [sys.version, sys.flags.optimize],
             "folder": None if is_installed(request.model) else _folder(),
@@ -114,6 +112,7 @@ class Key:
             "settings": _settings(),
             "environment": _of_torch(self.environment),
         }
+        self.fields: dict[str, Any] = json.loads(json.dumps(fields))  # as a file gives them back
 
     @property
     def name(self) -> str:

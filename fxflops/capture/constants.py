@@ -39,6 +39,9 @@ FACTORIES = {
 """What makes a tensor of numbers alone."""
 
 
+REPEATS = {aten.repeat_interleave.Tensor, aten.repeat_interleave.self_Tensor}
+"""What data decide the size of, though PyTorch has no tag on it that says so."""
+
 NUMBERS: dict[Any, Callable[[Any], Any]] = {
     aten.item.default: lambda number: number,
     aten._local_scalar_dense.default: lambda number: number,
@@ -78,6 +81,15 @@ class Constants:
         values = self.of(args[0])
         return None if values is None or values.numel() != 1 else NUMBERS[func](values.item())
 
+    def result(self, func: OpOverload, args: Sequence[Any], kwargs: Any) -> Any:
+        """What a call whose data decide its size gives, where the data are known; else None."""
+        is_by_data = torch.Tag.dynamic_output_shape in func.tags or func in REPEATS
+        if not is_by_data or not self._is_known(func, args, kwargs):
+            return None
+        called, named = tree_map_only(Tensor, self.of, (tuple(args), dict(kwargs)))
+        with _disable_current_modes(), torch._C.DisableTorchFunction():
+            return tree_map_only(Tensor, _on_meta, func(*called, **named))
+
     def follow(self, func: OpOverload, args: Sequence[Any], kwargs: Any, result: Any) -> None:
         """Compute what the call makes of values that are known."""
         if func is aten.detach_.default:  # as torch.tensor does
@@ -116,6 +128,13 @@ class Constants:
     def _may_be_known(self, argument: Any) -> bool:
         items = argument if isinstance(argument, (list, tuple)) else (argument,)
         return any(isinstance(item, Tensor) and hasattr(item, VALUES) for item in items)
+
+
+def _on_meta(values: Tensor) -> Tensor:
+    """A tensor on the meta device that remembers its values, if they are few."""
+    made = values.to("meta")
+    keep(made, values)
+    return made
 
 
 def _is_small(result: Any) -> bool:

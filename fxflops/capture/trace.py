@@ -140,6 +140,7 @@ def _recorded(
             frontend="trace",
             notes=texts.notes,
             data=data.found,
+            results=recorder.returned.shapes(read_symint),
         )
 
     recorder.data = data
@@ -282,7 +283,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if number is not None:
             return self.add_call(func, args, number, kwargs)
         self._indices.require(func, args)
-        result = result_of_data(self.data, func, args, kwargs or {})
+        result = self.constants.result(func, args, kwargs or {})
+        if result is None:
+            result = result_of_data(self.data, func, args, kwargs or {})
         if result is None and self._with_meta_kernels:
             result = self._meta_kernel(func, args, kwargs or {})
         if result is None:

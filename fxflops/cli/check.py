@@ -81,8 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _memory(arguments: argparse.Namespace, at: Mapping[str, int], threads: int | None) -> int:
     """Return 1 if the peak is not the one derived."""
-    said = f"Deriving and measuring the memory of {arguments.model} …"
-    with progress(said, verbose=arguments.verbose):
+    doing = f"Deriving and measuring the memory of {arguments.model} …"
+    with progress(doing, verbose=arguments.verbose):
         from fxflops.crosscheck.memory import check_memory, document
 
         outcome = check_memory(

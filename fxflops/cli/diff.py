@@ -42,6 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, print, and return 1 where something grows by too much or is over its budget."""
     at = sizes(arguments)
     require_writable(arguments.output)
+    for name in ("memory", "threads", "roofline"):
+        if getattr(arguments, name):
+            raise SpecError(f"diff compares no --{name}: leave it out.")
 
     from fxflops.comparing import sides
     from fxflops.comparing.growth import parse

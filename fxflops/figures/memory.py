@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from fxflops.algebra import Dim, evaluate, maximum
+from fxflops.algebra.closed_form import guard_text
+from fxflops.domain import Guard
 from fxflops.report import Answer, Number
 from fxflops.reports.document import Cell, Name, Table
 from fxflops.reports.wording import exact, scaled
@@ -44,8 +46,8 @@ class Memory(NamedTuple):
     ``bound`` is what those moments that are not known do not exceed: where it is above
     ``peak_known``, that is no peak. ``peak_tensors`` and ``peak_known`` are the
     maxima of these, with what sizes of 1 change; where all of a group of ``unproven`` are 1, they
-    do not hold. ``curve`` are the calls that allocate, in order. ``threads`` and ``library`` are
-    what the workspace is for.
+    do not hold, nor where one of ``guards`` does not, at sizes above 1. ``curve`` are the calls
+    that allocate, in order. ``threads`` and ``library`` are what the workspace is for.
     """
 
     peak_tensors: Dim
@@ -60,6 +62,7 @@ class Memory(NamedTuple):
     parts: tuple[Part, ...]
     unknown: tuple[str, ...]
     unproven: tuple[tuple[str, ...], ...]
+    guards: tuple[Guard, ...]
     threads: int
     library: str
 
@@ -85,8 +88,11 @@ class Memory(NamedTuple):
 
     def holds(self, answer: Answer) -> bool:
         """Whether the peaks hold at the answer's sizes; in formulas alone they are taken to."""
-        ones = {symbol.name for symbol, value in (answer.values or {}).items() if value == 1}
-        return not any(ones.issuperset(group) for group in self.unproven)
+        values = answer.values or {}
+        ones = {symbol.name for symbol, value in values.items() if value == 1}
+        if any(ones.issuperset(group) for group in self.unproven):
+            return False
+        return bool(ones) or not values or all(guard.holds(values) for guard in self.guards)
 
     def numbers(self, answer: Answer) -> Iterator[Number]:
         """Peaks, and what is there before the call."""
@@ -125,9 +131,13 @@ class Memory(NamedTuple):
             f"{_threads(self.threads)}."
         )
         if not self.holds(answer):
-            yield "The peaks at these sizes of 1 are not known: take larger ones."
+            yield "The peaks at these sizes are not known: the model runs otherwise there."
         elif self.peak(answer) is None:
             yield self._why(answer)
+        if self.guards and answer.values is None:
+            names = answer.report.domain.names
+            where = ", ".join(guard_text(g.value, g.sign, names) for g in self.guards)
+            yield f"The peaks hold where {where}."
 
     def _why(self, answer: Answer) -> str:
         """Between what bounds a peak is that is not known, and why it is not."""

@@ -120,4 +120,12 @@ def is_file(name: str) -> bool:
         or f"{SOURCE}:" in path
         or (os.sep in path and (":" not in path or os.path.isdir(path)))
         or os.path.isfile(os.path.join(path, f"config{CONFIG}"))
+        or ("-" in path and ":" not in path and _is_of_hub(path))
     )
+
+
+def _is_of_hub(name: str) -> bool:
+    """Whether the local cache of the Hub has the model: ``bert-base-uncased``."""
+    from fxflops.models import files
+
+    return files.in_cache(name) is not None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from fxflops import models
 from fxflops.errors import ModelError, shown
-from fxflops.models import zoo
+from fxflops.models import files, zoo
 from fxflops.models.named import NamedModel
 
 MOST = 3
@@ -39,18 +40,29 @@ def full(name: str) -> str:
             f"Several libraries have a model {shown(name)!r}: give {' or '.join(having)}."
         )
     if not having:
-        raise ModelError(f"There is no model {shown(name)!r}{nearest(name, known)}.")
+        of_hub = (
+            f" If it is one of the Hub: hf download {name} config.json"
+            if files.WORDS.fullmatch(name)
+            else ""
+        )
+        raise ModelError(f"There is no model {shown(name)!r}{nearest(name, known)}.{of_hub}")
     return having[0]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The full names whose own part is nearest, in small or capital letters, to end a sentence."""
+    """The full names whose own part is nearest, in small or capital letters, to end a sentence.
+
+    Before them, what is named after the first word: that of ``llama-7b`` is ``llama``.
+    """
     import difflib
 
     full: dict[str, list[str]] = {}
     for candidate in known:
         full.setdefault(candidate.rpartition(":")[2].casefold(), []).append(candidate)
-    near = difflib.get_close_matches(name.casefold(), full, n=MOST, cutoff=0.5)
+    family = re.split(r"[-_.]", name.casefold())[0]
+    near = [own for own in (family, f"{family}model") if own in full]
+    near += difflib.get_close_matches(name.casefold(), full, n=MOST, cutoff=0.5)
+    near = list(dict.fromkeys(near))
     said = [candidate for own in near for candidate in full[own]][:MOST]
     return f"; did you mean {', '.join(said)}" if said else ""
 

@@ -14,6 +14,9 @@ from fxflops.models.named import NamedModel
 IDENTIFIER = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 """A model of the Hub: who has uploaded it, and its name."""
 
+WORDS = re.compile(r"\w+-[\w.-]+", re.ASCII)
+"""How models of the Hub are named that have no uploader before their name."""
+
 LIBRARY_OF = {"model_type": "hf", "_class_name": "diffusers", "architecture": "timm"}
 """Whose configuration has this field: each names the architecture there."""
 
@@ -76,9 +79,9 @@ def _configuration(path: str) -> str:
         return inside
     if os.path.isdir(path):
         raise ModelError(f"The folder {shown(path)} has no {name}.")
-    if not IDENTIFIER.fullmatch(path):
+    kept = in_cache(path, name)
+    if kept is None and not IDENTIFIER.fullmatch(path):
         raise ModelError(f"There is no file or folder {shown(path)}.")
-    kept = _in_cache(path, name)
     if kept is None:
         raise ModelError(
             f"There is no folder {shown(path)}, and the local cache of the Hub has no {name} of "
@@ -87,7 +90,7 @@ def _configuration(path: str) -> str:
     return kept
 
 
-def _in_cache(identifier: str, name: str) -> str | None:
+def in_cache(identifier: str, name: str = f"config{models.CONFIG}") -> str | None:
     """The file in the newest snapshot of the Hub's model that the local cache has."""
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     home = os.environ.get("HF_HOME") or os.path.join(caches, "huggingface")

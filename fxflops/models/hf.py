@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from fxflops.errors import CaptureError, ModelError
@@ -20,19 +21,33 @@ from fxflops.models.named import (
 )
 from fxflops.spec import InputSpec
 
+CLASS = re.compile(r"^class (\w+)\(([^)]*)\)", re.MULTILINE)
+FORWARD = "\n    def forward("
 LISTED = re.compile(r"^__all__ = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"[\"'](\w+)[\"']")
 
 MARKS = [f"{what}_token_{kind}" for what in ("image", "video") for kind in ("index", "id")]
 """Fields of a configuration that say which token stands for an image."""
 
+HALF_ROTARY = {"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.5}
 COMPLETED: dict[str, dict[str, Any]] = {
     "lw_detr": {"projector_scale_factors": [1.0]},
     "autoformer": {"prediction_length": 24, "num_time_features": 1},
     "informer": {"prediction_length": 24, "num_time_features": 1},
     "time_series_transformer": {"prediction_length": 24, "num_time_features": 1},
+    "deepseek_ocr2": {"text_config": {"mlp_layer_types": ["sparse"] * 32}},
+    "diffusion_gemma": {
+        "text_config": {"num_experts": 128, "top_k_experts": 8, "moe_intermediate_size": 704}
+    },
+    "dots1": {"n_routed_experts": 128, "n_shared_experts": 2, "num_experts_per_tok": 6},
+    "emu3": {"vocabulary_map": {"<image>": 0, "<|extra_200|>": 1, "<|visual token 000000|>": 2}},
+    "glm46v": {"text_config": {"rope_parameters": HALF_ROTARY}},
+    "glm4v": {"text_config": {"rope_parameters": HALF_ROTARY}},
+    "glm4v_text": {"rope_parameters": HALF_ROTARY},
+    "glm_image_text": {"rope_parameters": HALF_ROTARY},
+    "granite_speech_plus": {"projector_config": {"encoder_hidden_size": 1024}},
 }
-"""What default configurations of these types lack: maps to decode, steps to predict."""
+"""What default configurations of these types lack: maps to decode, steps to predict, experts."""
 
 
 def names() -> Iterable[str]:
@@ -40,10 +55,40 @@ def names() -> Iterable[str]:
     for path, text in installed.texts("transformers", "models/*/modeling_*.py"):
         if path.endswith("modeling_auto.py"):
             continue  # these are no architectures
+        classes = _classes(text)
         for listed in LISTED.findall(text):
             for name in NAME.findall(listed):
-                if not name.endswith("PreTrainedModel") and f"\nclass {name}(" in text:
+                if name in classes and _is_architecture(name, classes):
                     yield name
+
+
+def _classes(text: str) -> dict[str, tuple[list[str], bool]]:
+    """The bases of each class of a file, and whether the class has a ``forward`` of its own."""
+    found = list(CLASS.finditer(text))
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    return {
+        match[1]: (re.findall(r"[\w.]+", match[2]), FORWARD in text[match.end() : end])
+        for match, end in zip(found, ends, strict=True)
+    }
+
+
+def _is_architecture(name: str, classes: Mapping[str, tuple[list[str], bool]]) -> bool:
+    """Whether it is a model with a configuration, no layer, and can be called.
+
+    What it has from another file, as a head that many models share, can be called.
+    """
+
+    def above(name: str) -> Iterable[str]:
+        yield name
+        for base in classes[name][0] if name in classes else ():
+            yield from above(base)
+
+    ancestors = list(above(name))
+    own = [ancestor for ancestor in ancestors if ancestor in classes]
+    shared = [a for a in ancestors if a not in classes and a.startswith("Generic")]
+    return any("PreTrained" in a for a in ancestors[1:]) and (
+        bool(shared) or any(classes[ancestor][1] for ancestor in own)
+    )
 
 
 def find(name: str) -> NamedModel:
@@ -91,6 +136,7 @@ def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()
             notes=(*notes, *proposed.notes),
             defaults=proposed.defaults,
             narrower=proposed.narrower,
+            last_resort=proposed.last_resort,
             call=partial(_by_name, proposed.constants),
             is_new=True,
         )
@@ -98,7 +144,7 @@ def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()
     key = model_class, repr(config)
     if key not in _PROPOSED:
         _PROPOSED[key] = hf_inputs.proposal(
-            model_class, config, lambda proposed: _runs(model(proposed))
+            model_class, config, lambda proposed: _fails(model(proposed))
         )
     return model(_PROPOSED[key])
 
@@ -122,25 +168,27 @@ _PROPOSED: dict[tuple[Any, str], hf_inputs.Proposal] = {}
 """What classes have been asked before: it takes a run of some."""
 
 
-def _runs(named: NamedModel) -> bool:
-    """Whether the model runs on the meta device, at the usual sizes of its narrowest spec."""
+def _fails(named: NamedModel) -> BaseException | None:
+    """Why the model does not run on the meta device, at the usual sizes of its narrowest spec."""
     from fxflops.capture import trace
     from fxflops.capture.prepare import hints, prepared
 
     spec = (named.inputs, *named.narrower)[-1]
     assert spec is not None
     at = hints(spec, named.defaults) | named.sizes(spec)
+    why: BaseException | None = None
     try:
         module = called(named, prepared(build_empty(named)), spec)
         for mode in ("eager", "compiled"):
             try:
                 trace.capture(module, spec.fixed(at), {}, mode=mode, with_meta_kernels=False)
-            except CaptureError:
+            except CaptureError as error:
+                why = why or error
                 continue
-            return True
+            return None
     except ModelError:
-        return True  # it cannot be built, whatever its inputs are
-    return False
+        return None  # it cannot be built, whatever its inputs are
+    return why
 
 
 def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
@@ -152,7 +200,22 @@ def _from_class(transformers: Any, name: str) -> tuple[Any, Any]:
         config = config_class(**COMPLETED.get(config_class.model_type, {}))
     except Exception as error:
         raise ModelError(f"hf:{name} has no default configuration: {error}") from error
-    return model_class, _without_weights(config)
+    return model_class, _without_weights(_as_written(config))
+
+
+def _as_written(config: Any) -> Any:
+    """``config`` with lists for tuples, as one has them that was read from a file.
+
+    And with the width of heads that it leaves to be computed: some read it without computing it.
+    """
+    for part in (config, *hf_inputs.parts(config)):
+        said = vars(part)
+        if said.get("head_dim", 0) is None and said.get("num_attention_heads"):
+            part.head_dim = part.hidden_size // part.num_attention_heads
+        for field, value in vars(part).items():
+            if isinstance(value, tuple):
+                setattr(part, field, list(value))
+    return config
 
 
 def _from_file(transformers: Any, path: str, written: dict[str, Any]) -> tuple[Any, Any]:
@@ -175,13 +238,24 @@ def _from_file(transformers: Any, path: str, written: dict[str, Any]) -> tuple[A
 
 def _class(transformers: Any, name: str) -> Any:
     found = getattr(transformers, name, None)
-    if not (inspect.isclass(found) and hasattr(found, "main_input_name")):
-        raise ModelError(f"transformers has no architecture {name!r}{_near(transformers, name)}.")
+    if not inspect.isclass(found):
+        raise ModelError(f"transformers has no architecture {name!r}{closest(name, names())}.")
+    if not hasattr(found, "main_input_name"):
+        others = closest(name, set(names()) - {name})
+        raise ModelError(f"{name} of transformers is no model with a configuration{others}.")
+    if inspect.getmodule(getattr(found, "forward", None)) is _module_of_torch():
+        first = re.match(r"[A-Z][^A-Z]+", name)
+        family = [n for n in names() if first and n.startswith(first[0])]
+        raise ModelError(
+            f"{name} of transformers has no forward, it only generates with others: count those, "
+            f"{', '.join(map('hf:{}'.format, family))}."
+        )
     return found
 
 
-def _near(transformers: Any, name: str) -> str:
-    return closest(name, (n for n in dir(transformers) if n[:1].isupper()))
+def _module_of_torch() -> Any:
+    """Where the ``forward`` is that a class has which defines none."""
+    return inspect.getmodule(import_module("torch.nn").Module.forward)
 
 
 def _without_weights(config: Any) -> Any:

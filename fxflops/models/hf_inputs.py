@@ -13,11 +13,11 @@ import inspect
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fxflops.errors import ModelError
-from fxflops.models import images
+from fxflops.models import hf_failures, images
 from fxflops.spec import InputSpec, parse
 
 IMAGE = 224
@@ -33,7 +33,25 @@ USUAL = {"V": 36, "E": 16}
 PATCHES = 256
 """Of an image that arrives as a sequence of patches."""
 
-MOST_TRIED = 12
+CHUNKS = {
+    "mamba_chunk_size": 0,
+    "chunk_size": 0,
+    "attention_window": 0,
+    "local_radius": 1,
+}
+"""Fields that say how many tokens a model takes together, and what is added to them."""
+
+MOST_TRIED, MOST_AMENDED = 12, 3
+
+NOT_AMENDED = {
+    "attention_mask",
+    "position_ids",
+    "inputs_embeds",
+    "labels",
+    "cache",
+    "past_key_values",
+}
+"""What a model makes for itself where it is not given."""
 
 DOCUMENTED = re.compile(r"^ *(\w+) \(`*([^`]*?)`*,? (?:with|of) shape `*\(([^)]*)\)", re.MULTILINE)
 NUMBER = re.compile(r"\d+")
@@ -46,6 +64,9 @@ MAIN_OF = {
     "time": ("past_values",),
 }
 """The parameters, of which one is given, for each modality; without text, a video is enough."""
+
+SIMPLE = {"input_ids", "decoder_input_ids", "pixel_values"}
+"""Inputs of which a class need not be asked whether it runs with them."""
 
 MAINS = {name for names in MAIN_OF.values() for name in names}
 
@@ -64,6 +85,7 @@ TOGETHER = {
         "prompt_pixel_values",
         "prompt_masks",
     ),
+    "input_features": ("input_features_mask",),
     "past_values": ("past_time_features", "past_observed_mask", "future_time_features"),
     "states": ("actions", "rewards", "returns_to_go", "timesteps", "attention_mask"),
 }
@@ -87,6 +109,9 @@ SIZES = {
 }
 """The free sizes that words of the documentation are."""
 
+OF_ONE_IMAGE = ("image_sizes", "image_grid_thw", "grid_thw")
+"""What says how large the images are, one after the other."""
+
 INTEGERS = ("LongTensor", "IntTensor", "int64", "int32")
 INTEGER_NAMES = re.compile(r"(_ids|bbox|_mask|^timesteps|_shapes|_sizes|_thw)$")
 FLOAT_NAMES = re.compile(r"(observed_mask)$")
@@ -100,30 +125,95 @@ class Proposal(NamedTuple):
     narrower: tuple[InputSpec, ...]
     constants: Mapping[str, Callable[[], Any]] = {}
     notes: tuple[str, ...] = ()
+    last_resort: InputSpec | None = None
 
 
-Runs = Callable[[Proposal], bool]
-"""Whether the class runs with these inputs at their default sizes."""
+Runs = Callable[[Proposal], BaseException | None]
+"""Why the class does not run with these inputs at their default sizes; None where it does."""
 
 
-def proposal(model_class: Any, config: Any, runs: Runs) -> Proposal:
+def proposal(model_class: Any, config: Any, fails: Runs) -> Proposal:
     """The inputs of the class with this configuration.
 
     Raises ModelError for an input of a shape that nothing says.
     """
     asked = Asked(model_class, config)
-    layouts = [asked.layouts(name) for name in asked.given()]
+    names = asked.given()
+    layouts = [asked.layouts(name) for name in names]
     if not layouts:
         raise ModelError(
             f"{model_class.__name__} takes {model_class.main_input_name}, whose shape neither its "
             "documentation nor its configuration says: count it in Python, with "
             "fxflops.analyze(model, kwargs=…)."
         )
-    tried = itertools.islice(_nearest_first(layouts), MOST_TRIED)
-    several = [proposed for proposed in map(asked.proposed, tried) if proposed is not None]
-    if len(several) == 1:
+    several = _several(asked, layouts)
+    if len(several) == 1 and set(names) <= SIMPLE and not asked.may_take_more(names):
         return several[0]
-    return next((each for each in several if runs(each)), several[0])
+    first: BaseException | None = None
+    for each in several:
+        error = fails(each)
+        if error is None:
+            return each
+        first = first or error
+    assert first is not None
+    return _amended(asked, names, layouts, first, fails) or several[0]
+
+
+def _several(asked: Asked, layouts: Sequence[Sequence[Layout]]) -> list[Proposal]:
+    tried = list(itertools.islice(_nearest_first(layouts), MOST_TRIED))
+    least = tuple(next((e for e in each if e.is_left_out), each[0]) for each in layouts)
+    tried += [least] if least not in tried else []
+    return [proposed for proposed in map(asked.proposed, tried) if proposed is not None]
+
+
+def _amended(
+    asked: Asked,
+    names: Sequence[str],
+    layouts: Sequence[Sequence[Layout]],
+    error: BaseException,
+    fails: Runs,
+) -> Proposal | None:
+    """One that runs, of what failed runs say: a width, or a parameter that is not given."""
+    names, layouts = list(names), list(layouts)
+    for _ in range(MOST_AMENDED):
+        widths = hf_failures.width(error)
+        if widths is not None and _has_width(layouts, widths[0]):
+            layouts = [[_of_width(each, *widths) for each in several] for several in layouts]
+        else:
+            unknown = set(asked.parameters) - {*names, "self"} - NOT_AMENDED
+            more = next((n for n in hf_failures.missing(error, unknown) if asked.knows(n)), None)
+            if more is None:
+                return None
+            names.append(more)
+            layouts.append([each for each in asked.layouts(more) if not each.is_left_out])
+        why: BaseException | None = None
+        for proposed in _several(asked, layouts):
+            failed = fails(proposed)
+            if failed is None:
+                return proposed
+            why = why or failed
+        if why is None:
+            return None
+        error = why
+    return None
+
+
+def _has_width(layouts: Sequence[Sequence[Layout]], width: int) -> bool:
+    first = [several[0] for several in layouts if several]
+    return any(str(width) in level.split() for layout in first for level in layout.levels)
+
+
+def _of_width(layout: Layout, was: int, width: int) -> Layout:
+    """The layout with another width in place of the last of this one."""
+
+    def changed(axes: str) -> str:
+        words = axes.split()
+        places = [i for i, word in enumerate(words) if word == str(was)]
+        if places:
+            words[places[-1]] = str(width)
+        return " ".join(words)
+
+    return layout._replace(levels=tuple(map(changed, layout.levels)), last=changed(layout.last))
 
 
 def _nearest_first(layouts: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
@@ -145,7 +235,7 @@ class Asked:
         self.modalities = (said,) if isinstance(said, str) else tuple(said or ())
         text = inspect.getdoc(model_class.forward) or ""
         self.documented = {m[1]: (m[2], m[3]) for m in DOCUMENTED.finditer(text)}
-        self.parts = [config, *_parts(config)]
+        self.parts = [config, *parts(config)]
         self.vision = _part(config, "vision", "image") or config
         self.audio = _part(config, "audio", "speech", "encoder") or config
         self.defaults: dict[str, int] = {}
@@ -179,6 +269,17 @@ class Asked:
         for name in list(names):
             names |= dict.fromkeys(n for n in TOGETHER.get(name, ()) if n in self.parameters)
         return list(names) if names else mains
+
+    def may_take_more(self, names: Collection[str]) -> bool:
+        """Whether there are inputs of some modality beside those of these names."""
+        return any(name in self.parameters and name not in names for name in MAINS)
+
+    def knows(self, name: str) -> bool:
+        """Whether something says the shape of an input."""
+        try:
+            return bool(self.layouts(name))
+        except ModelError:
+            return False
 
     def layouts(self, name: str) -> list[Layout]:
         """The usual layouts of the input, the likeliest first.
@@ -224,9 +325,7 @@ class Asked:
             for layout in chosen
             if layout.is_left_out and layout.name in MAINS
         )
-        if any(
-            layout.name in ("image_sizes", "image_grid_thw") for layout in chosen if layout.constant
-        ):
+        if any(layout.name in OF_ONE_IMAGE for layout in chosen if layout.constant):
             notes += ("One image is given, for whatever number of rows.",)
         chosen = [layout for layout in chosen if not layout.is_left_out]
         tensors = [layout for layout in chosen if layout.levels]
@@ -234,14 +333,10 @@ class Asked:
             return None
         depth = max(len(layout.levels) for layout in tensors)
         specs = [
-            parse(
-                "; ".join(
-                    f"{layout.name}: {layout.levels[min(level, len(layout.levels) - 1)]}"
-                    for layout in tensors
-                )
-            )
+            _joined(tensors, [each.levels[min(level, len(each.levels) - 1)] for each in tensors])
             for level in range(depth)
         ]
+        last = _joined(tensors, [each.last or each.levels[-1] for each in tensors])
         defaults = {"N": 1, "L": self._length(), "T": self._length(), **USUAL}
         for layout in chosen:
             defaults |= layout.defaults
@@ -253,6 +348,7 @@ class Asked:
             tuple(dict.fromkeys(spec for spec in specs[1:] if spec != specs[0])),
             constants,
             notes,
+            last if any(each.last for each in tensors) else None,
         )
 
     def _length(self) -> int:
@@ -282,14 +378,34 @@ class Asked:
         return 3
 
 
+def _joined(layouts: Iterable[Layout], axes: Iterable[str]) -> InputSpec:
+    pairs = zip(layouts, axes, strict=True)
+    return parse("; ".join(f"{layout.name}: {of_it}" for layout, of_it in pairs))
+
+
 class Layout(NamedTuple):
-    """An input: its axes, free ones and then narrower; or an argument that is no tensor."""
+    """An input: its axes, free ones and then narrower; or an argument that is no tensor.
+
+    ``last`` are axes to fall back on where none of these can be captured.
+    """
 
     name: str
     levels: tuple[str, ...] = ()
     defaults: Mapping[str, int] = {}
     constant: Callable[[], Any] | None = None
     is_left_out: bool = False
+    last: str = ""
+
+
+def chunk(config: Any) -> int | None:
+    """Tokens that a model takes together, filled up where the last are fewer."""
+    for part in (config, *parts(config)):
+        for field, value in ((field, getattr(part, field, None)) for field in CHUNKS):
+            several = value if isinstance(value, list | tuple) else [value]
+            if several and all(type(each) is int and each > 1 for each in several):
+                largest: int = max(several)
+                return largest + CHUNKS[field]
+    return None
 
 
 def length(config: Any) -> int:
@@ -299,16 +415,19 @@ def length(config: Any) -> int:
     except ValueError:  # it has one for an encoder and one for a decoder
         text = config.get_text_config(decoder=True)
     most = getattr(text, "max_position_embeddings", None)
-    return min(LENGTH, most) if type(most) is int and most > 0 else LENGTH
+    usual = min(LENGTH, most) if type(most) is int and most > 0 else LENGTH
+    together = chunk(config) or 1
+    whole = -(-usual // together) * together
+    return whole if type(most) is not int or whole <= most else usual
 
 
-def _parts(config: Any) -> Iterator[Any]:
+def parts(config: Any) -> Iterator[Any]:
     """The configurations inside, at any depth."""
     for name in getattr(type(config), "sub_configs", None) or ():
         part = getattr(config, name, None)
         if part is not None and not isinstance(part, dict):
             yield part
-            yield from _parts(part)
+            yield from parts(part)
 
 
 def _part(config: Any, *words: str) -> Any:
@@ -349,7 +468,7 @@ def _image(asked: Asked, name: str) -> Iterator[Layout]:
     """One image for each row; or several, or the patches of one."""
     channels = asked.channels()
     height, width = asked.image_size()
-    if "image_grid_thw" in asked.parameters:
+    if not {"image_grid_thw", "grid_thw"}.isdisjoint(asked.parameters):
         yield from _patches_in_a_row(asked, name, channels)
         return
     if "image_sizes" in asked.parameters:
@@ -372,6 +491,9 @@ def _image(asked: Asked, name: str) -> Iterator[Layout]:
         yield Layout(name, *_levels(f"N {several} {channels}", height, width, asked))
     if frames:
         yield Layout(name, *_levels(f"N {frames} {channels}", height, width, asked))
+    patch = _patch(asked)
+    patches = (height // patch) * (width // patch)
+    yield Layout(name, (f"N {patches} {channels * patch * patch}",))
     if "text" in asked.modalities and asked.main != name:
         yield Layout(name, is_left_out=True)
 
@@ -411,7 +533,7 @@ def windows(config: Any) -> int:
 
 def _patch(asked: Asked) -> int:
     value = getattr(asked.vision, "patch_size", None) or asked.number("patch_size") or 16
-    return images.pair(value)[0]
+    return value if isinstance(value, int) else int(value[0])  # or one for each stage
 
 
 def _patches_in_a_row(asked: Asked, name: str, channels: int) -> Iterator[Layout]:
@@ -428,11 +550,19 @@ def _grid() -> tuple[int, int]:
 
 
 def _grid_of_one(asked: Asked, name: str) -> Iterator[Layout]:
-    import torch
-
-    grid = torch.tensor([[1, *_grid()]], device="cpu")
-    yield Layout(name, constant=lambda: grid)
+    yield _of_numbers(name, [[1, *_grid()]])
     yield Layout(name, is_left_out=True)
+
+
+def _of_numbers(name: str, numbers: list[Any]) -> Layout:
+    """A tensor of these numbers, made in each call, so that a capture knows its values."""
+
+    def made() -> Any:
+        import torch
+
+        return torch.tensor(numbers)
+
+    return Layout(name, constant=made)
 
 
 def _sizes_of_images(asked: Asked, name: str) -> Iterator[Layout]:
@@ -447,12 +577,9 @@ def _sequence_of_patches(asked: Asked, name: str, channels: int) -> Layout:
 
 
 def _shapes_of_patches(asked: Asked, name: str) -> Iterator[Layout]:
-    import torch
-
     patches = asked.number("num_patches", "max_num_patches") or PATCHES
     side = math.isqrt(patches)
-    shapes = torch.tensor([[side, side]], device="cpu")
-    yield Layout(name, constant=lambda: shapes)
+    yield _of_numbers(name, [[side, side]])
 
 
 def _flattened_patches(asked: Asked, name: str) -> Iterator[Layout]:
@@ -477,7 +604,14 @@ def _waveform(asked: Asked, name: str) -> Iterator[Layout]:
 
 def _spectrogram(asked: Asked, name: str) -> Iterator[Layout]:
     """A spectrogram, whose length an encoder with learnt positions fixes."""
-    fields = ("num_mel_bins", "input_feat_per_channel", "mel_bins", "n_mels", "feature_size")
+    fields = (
+        "num_mel_bins",
+        "input_feat_per_channel",
+        "input_feat_size",
+        "mel_bins",
+        "n_mels",
+        "feature_size",
+    )
     audio = (asked.audio, *asked.parts)
     found = (getattr(part, field, None) for part in audio for field in fields)
     bins = next((value for value in found if type(value) is int), 80)
@@ -494,6 +628,54 @@ def _spectrogram(asked: Asked, name: str) -> Iterator[Layout]:
     if asked.number("spec_size"):  # of one channel, or of the whole and three parts of it
         yield Layout(name, (f"N 1 {frames} {bins}",))
         yield Layout(name, (f"N 4 {frames} {bins}",))
+    if "text" in asked.modalities and asked.main != name:
+        yield Layout(name, is_left_out=True)
+
+
+def _frames(asked: Asked, name: str) -> Iterator[Layout]:
+    """Which frames of a spectrogram are given: all, where the model does not ask."""
+    if asked.parameters[name].default is not inspect.Parameter.empty:
+        yield Layout(name, is_left_out=True)
+    positions = asked.number("max_source_positions")
+    for frames in dict.fromkeys([2 * (positions or 0), "F", FRAMES_OF_SPECTROGRAM]):
+        if frames:
+            yield Layout(name, (f"N {frames} bool",), {"F": FRAMES_OF_SPECTROGRAM})
+
+
+def _states(asked: Asked, name: str) -> Iterator[Layout]:
+    """What another part has computed, or the patches of images."""
+    if "grid_thw" in asked.parameters:
+        yield from _image(asked, name)
+        return
+    width = asked.number("hidden_size", "d_model", "hidden_dim", "embed_dim")
+    if width:
+        yield Layout(name, (f"N L {width}",))
+    if asked.modalities and asked.modalities[0] == "audio":
+        yield from _spectrogram(asked, name)
+    if asked.modalities and asked.modalities[0] == "image":
+        yield from _image(asked, name)
+
+
+def _of_encoder(asked: Asked, name: str) -> Iterator[Layout]:
+    width = asked.number("encoder_hidden_size", "cross_attention_hidden_size", "hidden_size")
+    yield Layout(name, (f"N S {width}",), {"S": PATCHES})
+
+
+def _grids(asked: Asked, name: str) -> Iterator[Layout]:
+    """Rows and columns of patches of one image."""
+    patch = _patch(asked)
+    yield _of_numbers(name, [[size // patch for size in asked.image_size()]])
+
+
+def _queries(asked: Asked, name: str) -> Iterator[Layout]:
+    queries = asked.number("num_query_tokens") or 32
+    yield Layout(name, (f"N {queries} {asked.number('hidden_size')}",))
+
+
+def _codebook(asked: Asked, name: str) -> Iterator[Layout]:
+    """Which codebook is predicted, of those after the ones that are given."""
+    book = asked.number("n_codes_given") or 1
+    yield Layout(name, constant=lambda: book)
 
 
 def _series(asked: Asked, name: str) -> Iterator[Layout]:
@@ -531,7 +713,10 @@ def _boxes(asked: Asked, name: str) -> Iterator[Layout]:
 def _text(asked: Asked, name: str) -> Iterator[Layout]:
     """Tokens; some models read several in each place, of as many codebooks."""
     free = "T" if name.startswith("decoder") else "L"
-    yield Layout(name, (f"N {free} int64",))
+    usual = length(asked.config)
+    together = chunk(asked.config) or LENGTH
+    levels = [free, *([f"{free}%{together}"] if usual % together == 0 else [])]
+    yield Layout(name, tuple(f"N {of_it} int64" for of_it in levels), last=f"N {usual} int64")
     codes = asked.number("num_codebooks", "num_channels") if name in ("decoder_input_ids",) else 0
     codes = codes or asked.number("num_codebooks", "n_codes_total") or 0
     if codes > 1:
@@ -558,10 +743,7 @@ def _classes(asked: Asked, name: str) -> Iterator[Layout]:
 
 
 def _structure(asked: Asked, name: str) -> Iterator[Layout]:
-    import torch
-
-    structure = torch.tensor([16], device="cpu")
-    yield Layout(name, constant=lambda: structure)
+    yield _of_numbers(name, [16])
 
 
 def _tiles(asked: Asked, name: str) -> Iterator[Layout]:
@@ -619,6 +801,17 @@ RULES: dict[str, Callable[[Asked, str], Iterable[Layout]]] = {
     "flattened_patches": _flattened_patches,
     "spatial_shapes": _shapes_of_patches,
     "image_grid_thw": _grid_of_one,
+    "grid_thw": _grid_of_one,
+    "hidden_states": _states,
+    "query_embeds": _queries,
+    "encoder_hidden_states": _of_encoder,
+    "target_sizes": _grids,
+    "codebook_idx": _codebook,
+    "spectrogram": _spectrogram,
+    "mel_spectrogram": _spectrogram,
+    "audio_mel": _spectrogram,
+    "audio_mel_mask": _frames,
+    "input_features_mask": _frames,
     "image_sizes": _sizes_of_images,
     "image_embeds_position_mask": _mask_of_images,
     "aspect_ratio_ids": _tiles,

@@ -29,7 +29,15 @@ BATCH = "N"
 LARGEST = 4 * 2**30
 """Bytes of weights above which a model is not built with real ones."""
 
-NOT_OF_META = (ImportError, NameError, OSError, SyntaxError, TypeError)
+NOT_OF_META = (
+    AttributeError,
+    ImportError,
+    KeyError,
+    NameError,
+    OSError,
+    SyntaxError,
+    TypeError,
+)
 """What building a model raises on any device."""
 
 
@@ -43,6 +51,8 @@ class NamedModel:
     defaults: Mapping[str, int] = field(default_factory=dict)
     narrower: tuple[InputSpec, ...] = ()
     """Specs to fall back on, in order, where the model does not take every size of ``inputs``."""
+    last_resort: InputSpec | None = None
+    """One to fall back on where none of these can be captured."""
     call: Call | None = None
     """How it takes the tensors of its spec; None is by position."""
     is_new: bool = False
@@ -98,13 +108,13 @@ def build_empty(model: NamedModel) -> nn.Module:
         with torch.device("meta"):
             return build(model)
     except ModelError as error:
+        if isinstance(error.__cause__, NOT_OF_META) and "meta" not in str(error):
+            raise  # with real weights it would fail, too, after it has taken memory for them
         if made > LARGEST:
             raise ModelError(
                 f"{error} (on the meta device). With real weights it takes more than "
                 f"{made / 2**30:.1f} GiB: have its constructor not use values of tensors."
             ) from error
-        if isinstance(error.__cause__, NOT_OF_META) and "meta" not in str(error):
-            raise  # with real weights it would fail, too, after it has taken memory for them
     finally:
         hook.remove()
     return build(model)

@@ -62,9 +62,10 @@ def visible(
 ) -> list[Module]:
     """The rows to show to ``depth`` levels below the root, in their order.
 
-    Without a depth, what is below the module of the largest ``weight`` is shown, and so on as long
-    as there are not more than `MOST_ROWS`. With ``sort``, siblings are from the largest to the
-    least. What the root itself does, outside of the modules below it, has a row of its own.
+    Without a depth, modules are opened level by level, in each that of the largest ``weight``
+    first, as long as there are not more than `MOST_ROWS`. With ``sort``, siblings are from the
+    largest to the least. What the root itself does, outside of the modules below it, has a row of
+    its own.
     """
     if depth == 0 or not root.below:
         return [root._replace(below=())]
@@ -89,7 +90,7 @@ def _opened(root: Module, weight: Callable[[Module], int]) -> set[str]:
     waiting = list(root.below)
     rows = len(waiting)
     while waiting:
-        largest = max(waiting, key=weight)
+        largest = max(waiting, key=lambda module: (-module.level, weight(module)))
         waiting.remove(largest)
         if largest.below and rows + len(largest.below) > MOST_ROWS:
             break

@@ -52,10 +52,10 @@ def render(answer: Answer) -> str:
     for module in root.below or (root,):
         lines += _tree(module, answer, main, kept)
     lines.append("</div>")
-    said = [*notes(answer)]
+    closing = [*notes(answer)]
     if len(kept) < sum(1 for _ in root.walk()) - 1:
-        said.append(f"The {len(kept)} dearest modules are shown: to_dataframe() has all.")
-    lines += [f'<div class="dim">{_text(line)}</div>' for line in said]
+        closing.append(f"The {len(kept)} dearest modules are shown: to_dataframe() has all.")
+    lines += [f'<div class="dim">{_text(line)}</div>' for line in closing]
     return "\n".join([*lines, "</div>"])
 
 

@@ -201,3 +201,12 @@ def test_processes_may_write_at_the_same_time(package, cache_home, capsys):
     assert len(cache.files()) == 1
     assert list((cache_home / "fxflops").iterdir()) == list(map(Path, cache.files()))
     assert said(ASKED, capsys)
+
+
+@pytest.mark.parametrize(
+    "words", [["--memory"], ["--memory", "--threads", "2"], ["--roofline", "t4"], ["--deploy"]]
+)
+def test_whatever_is_asked_is_kept(package, captures, capsys, words):
+    asked = ["cached_model:build", "--input", "x: N 4 L", "--at", "N=2,L=8", "--cache", *words]
+    assert said(asked, capsys) == said(asked, capsys)
+    assert len(captures) == 1

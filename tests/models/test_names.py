@@ -65,11 +65,27 @@ def test_a_name_that_several_have_lists_them_and_answers_with_its_library(capsys
 
 
 @pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("hf:GPTNeoXLayer", "GPTNeoXLayer of transformers is no model with a configuration"),
+        ("hf:BarkModel", "has no forward, it only generates with others: count those, hf:Bark"),
+    ],
+)
+def test_a_class_of_transformers_that_cannot_be_counted_says_why(name, says, capsys):
+    pytest.importorskip("transformers")
+    assert name.removeprefix("hf:") not in set(hf.names())
+    assert main([name]) == 2
+    assert says in lines_of(capsys)
+
+
+@pytest.mark.parametrize(
     ("name", "near"),
     [
         ("vitb16", "torchvision:vit_b_16"),
         ("LLamaForCausalLM", "hf:LlamaForCausalLM"),
         ("rtdetr_r50d", "rtdetr_r50vd"),
+        ("bert-base-uncased", "did you mean hf:BertModel"),
+        ("llama", "did you mean hf:LlamaModel"),
     ],
 )
 def test_suggestions_are_of_all_libraries(name, near, capsys):
@@ -161,6 +177,16 @@ def test_an_identifier_of_the_hub_is_that_of_its_local_copy(tmp_path, monkeypatc
         for path in ("someone/tiny-vit", folder, folder / "config.json", f"hf:{folder}")
     ]
     assert len(set(counted)) == 1
+
+
+def test_a_name_of_the_hub_without_an_uploader(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("transformers")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert main(["tiny-vit"]) == 2
+    assert "If it is one of the Hub: hf download tiny-vit config.json" in lines_of(capsys)
+    kept(tmp_path, "tiny-vit", TINY)
+    models.require("tiny-vit")
+    assert models.find("tiny-vit").name == "tiny-vit"
 
 
 def test_a_configuration_says_whose_it_is(tmp_path):

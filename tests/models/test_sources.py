@@ -158,7 +158,7 @@ class Documented:
 
 
 def test_inputs_are_those_that_a_class_documents():
-    proposed = hf_inputs.proposal(Documented, Config(), lambda _: True)
+    proposed = hf_inputs.proposal(Documented, Config(), lambda _: None)
     assert str(proposed.inputs) == "input_ids: N L int64; places: N L 11"
     assert proposed.defaults == {"N": 1, "L": 128}
 
@@ -169,7 +169,7 @@ def test_an_input_that_nothing_documents_is_refused():
             """Run it."""
 
     with pytest.raises(fxflops.ModelError, match="takes weather, whose shape"):
-        hf_inputs.proposal(Undocumented, Config(), lambda _: True)
+        hf_inputs.proposal(Undocumented, Config(), lambda _: None)
 
 
 def test_the_layout_that_runs_is_taken():
@@ -180,8 +180,9 @@ def test_the_layout_that_runs_is_taken():
         def forward(self, pixel_values):
             """Run it."""
 
-    def runs(proposed):
-        return len(proposed.inputs.tensors[0].axes) == 5
+    def fails(proposed):
+        is_right = len(proposed.inputs.tensors[0].axes) == 5
+        return None if is_right else ValueError("not of these axes")
 
-    proposed = hf_inputs.proposal(Images, Config(), runs)
+    proposed = hf_inputs.proposal(Images, Config(), fails)
     assert str(proposed.inputs) == "pixel_values: N 1 3 H%32 W%32"

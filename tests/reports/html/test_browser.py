@@ -117,6 +117,9 @@ def test_sizes_outside_have_no_number_and_the_nearest_are_offered(browser, page)
     set_sizes(browser, {"H": 15})
     assert total(browser) == "–"
     assert "H must be a multiple of 2" in browser.text("#outside")
+    shown = browser.run("return [...document.querySelectorAll('#explorer td span')]")
+    assert {cell.get_property("textContent") for cell in shown} <= {"", "–", "?"}
+    assert not browser.find("#curves").is_displayed()
     assert browser.find("#size-H").get_attribute("aria-invalid") == "true"
     set_sizes(browser, {"H": 2})
     assert "N*H >= 30 does not hold (net.py:3)" in browser.text("#outside")

@@ -191,11 +191,10 @@ class Explorer {
   #makeCopies() {
     const text = () => this.model.formula(this.focus, this.quantity);
     this.copyFormula = copyButton("Copy formula", text);
-    byId("copies").append(
-      this.copyFormula,
-      copyButton("Copy LaTeX", () => toLatex(over(parse(text()), this.quantity.per))),
-      copyButton("Copy number", () => exactQuantity(this.model.value(this.focus, this.quantity), this.quantity).replaceAll(",", "")),
-    );
+    const number = () => exactQuantity(this.model.value(this.focus, this.quantity), this.quantity);
+    this.copyNumber = copyButton("Copy number", () => number().replaceAll(",", ""));
+    const latex = copyButton("Copy LaTeX", () => toLatex(over(parse(text()), this.quantity.per)));
+    byId("copies").append(this.copyFormula, latex, this.copyNumber);
   }
 
   // Charts and tables
@@ -263,7 +262,9 @@ class Explorer {
   }
 
   #drawCurve() {
-    if (!this.curve || !this.model.at) return;
+    if (!this.curve) return;
+    byId("curves").hidden = !this.model.at;
+    if (!this.model.at) return;
     this.curve.draw({
       focus: this.focus,
       quantity: this.quantity,
@@ -343,6 +344,7 @@ class Explorer {
     byId("quantity").textContent = `${quantity.label}${focus === model.root ? "" : ` of ${focus.path}`}`;
     const total = byId("total");
     total.textContent = exactQuantity(value, quantity);
+    this.copyNumber.disabled = value === null;
     total.classList.toggle("long", total.textContent.length > LONGEST_BESIDE);
     byId("unit").textContent = shortUnit(quantity);
     const at = this.at.size ? `at ${this.#written(this.at)}` : "at its one size";

@@ -131,7 +131,7 @@ class CountTable {
     const { model, quantity, whole, everyDigit } = this;
     line.stale = false;
     const written = everyDigit ? exactQuantity : scaledQuantity;
-    const least = line.row.uncounted ? "≥ " : "";
+    const least = model.at && line.row.uncounted ? "≥ " : "";
     for (const { column, cell } of line.live) {
       const text = column.live(line.row, everyDigit);
       if (cell.textContent !== text) cell.textContent = text;
