@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from fxflops.analysis.records import NodeCost
 from fxflops.capture import trace
 from fxflops.capture.calls import bind, shaped
 from fxflops.capture.data_sizes import DataSizes
+from fxflops.capture.data_sizes.sizes import Occurrences
 from fxflops.cost import Cost
 from fxflops.crosscheck.convention import Flops, in_convention
 from fxflops.crosscheck.stream import Call, Named, shapes_of
@@ -45,11 +46,11 @@ def counted_calls(
     model: nn.Module,
     inputs: InputSpec,
     sizes: Mapping[str, int],
-    of_data: Sequence[int] | None = None,
+    of_data: Occurrences | None = None,
 ) -> tuple[CountedCall, ...]:
     """What ``model``, on the meta device, calls at these sizes, counted without any symbol.
 
-    ``of_data`` are the sizes that data decide, in the order of the run.
+    ``of_data`` are the sizes that data decided in the run.
 
     Raises CaptureError where it does not run at them, and CheckError for an operator without a
     formula: a lower bound proves nothing.

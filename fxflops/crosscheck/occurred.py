@@ -21,13 +21,11 @@ from fxflops.errors import CheckError
 class Occurred(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes how large each result is whose size data decide.
 
-    ``in_order`` are the sizes as a capture that is given them asks for them; ``by_place`` those of
-    each operator and line, with the bound that each had.
+    ``by_place`` are the sizes of each operator and line in order, with the bound that each had.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.in_order: list[int] = []
         self.by_place: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
         self._known: set[object] = set()
         self._alive: list[object] = []  # an id stays taken only as long as its tensor lives
@@ -57,7 +55,6 @@ class Occurred(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._known.add(identity)
         self._alive.append(of)
         size = _size(operator, of, result)
-        self.in_order.append(size)
         self.by_place[str(operator), model_line()].append((size, bound))
 
     def _identity(self, value: object) -> object:
@@ -114,7 +111,8 @@ def values_of(
                 f"The run gave no {size.name}, of {size.operator} at {size.where}, where the "
                 "formula has it: it takes another path, and there is nothing to compare."
             )
-    more = [place for place, queue in left.items() if any(bound for _, bound in queue)]
+    places = {(size.operator, size.where) for size in domain.data}
+    more = [p for p in places if any(bound for _, bound in left.get(p, ()))]
     if more and whole:
         operator, where = more[0]
         raise CheckError(

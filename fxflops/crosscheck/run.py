@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fxflops import models
 from fxflops.analysis.records import Analysis
+from fxflops.capture.data_sizes.sizes import Occurrences
 from fxflops.capture.patches.data_sizes import as_captured
 from fxflops.capture.patches.module_state import restored_without_calls, unchanged
 from fxflops.capture.prepare import copied, failure, floating_dtype, on_meta, random_inputs
@@ -97,15 +98,15 @@ def _checked(
     module = with_forward(module, _anew)
     tensors = random_inputs(analysis.inputs, at, floating_dtype(module), device)
     with ExitStack() as stack:
-        in_order: list[int] | None = None
+        found: Occurrences | None = None
         if analysis.domain.data:
             say("reading the sizes that data decide")
             stack.enter_context(as_captured())
             data = _run_once(analysis, module, tensors)
-            in_order = data.in_order
+            found = data.by_place
             values = analysis.values(at | values_of(data, analysis.domain, at))
             at = {symbol.name: symbol.size_at(value) for symbol, value in values.items()}
-        graph = counted_calls(on_meta(module), analysis.inputs, at, in_order)
+        graph = counted_calls(on_meta(module), analysis.inputs, at, found)
         measurements = _measured(analysis, module, tensors, graph, repetitions, say)
     return reconcile(
         model=analysis.model,

@@ -39,8 +39,8 @@ def render(answer: Answer) -> str:
     root = tree(answer.report)
     kept = _kept(root, answer, main)
     lines = [f"<style>{STYLE}</style>", '<div class="fxflops">']
-    if said := mark(answer):
-        lines.append(f"<strong>{_text(said)}</strong><br>")
+    if first := mark(answer):
+        lines.append(f"<strong>{_text(first)}</strong><br>")
     lines.append(f"<strong>{_text(title(answer))}</strong>")
     if answer.values is None:
         lines += ["<ul>", *(f"<li>{_text(line)}</li>" for line in notes(answer)), "</ul>"]

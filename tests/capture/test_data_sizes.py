@@ -83,7 +83,7 @@ def test_the_formula_is_exact_in_the_size_that_data_decide(
             analysis.inputs.fixed(sizes),
             {},
             with_meta_kernels=False,
-            data=DataSizes(occurred=noted.in_order),
+            data=DataSizes(occurred=noted.by_place),
         )
         assert cost == total(node.cost for node in fxflops.analysis.count.count(fixed))
 

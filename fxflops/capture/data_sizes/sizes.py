@@ -41,6 +41,9 @@ class Key(NamedTuple):
 
 Keys: TypeAlias = Mapping[Key, DataSize]
 
+Occurrences: TypeAlias = Mapping[tuple[str, str], Sequence[tuple[int, int]]]
+"""The sizes of a run, each with its bound, by operator and line, in order."""
+
 
 class OfDataAtFixedSizesError(Exception):
     """Data decide a size in a capture without symbols, which then needs them."""
@@ -50,18 +53,18 @@ class DataSizes:
     """Gives each result whose size data decide a symbol, or a number where it is known.
 
     ``known`` are the symbols of an earlier capture, ``fixed`` numbers for some of them by name.
-    ``occurred``, instead, are the sizes of a run in its order. ``taken`` are names of other sizes.
+    ``occurred``, instead, are the sizes of a run. ``taken`` are names of other sizes.
     """
 
     def __init__(
         self,
         known: Keys | None = None,
         fixed: Mapping[str, int] | None = None,
-        occurred: Sequence[int] | None = None,
+        occurred: Occurrences | None = None,
     ) -> None:
         self._known = known or {}
         self._fixed = fixed or {}
-        self._occurred = None if occurred is None else list(occurred)
+        self._occurred = None if occurred is None else {k: list(v) for k, v in occurred.items()}
         self.found: dict[Key, DataSize] = {}
         self.env: SizeEnv | None = None
         self.taken: frozenset[str] = frozenset()
@@ -108,7 +111,7 @@ class DataSizes:
     def _new(self, operator: OpOverload, bound: Dim) -> int | torch.SymInt:
         if self._occurred is not None:
             if operator is not SUM:
-                return self._occurred.pop(0)
+                return self._occurred[str(operator), model_line()].pop(0)[0]
             assert isinstance(bound, int)
             return bound
         place = str(operator), model_line()
