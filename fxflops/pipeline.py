@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn
 
 from fxflops import formulas, models
+from fxflops.algebra import Dim
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
 from fxflops.analysis.count import DATA, NO_FORMULA
@@ -18,6 +19,8 @@ from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.notes import notes
 from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
+from fxflops.architecture.free import Free
+from fxflops.architecture.freed import building, freed
 from fxflops.capture import Capture
 from fxflops.capture import choose as frontends
 from fxflops.capture.arguments import described, flattened
@@ -35,6 +38,7 @@ from fxflops.capture.prepare import (
 )
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
+from fxflops.formulas.shapes import numel
 from fxflops.models.named import NamedModel, build_empty, by_name, called
 from fxflops.passes import require_passes
 from fxflops.passes.weights import weights
@@ -58,6 +62,7 @@ def analyze(
     train: bool | str = False,
     loss: Loss | None = None,
     past: str | int | None = None,
+    free: Free | None = None,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -81,11 +86,17 @@ def analyze(
     With ``past``, a symbol or a number, the model is called with a cache that holds so many
     positions, filled by the model itself; the input's tokens are those after them.
 
+    With ``free``, sizes of the model itself are symbols: ``"d=hidden_size%64"``, or a dict
+    ``{"d": "hidden_size%64"}`` (see `fxflops.architecture.free`). The model is then a name, or a
+    function that builds it, of whose parameters they are.
+
     Raises ModelError, SpecError, CaptureError.
     """
     _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
     with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
         named = _named(model, trust)
+        if free is not None:
+            named = freed(named, free)
         if args is not None or kwargs is not None:
             named = _called_with(named, _arguments(inputs, args), dict(kwargs or {}))
             inputs = None
@@ -217,6 +228,8 @@ def _analyze(
     if spec.past is not None:
         fronts = _of_cached_calls(fronts, train)
     module = build_empty(named)
+    if named.hyper:
+        fronts = [building(f, named, spec, dtype, bool(train)) for f in fronts if not f.slow]
     require_shapes(module, named.name)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
     if spec.past is not None and named.call is None:
@@ -232,6 +245,7 @@ def _analyze(
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
+    module = captured.capture.module or module
     trained = _trained(module, captured.capture) if train else []
     return Analysis(
         model=named.name,
@@ -243,18 +257,23 @@ def _analyze(
         frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
         parameters=(
-            weights(deployed.capture.graph)
+            weights(deployed.capture.graph, deployed.capture.read)
             if deploy
-            else sum(parameter.numel() for parameter in module.parameters())
+            else elements(module.parameters(), captured.capture)
         ),
         defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),
         applied=deployed.applied,
         once=deployed.once,
-        trained=sum(parameter.numel() for parameter in trained) if train else None,
-        optimizer=step(train, trained) if isinstance(train, str) else None,
+        trained=elements(trained, captured.capture) if train else None,
+        optimizer=step(train, trained, captured.capture.read) if isinstance(train, str) else None,
     )
+
+
+def elements(parameters: Iterable[Tensor], captured: Capture) -> Dim:
+    """How many elements the parameters have together."""
+    return sum((numel(map(captured.read, parameter.shape)) for parameter in parameters), 0)
 
 
 def _of_cached_calls(fronts: Sequence[FrontEnd], train: bool | str) -> Sequence[FrontEnd]:
@@ -361,7 +380,12 @@ def _called_with(named: NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def _spec(inputs: Inputs | None, named: NamedModel) -> InputSpec:
-    """The input spec in whatever form it was given."""
+    """The input spec in whatever form it was given, with the model's own sizes that are free."""
+    spec = _spec_of_inputs(inputs, named)
+    return spec.with_hyper(named.hyper) if named.hyper and not spec.hyper else spec
+
+
+def _spec_of_inputs(inputs: Inputs | None, named: NamedModel) -> InputSpec:
     if isinstance(inputs, InputSpec):
         return inputs
     if isinstance(inputs, str):

@@ -91,7 +91,7 @@ class Report(NamedTuple):
     inputs: str
     domain: Domain
     defaults: Mapping[str, int]
-    parameters: int
+    parameters: Dim
     modules: tuple[Row, ...]
     operators: tuple[Row, ...]
     free: tuple[Listed, ...]

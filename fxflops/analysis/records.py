@@ -105,7 +105,7 @@ class Analysis:
     annotated: Callable[[], torch.fx.Graph]
     frontend: str
     dtype: str
-    parameters: int
+    parameters: Dim
     defaults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()

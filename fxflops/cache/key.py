@@ -66,7 +66,7 @@ class Request(NamedTuple):
 
     ``deploy`` are the passes to apply. ``train`` asks for a training step, ``True`` without an
     optimizer, or by its name; ``loss`` is the path to the loss. ``past`` is how many positions a
-    cache holds with which the model is called.
+    cache holds with which the model is called. ``free`` are the model's own sizes that are symbols.
     """
 
     model: str
@@ -77,6 +77,7 @@ class Request(NamedTuple):
     train: bool | str = False
     loss: str | None = None
     past: str | None = None
+    free: str | None = None
 
 
 class Key:

@@ -26,7 +26,7 @@ from fxflops.capture.meta_kernels import backward as derived_shapes
 from fxflops.capture.meta_kernels.resize import Resizing
 from fxflops.capture.patches.cpu_tensors import AsOnCpu
 from fxflops.capture.result import Capture
-from fxflops.capture.trace import Recorder, recorded
+from fxflops.capture.trace import Build, Recorder, recorded
 from fxflops.errors import CaptureError
 from fxflops.spec import InputSpec
 
@@ -41,15 +41,15 @@ def capture(
     *,
     loss: Loss,
     with_meta_kernels: bool = True,
+    build: Build | None = None,
 ) -> Capture:
     """The graph of one training step, as `fxflops.capture.trace.capture` makes that of one call.
 
     It ends with the loss and the gradients of all parameters that are trained. Raises CaptureError,
     also for a loss that is no number or that depends on none of them, and SpecializationError.
     """
-    return recorded(
-        TrainingRecorder(loss, with_meta_kernels=with_meta_kernels), model, inputs, hints
-    )
+    recorder = TrainingRecorder(loss, with_meta_kernels=with_meta_kernels)
+    return recorded(recorder, model, inputs, hints, build)
 
 
 def trained(model: nn.Module, captured: Capture) -> list[nn.Parameter]:

@@ -147,7 +147,7 @@ def capture(
             if isinstance(error, SpecializationError) and is_users:
                 break
     reason = failures[0]
-    working = at_fixed_sizes(module, spec, sizes, fronts[0].recapture)
+    working = None if spec.hyper else at_fixed_sizes(module, spec, sizes, fronts[0].recapture)
     if working is None:
         raise reason
     raise type(reason)(f"{reason} It works with the input {str(working)!r}.") from reason

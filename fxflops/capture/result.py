@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import torch
 import torch.fx
+from torch import nn
 
 from fxflops.algebra import Dim
 from fxflops.domain import Domain, Guard
@@ -32,7 +33,8 @@ class Capture:
     sizes of 1 where they hold, too, the graph is the same.
 
     ``module_types`` has the type's name of every module on some path, its containers included.
-    ``notes`` are what could not be known of the model's own decisions.
+    ``notes`` are what could not be known of the model's own decisions. ``module`` is the model of
+    this capture, where one was built for it (`fxflops.spec.Hyper`).
     """
 
     graph: torch.fx.Graph
@@ -42,6 +44,7 @@ class Capture:
     module_types: Mapping[str, str]
     frontend: str
     notes: tuple[str, ...] = ()
+    module: nn.Module | None = None
 
 
 Recapture: TypeAlias = Callable[[Mapping[str, int]], Capture | None]

@@ -9,8 +9,8 @@ attention) arrive whole, as they do in ``torch.export``, so both front ends give
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from typing import Any, Literal, TypeAlias
 
@@ -33,6 +33,7 @@ from fxflops.capture.guards.to_domain import domain_from_guards
 from fxflops.capture.indices import Indices
 from fxflops.capture.meta_kernels.forward import result_of
 from fxflops.capture.patches.casts import symbolic_casts
+from fxflops.capture.patches.construction import opaque_mathematics, symbolic_construction
 from fxflops.capture.patches.cpu_tensors import SYMBOLIC, AsOnCpu
 from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.patches.size_types import Texts, sizes_are_numbers
@@ -51,11 +52,13 @@ from fxflops.capture.source import model_line, runs_a_model
 from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
-from fxflops.errors import CaptureError, SizeAsKeyError, SpecError
-from fxflops.spec import InputSpec
+from fxflops.errors import CaptureError, ModelError, SizeAsKeyError, SpecError
+from fxflops.spec import Axis, InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
 UNHASHABLE = "unhashable type: non-nested SymInt"
+Build: TypeAlias = Callable[[Mapping[str, "int | torch.SymInt"]], nn.Module]
+"""Makes a model on the meta device, ready to be called, for these values of its fields."""
 Attributes: TypeAlias = list[tuple[Any, dict[Any, tuple[Any, int]]]]
 
 
@@ -66,6 +69,7 @@ def capture(
     *,
     with_meta_kernels: bool = True,
     mode: Mode = "eager",
+    build: Build | None = None,
 ) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
@@ -73,18 +77,23 @@ def capture(
     ``with_meta_kernels`` every result is that of PyTorch's own kernel. The model runs as it is
     called; or so, but that ``int(size)`` stays symbolic (``mode="cast"``); or as `torch.compile` or
     `torch.export` would have it run: many then leave out what looks at values, of which there are
-    none here.
+    none here. A model with hyper-parameters in its spec is built anew, by ``build``; ``model`` is
+    then one of the same classes.
 
     Raises CaptureError when the model does not run, and SpecializationError, with the source line,
     when it fixes an axis that the spec leaves free.
     """
     recorder = Recorder(with_meta_kernels=with_meta_kernels, mode=mode)
-    return recorded(recorder, model, inputs, hints)
+    return recorded(recorder, model, inputs, hints, build)
 
 
 @runs_a_model
 def recorded(
-    recorder: Recorder, model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]
+    recorder: Recorder,
+    model: nn.Module,
+    inputs: InputSpec,
+    hints: Mapping[str, int],
+    build: Build | None = None,
 ) -> Capture:
     """`capture`, by a recorder that may do more with the model than call it."""
     symbols = {axis.name: symbol_of(axis) for axis in inputs.axes}
@@ -95,29 +104,33 @@ def recorded(
 
     values = {symbol: symbol.value_at(hints[name]) for name, symbol in symbols.items()}
     texts = Texts()
-    env = SizeEnv(values, record_guard, texts.of)
+    env = SizeEnv(values, record_guard, texts.of, keeps_floats=build is not None)
     sizes = {name: env.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
+    called = model
+    if build is not None:
+        called = _built(build, inputs, sizes, packages, recorder.another(), model)
     try:
         with (
             capture_lock,
             restored_module_state(model, *recorder.called),
             torch.device("meta"),
             as_it_is_called(recorder.mode, packages, is_symbolic=bool(symbols)),
+            opaque_mathematics() if build is not None else nullcontext(),
         ):
             cache: dict[str, Any] = {}
             if inputs.past is not None:
-                cache = past.filled(model, inputs, env, sizes, guards, recorder.another)
+                cache = past.filled(called, inputs, env, sizes, guards, recorder.another)
             with recorder.modes(is_symbolic=bool(symbols)):
-                tensors = example_inputs(inputs, sizes, floating_dtype(model))
+                tensors = example_inputs(inputs, sizes, floating_dtype(called))
                 for tensor, described in zip(tensors, inputs.tensors, strict=True):
                     recorder.add_input(described.name, tensor)
                 for index, tensor in enumerate(past.tensors_of(cache)):
                     recorder.add_input(f"past{index}", tensor, past=True)
-                with _module_paths(model, recorder.paths), recorder:
-                    before = _attributes(model)
+                with _module_paths(called, recorder.paths), recorder:
+                    before = _attributes(called)
                     # What the model sets of the context it runs in is set in a copy of it.
-                    result = copy_context().run(recorder.run, model, tensors, cache)
+                    result = copy_context().run(recorder.run, called, tensors, cache)
                     recorder.mark_replaced(before)
     except SpecError:
         raise
@@ -131,10 +144,46 @@ def recorded(
         read=read_symint,
         domain=domain_from_guards(tuple(symbols.values()), guards),
         guards=tuple(dict.fromkeys(guards)),
-        module_types=module_types(model),
+        module_types=module_types(called),
         frontend="trace",
         notes=texts.notes,
+        module=None if build is None else called,
     )
+
+
+def _built(
+    build: Build,
+    inputs: InputSpec,
+    sizes: Mapping[str, int | torch.SymInt],
+    packages: Sequence[str],
+    recorder: Recorder,
+    like: nn.Module,
+) -> nn.Module:
+    """The model of these sizes; ``recorder`` hears what its constructor computes.
+
+    Raises CaptureError where its constructor does not take them."""
+    fields = {
+        field: sizes[hyper.size.name] if isinstance(hyper.size, Axis) else hyper.size
+        for hyper in inputs.hyper
+        for field in hyper.fields
+    }
+    try:
+        with (
+            capture_lock,
+            restored_module_state(like),
+            torch.device("meta"),
+            as_it_is_called(recorder.mode, packages, is_symbolic=True),
+            opaque_mathematics(),
+            symbolic_construction(),
+            enable_python_dispatcher(),
+            AsOnCpu(recorder.add_call, recorder.constants.of),
+            recorder,
+        ):
+            return build(fields)
+    except ModelError as error:
+        cause = error.__cause__ or error
+        free = ", ".join(map(str, fields))
+        raise CaptureError(f"The model cannot be built for every {free}: {failure(cause)}") from error
 
 
 @contextmanager

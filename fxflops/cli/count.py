@@ -58,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a call with a cache that holds so many positions: a symbol, or a number",
     )
     parser.add_argument(
+        "--free",
+        metavar="D=FIELD,…",
+        help="sizes of the model itself as symbols: d=hidden_size%%64,D=num_hidden_layers",
+    )
+    parser.add_argument(
         "--loss",
         metavar="MODULE:LOSS",
         help="what --train lowers, a callable of the model's result (default: the outputs' sum)",
@@ -102,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
     depth = _depth(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
+        if arguments.free is not None:
+            raise SpecError("--convention has no --free: no other tool is quoted for symbols.")
         if arguments.past is not None:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
         from fxflops.cli.quoted import quoted
@@ -152,7 +159,14 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         train=train,
         loss=arguments.loss,
         past=arguments.past,
+        free=arguments.free,
     )
+    if arguments.free is not None:
+        from fxflops.architecture.free import parse_free
+
+        parse_free(arguments.free)
+        if arguments.static:
+            raise SpecError("--static leaves no symbols for --free. Give one of them.")
     if arguments.static:
         if arguments.symbolic:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")

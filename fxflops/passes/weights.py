@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch.fx
 from torch import Tensor
 
 from fxflops._torch import tree_leaves
+from fxflops.algebra import Dim
+from fxflops.algebra.minmax import maximum
+from fxflops.capture.result import SizeReader
+from fxflops.formulas.shapes import numel
 
 
-def weights(graph: torch.fx.Graph) -> int:
+def weights(graph: torch.fx.Graph, read: SizeReader) -> Dim:
     """The elements of the weights that are read by a call, or once per size; each memory once.
 
     Weights are the model's parameters, what the passes have made of them and of constants, and what
@@ -17,7 +23,7 @@ def weights(graph: torch.fx.Graph) -> int:
     Requires what `Capture` ensures. Parameters that nothing reads are none of the graph's.
     """
     of_weights: dict[torch.fx.Node, bool] = {}
-    read: dict[int, torch.fx.Node] = {}
+    used: dict[int, torch.fx.Node] = {}
     owners: dict[int, torch.fx.Node] = {}
     for node in graph.nodes:
         is_weight = bool(node.meta.get("is_weight"))
@@ -30,14 +36,15 @@ def weights(graph: torch.fx.Graph) -> int:
         if node.meta.get("binding_time") != "model":
             for source in node.all_input_nodes:
                 if of_weights[source]:
-                    read |= {storage: owners[storage] for storage in _storages(source)}
-    return sum(_elements(node, storage) for storage, node in read.items())
+                    used |= {storage: owners[storage] for storage in _storages(source)}
+    return sum((_elements(node, storage, read) for storage, node in used.items()), 0)
 
 
-def _elements(node: torch.fx.Node, storage: int) -> int:
+def _elements(node: torch.fx.Node, storage: int, read: SizeReader) -> Dim:
     """The elements of what first had this memory."""
     tensors = [t for t in tree_leaves([node.meta["val"]]) if isinstance(t, Tensor)]
-    return max(int(t.numel()) for t in tensors if t.untyped_storage()._cdata == storage)
+    sizes = (numel(map(read, t.shape)) for t in tensors if t.untyped_storage()._cdata == storage)
+    return reduce(maximum, sizes)
 
 
 def _storages(node: torch.fx.Node) -> list[int]:

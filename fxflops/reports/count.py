@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fxflops.algebra import Dim
 from fxflops.cost import METRICS, SUMS, ratio
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
@@ -87,6 +88,10 @@ def formulas(answer: Answer) -> Iterator[Figure]:
         quantity = quantities[name]
         known = "" if quantity.value is None else exact(quantity.value)
         yield Figure(LABELS[name], "", known, UNITS[name], _formula(quantity))
+    if not isinstance(answer.report.parameters, int):
+        parameters = answer.quantity(answer.report.parameters)
+        known = "" if parameters.value is None else exact(parameters.value)
+        yield Figure("parameters", "", known, "", _formula(parameters))
     for number in answer.numbers():
         if number.value is not None or number.formula is not None:
             yield _figure(number)
@@ -117,9 +122,9 @@ def figures(answer: Answer) -> Iterator[Figure]:
         value = answer.value(name)
         yield Figure(LABELS[name], scaled(value), exact(value), UNITS[name])
     yield Figure("MACs", _macs(answer))
-    yield Figure("parameters", exact(report.parameters))
+    yield Figure("parameters", exact(answer.quantity(report.parameters).value))
     if report.training is not None:
-        yield Figure("trained parameters", exact(report.training.trained))
+        yield Figure("trained parameters", exact(answer.quantity(report.training.trained).value))
     if answer.intensity is not None:
         yield Figure("arithmetic intensity", f"{decimal(*answer.intensity, 2)} FLOP/byte")
     for number in answer.numbers():
@@ -278,7 +283,7 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "symbols": list(report.domain.names),
         "domain": list(report.domain.texts()),
         "at": answer.sizes,
-        "totals": {**total, "parameters": {"value": report.parameters}},
+        "totals": {**total, "parameters": _parameters(answer, report.parameters)},
         **_numbers(answer),
         "intensity": answer.intensity and ratio(*answer.intensity),
         "modules": [
@@ -293,6 +298,14 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         **_deployed(answer),
         **_trained(answer),
     }
+
+
+def _parameters(answer: Answer, count: Dim) -> dict[str, Any]:
+    """How many parameters, and the formula where hyper-parameters are free."""
+    quantity = answer.quantity(count)
+    if isinstance(count, int):
+        return {"value": count}
+    return {"formula": quantity.formula, "value": quantity.value}
 
 
 def _numbers(answer: Answer) -> dict[str, Any]:
@@ -345,7 +358,7 @@ def _trained(answer: Answer) -> dict[str, Any]:
         return {}
     step = training.optimizer
     return {
-        "trained": {"value": training.trained},
+        "trained": _parameters(answer, training.trained),
         "phases": {p: _quantities(answer, Row(p, cost)) for p, cost in training.phases.items()},
         "optimizer": step and {"name": step.name, **_quantities(answer, Row(*step))},
     }

@@ -33,10 +33,14 @@ class SizeEnv:
         hints: Mapping[Symbol, int],
         record_guard: GuardRecorder,
         text: Callable[[Node], str] = repr,
+        *,
+        keeps_floats: bool = False,
     ) -> None:
+        """``keeps_floats`` leaves floats computed of sizes opaque, where else it fixes the sizes."""
         self.hints = dict(hints)
         self.record_guard = record_guard
         self.text = text
+        self.keeps_floats = keeps_floats
         self._ints: dict[Dim, IntNode] = {}
         self.true = BoolNode(self, True)
         self.false = BoolNode(self, False)

@@ -29,6 +29,7 @@ class Env(Protocol):
     hints: dict[Symbol, int]
     record_guard: Callable[[Dim, Any], None]
     text: Callable[[Any], str]
+    keeps_floats: bool
 
     @property
     def true(self) -> Node:

@@ -1,0 +1,69 @@
+"""A model with symbols in the place of some of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from fxflops.architecture.free import Free, parse_free
+from fxflops.capture.choose import FrontEnd
+from fxflops.capture.prepare import prepared
+from fxflops.errors import ModelError, SpecError
+from fxflops.models.named import Architecture, NamedModel, build, called
+from fxflops.spec import Axis, Hyper, InputSpec
+
+
+def freed(named: NamedModel, free: Free) -> NamedModel:
+    """``named`` with the fields freed that ``free`` says, its own values as their defaults.
+
+    Raises SpecError for a field that is no whole number, ModelError for one that it does not have.
+    """
+    hyper = parse_free(free)
+    if named.architecture is None:
+        raise SpecError(
+            f"{named.name} has no configuration and no constructor to free fields of: give a model "
+            "by name, package.module:callable, or a function that builds it."
+        )
+    architecture = named.architecture()
+    own = {one.size.name: _own(architecture, one) for one in hyper if isinstance(one.size, Axis)}
+    return replace(
+        named,
+        architecture=lambda: architecture,
+        hyper=hyper,
+        inputs=named.inputs and named.inputs.with_hyper(hyper),
+        narrower=tuple(spec.with_hyper(hyper) for spec in named.narrower),
+        defaults={**named.defaults, **{n: value for n, value in own.items() if value is not None}},
+    )
+
+
+def _own(architecture: Architecture, hyper: Hyper) -> int | None:
+    """The value that the fields have, None where they have none, or not the same."""
+    found = {field: architecture.value(field) for field in hyper.fields}
+    for field, value in found.items():
+        if value is not None and type(value) is not int:
+            kind = repr(value) if isinstance(value, (bool, float, str)) else type(value).__name__
+            raise SpecError(f"--free: {field} is {kind}, no whole number.")
+    values = set(found.values())
+    return values.pop() if len(values) == 1 else None
+
+
+def building(
+    front: FrontEnd, named: NamedModel, spec: InputSpec, dtype: str | None, train: bool
+) -> FrontEnd:
+    """``front``, which builds the model for the sizes of each capture."""
+    assert named.architecture is not None
+    architecture = named.architecture()
+
+    def made(values: Mapping[str, Any]) -> nn.Module:
+        module = build(replace(named, build=partial(architecture.build, values)))
+        return called(named, prepared(module, dtype).train(train), spec)
+
+    return replace(
+        front,
+        capture=partial(front.capture, build=made),
+        recapture=partial(front.recapture, build=made),
+    )
