@@ -20,7 +20,8 @@ from fxflops.analysis.notes import notes
 from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
 from fxflops.architecture.free import Free
-from fxflops.architecture.freed import building, freed
+from fxflops.architecture.derived import Builder, derived
+from fxflops.architecture.freed import freed
 from fxflops.capture import Capture
 from fxflops.capture import choose as frontends
 from fxflops.capture.arguments import described, flattened
@@ -228,13 +229,16 @@ def _analyze(
     if spec.past is not None:
         fronts = _of_cached_calls(fronts, train)
     module = build_empty(named)
-    if named.hyper:
-        fronts = [building(f, named, spec, dtype, bool(train)) for f in fronts if not f.slow]
     require_shapes(module, named.name)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
     if spec.past is not None and named.call is None:
         named = replace(named, call=by_name)
     module = called(named, module.train(bool(train)), spec)
+    if named.hyper:
+        proposed = [(spec, known)]
+        if inputs is None and named.narrower:
+            proposed = _proposed(spec, named, defaults)
+        return _of_architecture(named, module, spec, proposed, fronts, deploy, dtype, train)
     if inputs is None and named.narrower:
         captured, deployed, why = _first(module, _proposed(spec, named, defaults), fronts, deploy)
     else:
@@ -245,7 +249,6 @@ def _analyze(
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
-    module = captured.capture.module or module
     trained = _trained(module, captured.capture) if train else []
     return Analysis(
         model=named.name,
@@ -267,7 +270,72 @@ def _analyze(
         applied=deployed.applied,
         once=deployed.once,
         trained=elements(trained, captured.capture) if train else None,
-        optimizer=step(train, trained, captured.capture.read) if isinstance(train, str) else None,
+        optimizer=step(train, [(p, 1) for p in trained], captured.capture.read) if isinstance(train, str) else None,
+    )
+
+
+def _of_architecture(
+    named: NamedModel,
+    module: nn.Module,
+    spec: InputSpec,
+    proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
+    fronts: Sequence[FrontEnd],
+    deploy: Sequence[str],
+    dtype: str | None,
+    train: bool | str,
+) -> Analysis:
+    """The analysis of a model whose own sizes are free; ``module`` is one with its usual sizes."""
+    recording = [front for front in fronts if not front.slow]
+    if not recording:
+        raise SpecError("torch.export builds no model: leave out the front end, or what is free.")
+    builder = Builder(named, module, spec, dtype, bool(train))
+    building = [builder.front(front) for front in recording]
+
+    def first() -> Captured:
+        if len(proposed) == 1:
+            [(only, sizes)] = proposed
+            return frontends.capture(module, only, sizes, building, is_users=False)
+        found: list[Captured] = []
+        failures: list[CaptureError] = []
+        for captured in frontends.captures(module, proposed, building):
+            if isinstance(captured, CaptureError):
+                failures.append(captured)
+                continue
+            names = captured.capture.domain.names
+            sizes = {n: size for n, size in captured.sizes.items() if n in names}
+            found.append(captured)
+            if _outside(captured.capture.domain, sizes) is None:
+                return captured
+        if not found:
+            raise failures[len(proposed) - 1]
+        return found[0]
+
+    def trained(module: nn.Module, captured: Capture) -> Sequence[Tensor]:
+        return _trained(module, captured) if train else ()
+
+    found = derived(builder, spec, first, deploy, trained)
+    captured, deployed = found.captured, found.deployed
+    capture = deployed.capture
+    return Analysis(
+        model=named.name,
+        inputs=captured.spec,
+        domain=deployed.domain._replace(fixed=_fixed(spec, captured.spec)),
+        nodes=deployed.nodes,
+        module_types=captured.capture.module_types,
+        annotated=partial(annotate, capture.graph, deployed.nodes),
+        frontend=capture.frontend,
+        dtype=str(floating_dtype(capture.module or module)).removeprefix("torch."),
+        parameters=weights(capture.graph, capture.read) if deploy else found.parameters,
+        defaults=captured.sizes,
+        notes=(*notes(capture, deployed.nodes), *named.notes, *found.notes),
+        packages=(*packages_of(module), *formulas.packages()),
+        applied=deployed.applied,
+        once=deployed.once,
+        trained=sum((numel(map(capture.read, p.shape)) * n for p, n in found.trained), 0)
+        if train
+        else None,
+        optimizer=step(train, found.trained, capture.read) if isinstance(train, str) else None,
+        unproven=found.unproven,
     )
 
 

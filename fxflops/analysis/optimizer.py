@@ -50,13 +50,15 @@ OPTIMIZERS: Mapping[str, Callable[[Dim, int], Cost]] = {"sgd": sgd, "adamw": ada
 """What is known, by the name that a user gives."""
 
 
-def step(name: str, parameters: Iterable[Tensor], read: SizeReader) -> Optimizer:
+def step(
+    name: str, parameters: Iterable[tuple[Tensor, Dim]], read: SizeReader
+) -> Optimizer:
     """The step of the optimizer ``name``, one of `OPTIMIZERS`, for the trained ``parameters``.
 
-    ``read`` makes dims of their sizes.
+    Each is given with how many there are like it; ``read`` makes dims of their sizes.
     """
     from fxflops.formulas.shapes import numel  # this file is read by the command line, too
 
     of_one = OPTIMIZERS[name]
-    costs = (of_one(numel(map(read, p.shape)), p.element_size()) for p in parameters)
+    costs = (of_one(numel(map(read, p.shape)) * n, p.element_size()) for p, n in parameters)
     return Optimizer(name=name, step=total(costs))

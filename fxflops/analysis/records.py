@@ -52,6 +52,7 @@ class NodeCost:
     ``where`` the source line. ``dependencies`` are the positions, among the calls of the graph, of
     those whose results it uses. ``phase`` is the part of a training step. A
     call that computes gradients both of activations and of weights is two of these, one for each.
+    Where a number of layers is free, it stands for ``calls`` calls, all of which are in ``cost``.
     """
 
     name: str
@@ -64,6 +65,7 @@ class NodeCost:
     unknown: str | None = None
     source: str = "fxflops"
     phase: Phase = "forward"
+    calls: Dim = 1
 
     @property
     def needs(self) -> tuple[int, ...]:
@@ -94,7 +96,8 @@ class Analysis:
     classes of its modules come from. ``applied`` are the passes that made the graph out of the one
     captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
-    parameters that get a gradient, and ``optimizer`` is apart from the total.
+    parameters that get a gradient, and ``optimizer`` is apart from the total. ``unproven`` is why
+    formulas in a number of layers are not proven, only true where models were captured.
     """
 
     model: str
@@ -113,6 +116,7 @@ class Analysis:
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
     trained: int | None = None
     optimizer: Optimizer | None = None
+    unproven: tuple[str, ...] = ()
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -251,7 +255,9 @@ class Analysis:
     @cached_property
     def report(self) -> Report:
         """What is kept of this: all but the nodes and the graph."""
-        times = Counter({node.name: node.op for node in self.nodes}.values())
+        times: dict[Operator, Dim] = {}
+        for node in {node.name: node for node in self.nodes}.values():
+            times[node.op] = times.get(node.op, 0) + node.calls
         return Report(
             model=self.model,
             frontend=self.frontend,
@@ -271,11 +277,16 @@ class Analysis:
             free=_free(self),
             uncounted=_uncounted(self),
             notes=self.notes,
-            figures=derived(self),
+            figures={} if self.repeats else derived(self),
             applied=self.applied,
             once={moment: self.once_per(moment) for moment in self.once},
             training=self.training,
         )
+
+    @property
+    def repeats(self) -> bool:
+        """Whether some calls stand for as many as a free number of layers makes."""
+        return any(node.calls != 1 for node in self.nodes)
 
     def __repr__(self) -> str:
         """One line of fewer than 200 characters."""
@@ -338,9 +349,13 @@ def _operator(name: str) -> Operator:
 
 
 def _free(analysis: Analysis) -> tuple[Listed, ...]:
-    reasons = Counter((str(node.op), node.free) for node in analysis.nodes if node.free is not None)
+    reasons: dict[tuple[str, str], Dim] = {}
+    for node in analysis.nodes:
+        if node.free is not None:
+            kind = str(node.op), node.free
+            reasons[kind] = reasons.get(kind, 0) + node.calls
     return tuple(
-        Listed(op=op, calls=calls, reason=reason or "")
+        Listed(op=op, calls=calls, reason=reason)
         for (op, reason), calls in sorted(reasons.items())
     )
 

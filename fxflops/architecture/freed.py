@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
-
-from torch import nn
 
 from fxflops.architecture.free import Free, parse_free
-from fxflops.capture.choose import FrontEnd
-from fxflops.capture.prepare import prepared
-from fxflops.errors import ModelError, SpecError
-from fxflops.models.named import Architecture, NamedModel, build, called
-from fxflops.spec import Axis, Hyper, InputSpec
+from fxflops.errors import SpecError
+from fxflops.models.named import Architecture, NamedModel
+from fxflops.spec import Axis, Hyper
 
 
 def freed(named: NamedModel, free: Free) -> NamedModel:
@@ -49,21 +42,3 @@ def _own(architecture: Architecture, hyper: Hyper) -> int | None:
             raise SpecError(f"--free: {field} is {kind}, no whole number.")
     values = set(found.values())
     return values.pop() if len(values) == 1 else None
-
-
-def building(
-    front: FrontEnd, named: NamedModel, spec: InputSpec, dtype: str | None, train: bool
-) -> FrontEnd:
-    """``front``, which builds the model for the sizes of each capture."""
-    assert named.architecture is not None
-    architecture = named.architecture()
-
-    def made(values: Mapping[str, Any]) -> nn.Module:
-        module = build(replace(named, build=partial(architecture.build, values)))
-        return called(named, prepared(module, dtype).train(train), spec)
-
-    return replace(
-        front,
-        capture=partial(front.capture, build=made),
-        recapture=partial(front.recapture, build=made),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -80,12 +80,16 @@ NOT_EAGER = (
 
 
 class Captured(NamedTuple):
-    """A capture, the spec and sizes it is of, and how to capture the same with sizes fixed."""
+    """A capture, the spec and sizes it is of, and how to capture the same with sizes fixed.
+
+    ``again`` makes the same capture: of another model, where the front end builds one.
+    """
 
     capture: Capture
     spec: InputSpec
     sizes: Mapping[str, int]
     recapture: Recapture
+    again: Callable[[], Capture]
 
 
 def captures(
@@ -176,6 +180,7 @@ def _captured(
         spec=spec,
         sizes=sizes,
         recapture=partial(_recapture, front.recapture, module, spec, all_sizes),
+        again=partial(front.capture, module, spec, all_sizes),
     )
 
 

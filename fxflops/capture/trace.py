@@ -9,9 +9,10 @@ attention) arrive whole, as they do in ``torch.export``, so both front ends give
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -19,7 +20,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from fxflops._torch import OpOverload, TorchDispatchMode, enable_python_dispatcher, tree_leaves
-from fxflops.algebra import Dim
+from fxflops.algebra import Dim, symbols_of
 from fxflops.capture import past
 from fxflops.capture.constants import Constants
 from fxflops.capture.data import data_dependent_size
@@ -104,7 +105,14 @@ def recorded(
 
     values = {symbol: symbol.value_at(hints[name]) for name, symbol in symbols.items()}
     texts = Texts()
-    env = SizeEnv(values, record_guard, texts.of, keeps_floats=build is not None)
+    of_model = {hyper.size.name for hyper in inputs.hyper if isinstance(hyper.size, Axis)}
+    env = SizeEnv(
+        values,
+        record_guard,
+        texts.of,
+        keeps_floats=build is not None,
+        made_integer=partial(_require_no_depth, of_model),
+    )
     sizes = {name: env.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
     called = model
@@ -149,6 +157,21 @@ def recorded(
         notes=texts.notes,
         module=None if build is None else called,
     )
+
+
+class Repeats(BaseException):
+    """Code repeats something by a size of the model: it is a depth. No model's code catches it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _require_no_depth(of_model: Collection[str], value: Dim) -> None:
+    """Raises Repeats for a size of the model alone that code makes an integer of."""
+    names = {symbol.name for symbol in symbols_of(value)}
+    if names and names <= of_model:
+        raise Repeats(min(names))
 
 
 def _built(

@@ -161,12 +161,8 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         past=arguments.past,
         free=arguments.free,
     )
-    if arguments.free is not None:
-        from fxflops.architecture.free import parse_free
-
-        parse_free(arguments.free)
-        if arguments.static:
-            raise SpecError("--static leaves no symbols for --free. Give one of them.")
+    if arguments.free is not None and arguments.static:
+        raise SpecError("--static leaves no symbols for --free to show. Give one of them.")
     if arguments.static:
         if arguments.symbolic:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")

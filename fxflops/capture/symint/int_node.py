@@ -36,6 +36,7 @@ class IntNode(Node):
         return int(evaluate(self.value, self.env.hints))
 
     def _assume_hint(self) -> None:
+        self.env.made_integer(self.value)
         self.env.record_guard(self.value - self.hint, "==")
 
     def _int(self, combine: Callable[[Dim, Dim], Dim], other: IntNode) -> IntNode:

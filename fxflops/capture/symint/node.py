@@ -30,6 +30,7 @@ class Env(Protocol):
     record_guard: Callable[[Dim, Any], None]
     text: Callable[[Any], str]
     keeps_floats: bool
+    made_integer: Callable[[Dim], None]
 
     @property
     def true(self) -> Node:

@@ -1,0 +1,435 @@
+"""From a model whose own sizes are free to the cost of its calls, as formulas of these sizes.
+
+Widths are symbols of one capture. Depths are found by what code does with them (`Repeats`); then
+the model is captured at a few of them, and the counts of these captures become formulas
+(`repeated`), which hold where what was asked of the depths says so (`depth`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from math import lcm, prod
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from fxflops.algebra import Dim, Symbol
+from fxflops.algebra.polynomial import is_dim
+from fxflops.analysis import deployment as passes
+from fxflops.analysis.count import count
+from fxflops.analysis.deployment import Deployed
+from fxflops.analysis.records import NodeCost
+from fxflops.architecture.depth import Condition, Depth, Log, watched_repetition
+from fxflops.architecture.repeated import Counted, Point, Repetition, points
+from fxflops.capture import Capture
+from fxflops.capture.choose import Captured, FrontEnd
+from fxflops.capture.prepare import packages_of, prepared
+from fxflops.capture.trace import Repeats
+from fxflops.errors import CaptureError, FxflopsError, ModelError, SpecError
+from fxflops.formulas.shapes import numel
+from fxflops.models.named import NamedModel, build, called
+from fxflops.spec import Axis, InputSpec
+
+DEEPEST = 64
+"""Layers above which no capture is made."""
+
+LEAST = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+"""Depths to begin with, where a model cannot be built with fewer layers."""
+
+
+class Derived(NamedTuple):
+    """A capture, its costs where depths are free, and how often parameters occur."""
+
+    captured: Captured
+    deployed: Deployed
+    parameters: Dim
+    trained: tuple[tuple[Tensor, Dim], ...]
+    notes: tuple[str, ...]
+    unproven: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A capture at some depths, and what it asked of them."""
+
+    captured: Captured
+    nodes: tuple[NodeCost, ...]
+    conditions: tuple[tuple[Condition, ...], ...]
+
+    @property
+    def module(self) -> nn.Module:
+        """The model that was built for it."""
+        assert self.captured.capture.module is not None
+        return self.captured.capture.module
+
+
+class Builder:
+    """Builds the model for the sizes of each capture, at one depth for each that repeats."""
+
+    def __init__(
+        self, named: NamedModel, module: nn.Module, spec: InputSpec, dtype: str | None, train: bool
+    ) -> None:
+        assert named.architecture is not None
+        self._architecture = named.architecture()
+        self._named, self._spec, self._dtype, self._train = named, spec, dtype, train
+        self._packages = packages_of(module)
+        self._fields = {h.size.name: h.fields for h in spec.hyper if isinstance(h.size, Axis)}
+        self.depths: dict[str, int] = {}
+        self.logs: tuple[Log, ...] = ()
+
+    def front(self, front: FrontEnd) -> FrontEnd:
+        """``front``, which builds the model before it captures it."""
+        return replace(
+            front,
+            capture=partial(self._capture, front.capture),
+            recapture=partial(self._capture, front.recapture),
+        )
+
+    def _capture(
+        self, capture: Any, module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]
+    ) -> Capture:
+        self.logs = tuple(Log(name, value) for name, value in self.depths.items())
+        with ExitStack() as stack:
+            if self.logs:
+                stack.enter_context(watched_repetition(self._packages, self.logs))
+            made: Capture = capture(module, spec.fixed(self.depths), sizes, build=self._build)
+        return made
+
+    def _build(self, values: Mapping[str, Any]) -> nn.Module:
+        depths = {f: Depth.of(log) for log in self.logs for f in self._fields[log.name]}
+        build_model = partial(self._architecture.build, {**values, **depths})
+        module = prepared(build(replace(self._named, build=build_model)), self._dtype)
+        return called(self._named, module.train(self._train), self._spec)
+
+
+def sampled(builder: Builder, first: Captured, depths: Sequence[str], point: Point) -> Sample:
+    """A capture at these depths, like the first one."""
+    builder.depths = dict(zip(depths, point, strict=True))
+    captured = first._replace(capture=first.again())
+    return _sample(builder, captured)
+
+
+def _sample(builder: Builder, captured: Captured) -> Sample:
+    conditions = tuple(tuple(log.conditions) for log in builder.logs)
+    return Sample(captured, count(captured.capture), conditions)
+
+
+class Asked(NamedTuple):
+    """What captures have asked of a depth: where layers begin to repeat, and how; what else."""
+
+    base: int
+    period: int
+    other: tuple[str, ...]
+
+
+def asked(samples: Mapping[Point, Sample], position: int) -> Asked:
+    """What several captures asked of the depth at this position.
+
+    A condition of one depth alone is that of a plain number that had the depth's value.
+    """
+    found: dict[Condition, set[int]] = {}
+    equal: dict[str, set[int]] = {}
+    every = {point[position] for point in samples}
+    for point, sample in samples.items():
+        for condition in sample.conditions[position]:
+            if condition.kind == "equal":
+                equal.setdefault(condition.where, set()).add(point[position])
+            found.setdefault(condition, set()).add(point[position])
+    numbers: dict[str, list[int]] = {"first": [], "last": [], "period": [], "other": []}
+    other = []
+    for condition, at in found.items():
+        if condition.kind == "equal":
+            if equal[condition.where] != every:
+                numbers["first"].append(condition.number)
+        elif len(at) > 1 or len(every) == 1:
+            numbers[condition.kind].append(condition.number)
+            other += [condition.where] if condition.kind == "other" else []
+    apart = max(numbers["first"], default=0) + max(numbers["last"], default=0)
+    return Asked(max(1, apart), lcm(*numbers["period"]), tuple(dict.fromkeys(other)))
+
+
+NUMBERED = re.compile(r"(.*?)(\d+)")
+
+
+class Lists:
+    """Which lists of modules have as many elements as a depth says, from captures at several."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        lengths: dict[str, set[int]] = {}
+        for sample in samples:
+            here: Counter[str] = Counter()
+            for path in sample.captured.capture.module_types:
+                for stem, index in _numbered(path):
+                    here[stem] = max(here[stem], index + 1)
+            for stem, length in here.items():
+                lengths.setdefault(stem, set()).add(length)
+        self._growing = {stem for stem, found in lengths.items() if len(found) > 1}
+
+    def general(self, path: str) -> str:
+        """The path with ``*`` for each element of such a list."""
+        parts = path.split(".")
+        for position, part in enumerate(parts):
+            match = NUMBERED.fullmatch(part)
+            if match and _stem(parts[:position], match[1]) in self._growing:
+                parts[position] = f"{match[1]}*"
+        return ".".join(parts)
+
+
+def _numbered(path: str) -> Iterable[tuple[str, int]]:
+    parts = path.split(".")
+    match = NUMBERED.fullmatch(parts[-1])
+    if match:
+        yield _stem(parts[:-1], match[1]), int(match[2])
+
+
+def _stem(parents: Sequence[str], name: str) -> str:
+    """A list of modules, whichever elements of other lists it is in."""
+    return ".".join([*(re.sub(r"\d+$", "#", part) for part in parents), name])
+
+
+class Call(NamedTuple):
+    """What makes calls the same, in whichever layers they are."""
+
+    op: Any
+    path: str
+    where: str
+    phase: str
+    cost: Any
+    unknown: str | None
+
+
+class Weight(NamedTuple):
+    """What makes parameters the same: shape, width of an element, and whether it is trained."""
+
+    shape: tuple[Dim, ...]
+    bytes: int
+    is_trained: bool
+
+
+def call_of(node: NodeCost, lists: Lists) -> Call:
+    """What makes the call the same as others."""
+    path = lists.general(node.path)
+    return Call(node.op, path, node.where, node.phase, node.cost, node.unknown)
+
+
+def weights_of(sample: Sample, trained: Iterable[Tensor]) -> Counter[Hashable]:
+    """The parameters of a capture's model, by what makes them the same."""
+    return Counter(kind for _, kind in _weights(sample, trained))
+
+
+class Trained(Protocol):
+    """Which parameters of a model get a gradient in the step that was captured."""
+
+    def __call__(self, module: nn.Module, captured: Capture) -> Sequence[Tensor]: ...
+
+
+def derived(
+    builder: Builder,
+    spec: InputSpec,
+    first: Callable[[], Captured],
+    deploy: Sequence[str],
+    trained: Trained,
+) -> Derived:
+    """The costs of the model that ``builder`` builds, whose ``first`` capture is given.
+
+    Raises CaptureError where a depth has no formula.
+    """
+    axes_of = {h.size.name: h.size for h in spec.hyper if isinstance(h.size, Axis)}
+    depths: list[str] = []
+    while True:
+        try:
+            found = _at_least_depth(builder, depths, first)
+            if not depths:
+                return _of_widths(found, deploy, trained)
+            if deploy:
+                raise SpecError(
+                    f"{', '.join(depths)} is a number of layers, and deploy takes none that is "
+                    "free: leave out deploy, or that symbol."
+                )
+            return _of_depths(builder, found, depths, axes_of, trained)
+        except Repeats as repeats:
+            depths.append(repeats.name)
+            depths.sort(key=list(axes_of).index)
+
+
+def _at_least_depth(
+    builder: Builder, depths: Sequence[str], first: Callable[[], Captured]
+) -> Captured:
+    """The first capture, with as few layers as it works with."""
+    reason: FxflopsError | None = None
+    for least in LEAST if depths else LEAST[:1]:
+        builder.depths = dict.fromkeys(depths, least)
+        try:
+            return first()
+        except (CaptureError, ModelError) as error:
+            reason = reason or error
+    assert reason is not None
+    raise reason
+
+
+def _of_widths(found: Captured, deploy: Sequence[str], trained: Trained) -> Derived:
+    capture = found.capture
+    deployed = passes.deploy(capture, found.recapture, deploy)
+    assert capture.module is not None
+    parameters = capture.module.parameters()
+    return Derived(
+        found,
+        deployed,
+        sum((numel(map(capture.read, p.shape)) for p in parameters), 0),
+        tuple((p, 1) for p in trained(capture.module, capture)),
+        (),
+        (),
+    )
+
+
+def _of_depths(
+    builder: Builder,
+    found: Captured,
+    depths: Sequence[str],
+    axes_of: Mapping[str, Axis],
+    trained: Trained,
+) -> Derived:
+    start = tuple(builder.depths[name] for name in depths)
+    samples = {start: _sample(builder, found)}
+    plan = [Asked(base, 1, ()) for base in start]
+    with_products = False
+    while True:
+        axes = tuple(_repetition(axes_of[n], a) for n, a in zip(depths, plan, strict=True))
+        made, beyond = points(axes, with_products=with_products)
+        if max(beyond) > DEEPEST:
+            raise CaptureError(
+                f"{' or '.join(depths)} makes layers that differ up to more than {DEEPEST} of them."
+            )
+        for point in (*made, beyond):
+            if point not in samples:
+                samples[point] = sampled(builder, found, depths, point)
+        now = [asked(samples, position) for position in range(len(depths))]
+        more = [
+            Asked(max(a.base, b.base), lcm(a.period, b.period), b.other)
+            for a, b in zip(plan, now, strict=True)
+        ]
+        if [a[:2] for a in more] != [a[:2] for a in plan]:
+            plan = more
+            continue
+        lists = Lists(samples.values())
+        used = {point: samples[point] for point in (*made, beyond)}
+        weights = {p: weights_of(s, trained(s.module, s.captured.capture)) for p, s in used.items()}
+        counts = {
+            point: Counter(call_of(node, lists) for node in sample.nodes) + weights[point]
+            for point, sample in used.items()
+        }
+        counted = Counted(axes, counts, with_products=with_products)
+        if counted.agrees(beyond):
+            break
+        if with_products or len(axes) < 2 or any(axis.period > 1 for axis in axes):
+            raise CaptureError(_refusal(depths, counted, beyond))
+        with_products = True
+    whole = min(
+        (p for p in used if all(counts[p][item] for item in counted.items)),
+        key=sum,
+        default=beyond,
+    )
+    builder.depths = dict(zip(depths, whole, strict=True))
+    base = used[whole]
+    deployed = passes.deploy(base.captured.capture, base.captured.recapture, ())
+    nodes = _scaled(base, deployed.nodes, counted, lists)
+    domain = deployed.domain
+    domain = domain._replace(
+        symbols=_ordered(domain.symbols, [axis.symbol for axis in axes], [*axes_of]),
+        least={**domain.least, **{axis.symbol.name: axis.symbol.minimum for axis in axes}},
+    )
+    types = base.captured.capture.module_types
+    capture = replace(
+        base.captured.capture, module_types={lists.general(p): kind for p, kind in types.items()}
+    )
+    of_trained = trained(base.module, base.captured.capture)
+    kinds = {id(p): kind for p, kind in _weights(base, of_trained)}
+    seen: set[Weight] = set()
+    once = [p for p in of_trained if not (kinds[id(p)] in seen or seen.add(kinds[id(p)]))]
+    return Derived(
+        base.captured._replace(capture=capture),
+        deployed._replace(nodes=nodes, domain=domain),
+        sum(
+            (counted.formula(w) * prod(w.shape) for w in counted.items if isinstance(w, Weight)), 0
+        ),
+        tuple((p, counted.formula(kinds[id(p)])) for p in once),
+        (_repeats_note(depths, used),),
+        tuple(f"{n}: {where}" for n, a in zip(depths, plan, strict=True) for where in a.other),
+    )
+
+
+def _repetition(axis: Axis, asked: Asked) -> Repetition:
+    least = -(-max(asked.base, axis.minimum) // axis.multiple)
+    return Repetition(Symbol(axis.name, axis.multiple, least), asked.base, asked.period)
+
+
+def _ordered(
+    symbols: Sequence[Symbol], depths: Sequence[Symbol], hyper: Sequence[str]
+) -> tuple[Symbol, ...]:
+    """The symbols of inputs, and then those of the model as the user gave them."""
+    every = [*symbols, *depths]
+    return tuple(sorted(every, key=lambda s: hyper.index(s.name) + 1 if s.name in hyper else 0))
+
+
+def _scaled(
+    sample: Sample, nodes: Iterable[NodeCost], counted: Counted, lists: Lists
+) -> tuple[NodeCost, ...]:
+    """One call for all that are the same, with the cost of all of them."""
+    calls = {(node.name, node.phase): call_of(node, lists) for node in reversed(sample.nodes)}
+    kept: list[NodeCost] = []
+    stands: dict[tuple[Call, Any, Any], int] = {}
+    places: list[int] = []
+    costs: dict[Call, dict[Any, Any]] = {}
+    for node in nodes:
+        call = calls[node.name, node.phase]
+        kind = call, node.op, node.where
+        if kind not in stands:
+            stands[kind] = len(kept)
+            times = counted.formula(call)
+            cost = node.cost and node.cost.map(lambda one, times=times: one * times)
+            kept.append(
+                replace(
+                    node,
+                    cost=cost,
+                    path=lists.general(node.path),
+                    dependencies=tuple(dict.fromkeys(places[i] for i in node.dependencies)),
+                    calls=times,
+                )
+            )
+        if costs.setdefault(call, {}).setdefault(kind, node.cost) != node.cost:
+            raise CaptureError(
+                f"Where a size is 1, {node.op} costs another number in one layer than in others "
+                f"({node.where}): free the layers or that size, not both."
+            )
+        places.append(stands[kind])
+    return tuple(kept)
+
+
+def _weights(sample: Sample, trained: Iterable[Tensor]) -> list[tuple[Tensor, Weight]]:
+    read, known = sample.captured.capture.read, {id(parameter) for parameter in trained}
+    return [
+        (p, Weight(tuple(map(read, p.shape)), p.element_size(), id(p) in known))
+        for p in sample.module.parameters()
+    ]
+
+
+def _repeats_note(depths: Sequence[str], used: Iterable[Point]) -> str:
+    names = ", ".join(depths)
+    at = "; ".join(", ".join(map(str, point)) for point in sorted(used))
+    return f"Layers repeat: captured at {names} = {at}."
+
+
+def _refusal(depths: Sequence[str], counted: Counted, beyond: Point) -> str:
+    """Which call does not occur as often as its formula says."""
+    calls = (item for item in counted.items if isinstance(item, Call))
+    call = next((c for c in calls if not counted.agrees_on(c, beyond)), None)
+    what = f"{call.op} in {call.path or 'the model'} ({call.where})" if call else "a parameter"
+    return (
+        f"The model does not repeat with {', '.join(depths)}: {what} does not occur, or does not "
+        f"cost, what fewer layers say. Give {' and '.join(depths)} a number."
+    )
