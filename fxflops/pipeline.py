@@ -40,6 +40,7 @@ from fxflops.capture.prepare import (
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
 from fxflops.formulas.shapes import numel
+from fxflops.models import python
 from fxflops.models.named import NamedModel, build_empty, by_name, called
 from fxflops.passes import require_passes
 from fxflops.passes.weights import weights
@@ -50,7 +51,7 @@ Loss: TypeAlias = Callable[[Any], Tensor]
 
 
 def analyze(
-    model: str | nn.Module | NamedModel,
+    model: str | nn.Module | NamedModel | Callable[..., nn.Module],
     inputs: Inputs | None = None,
     *,
     args: Sequence[Any] | None = None,
@@ -95,6 +96,8 @@ def analyze(
     """
     _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
     with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
+        if free is not None and not isinstance(model, nn.Module) and callable(model):
+            model = python.of_function(getattr(model, "__name__", "the model"), model)
         named = _named(model, trust)
         if free is not None:
             named = freed(named, free)
@@ -400,7 +403,7 @@ def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict
     return known
 
 
-def _named(model: str | nn.Module | NamedModel, trust: bool) -> NamedModel:
+def _named(model: object, trust: bool) -> NamedModel:
     """The model under its name, which for a module is its type's."""
     if isinstance(model, NamedModel):
         return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from fxflops.architecture.free import Free, parse_free
 from fxflops.errors import SpecError
@@ -23,14 +24,23 @@ def freed(named: NamedModel, free: Free) -> NamedModel:
         )
     architecture = named.architecture()
     own = {one.size.name: _own(architecture, one) for one in hyper if isinstance(one.size, Axis)}
+    usual = {f: _usual(own.get(h.size.name), h.size) for h in hyper for f in h.fields}
     return replace(
         named,
+        build=named.build if None not in own.values() else partial(architecture.build, usual),
         architecture=lambda: architecture,
         hyper=hyper,
         inputs=named.inputs and named.inputs.with_hyper(hyper),
         narrower=tuple(spec.with_hyper(hyper) for spec in named.narrower),
         defaults={**named.defaults, **{n: value for n, value in own.items() if value is not None}},
     )
+
+
+def _usual(own: int | None, size: int | Axis) -> int:
+    """A size to build with, where nothing is known of the model yet."""
+    if own is not None or isinstance(size, int):
+        return own or size
+    return max(2 * size.multiple, size.minimum)
 
 
 def _own(architecture: Architecture, hyper: Hyper) -> int | None:

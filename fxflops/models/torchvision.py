@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.models import images, installed
+from fxflops.models import constructor, images, installed
 from fxflops.models.named import Arguments, NamedModel, closest, required
 from fxflops.spec import InputSpec, parse
 
@@ -42,12 +43,13 @@ def find(name: str) -> NamedModel:
     module = models.get_model_builder(name).__module__
     family = module.removeprefix("torchvision.models").strip(".").partition(".")[0]
     takes = {"detection": _detection, "video": _video, "optical_flow": _flow}.get(family, _image)
-    return NamedModel(
+    named = NamedModel(
         name=f"torchvision:{name}",
         build=lambda: models.get_model(name, **_no_weights(family)),
         is_new=True,
         **takes(_transforms(models, name)),
     )
+    return replace(named, architecture=lambda: constructor.of_result(named))
 
 
 def _no_weights(family: str) -> dict[str, Any]:
