@@ -21,7 +21,7 @@ from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
 from fxflops.architecture.free import Free
 from fxflops.architecture.derived import Builder, derived
-from fxflops.architecture.freed import freed
+from fxflops.architecture.freed import axes_of, freed, with_sizes
 from fxflops.capture import Capture
 from fxflops.capture import choose as frontends
 from fxflops.capture.arguments import described, flattened
@@ -31,6 +31,7 @@ from fxflops.capture.patches.process import paused_garbage_collection
 from fxflops.capture.prepare import (
     alone,
     floating_dtype,
+    hints,
     on_meta,
     packages_of,
     prepared,
@@ -231,6 +232,9 @@ def _analyze(
     known = _sizes(spec, named, defaults)
     if spec.past is not None:
         fronts = _of_cached_calls(fronts, train)
+    if named.hyper:
+        usual = {**hints(spec, known), **known}
+        named = with_sizes(named, {n: usual[n] for n in axes_of(named.hyper)})
     module = build_empty(named)
     require_shapes(module, named.name)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)

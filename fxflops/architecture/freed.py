@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -24,10 +25,8 @@ def freed(named: NamedModel, free: Free) -> NamedModel:
         )
     architecture = named.architecture()
     own = {one.size.name: _own(architecture, one) for one in hyper if isinstance(one.size, Axis)}
-    usual = {f: _usual(own.get(h.size.name), h.size) for h in hyper for f in h.fields}
     return replace(
         named,
-        build=named.build if None not in own.values() else partial(architecture.build, usual),
         architecture=lambda: architecture,
         hyper=hyper,
         inputs=named.inputs and named.inputs.with_hyper(hyper),
@@ -36,11 +35,21 @@ def freed(named: NamedModel, free: Free) -> NamedModel:
     )
 
 
-def _usual(own: int | None, size: int | Axis) -> int:
-    """A size to build with, where nothing is known of the model yet."""
-    if own is not None or isinstance(size, int):
-        return own or size
-    return max(2 * size.multiple, size.minimum)
+def axes_of(hyper: Iterable[Hyper]) -> dict[str, Axis]:
+    """The free sizes among them, by name."""
+    return {one.size.name: one.size for one in hyper if isinstance(one.size, Axis)}
+
+
+def with_sizes(named: NamedModel, sizes: Mapping[str, int]) -> NamedModel:
+    """``named``, which builds its model with these sizes, where it has none of its own."""
+    if named.architecture is None or all(size == named.defaults.get(n) for n, size in sizes.items()):
+        return named
+    values = {
+        field: sizes[hyper.size.name] if isinstance(hyper.size, Axis) else hyper.size
+        for hyper in named.hyper
+        for field in hyper.fields
+    }
+    return replace(named, build=partial(named.architecture().build, values))
 
 
 def _own(architecture: Architecture, hyper: Hyper) -> int | None:
