@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -11,7 +12,6 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn
 
 from fxflops import formulas, models
-from fxflops.algebra import Dim
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
 from fxflops.analysis.count import DATA, NO_FORMULA
@@ -40,7 +40,6 @@ from fxflops.capture.prepare import (
 )
 from fxflops.domain import Domain
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecError
-from fxflops.formulas.shapes import numel
 from fxflops.models import python
 from fxflops.models.named import NamedModel, build_empty, by_name, called
 from fxflops.passes import require_passes
@@ -256,7 +255,9 @@ def _analyze(
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
-    trained = _trained(module, captured.capture) if train else []
+    trained: Counter[int] = Counter()
+    for parameter in _trained(module, captured.capture) if train else ():
+        trained[parameter.element_size()] += parameter.numel()
     return Analysis(
         model=named.name,
         inputs=captured.spec,
@@ -269,15 +270,15 @@ def _analyze(
         parameters=(
             weights(deployed.capture.graph, deployed.capture.read)
             if deploy
-            else elements(module.parameters(), captured.capture)
+            else sum(parameter.numel() for parameter in module.parameters())
         ),
         defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),
         applied=deployed.applied,
         once=deployed.once,
-        trained=elements(trained, captured.capture) if train else None,
-        optimizer=step(train, [(p, 1) for p in trained], captured.capture.read) if isinstance(train, str) else None,
+        trained=sum(trained.values()) if train else None,
+        optimizer=step(train, trained) if isinstance(train, str) else None,
     )
 
 
@@ -301,10 +302,12 @@ def _of_architecture(
     def first() -> Captured:
         if len(proposed) == 1:
             [(only, sizes)] = proposed
-            return frontends.capture(module, only, sizes, building, is_users=False)
+            spec = builder.spec(only)
+            return frontends.capture(module, spec, sizes, building, is_users=False)
         found: list[Captured] = []
         failures: list[CaptureError] = []
-        for captured in frontends.captures(module, proposed, building):
+        merged = [(builder.spec(one), sizes) for one, sizes in proposed]
+        for captured in frontends.captures(module, merged, building):
             if isinstance(captured, CaptureError):
                 failures.append(captured)
                 continue
@@ -338,17 +341,10 @@ def _of_architecture(
         packages=(*packages_of(module), *formulas.packages()),
         applied=deployed.applied,
         once=deployed.once,
-        trained=sum((numel(map(capture.read, p.shape)) * n for p, n in found.trained), 0)
-        if train
-        else None,
-        optimizer=step(train, found.trained, capture.read) if isinstance(train, str) else None,
+        trained=sum(found.trained.values(), 0) if train else None,
+        optimizer=step(train, found.trained) if isinstance(train, str) else None,
         unproven=found.unproven,
     )
-
-
-def elements(parameters: Iterable[Tensor], captured: Capture) -> Dim:
-    """How many elements the parameters have together."""
-    return sum((numel(map(captured.read, parameter.shape)) for parameter in parameters), 0)
 
 
 def _of_cached_calls(fronts: Sequence[FrontEnd], train: bool | str) -> Sequence[FrontEnd]:

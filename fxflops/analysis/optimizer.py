@@ -7,16 +7,13 @@ pass over parameters, gradients and binding_times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from fxflops.cost import Cost, Optimizer, total
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from fxflops.algebra import Dim
-    from fxflops.capture.result import SizeReader
 
 
 def sgd(parameters: Dim, element: int) -> Cost:
@@ -50,15 +47,10 @@ OPTIMIZERS: Mapping[str, Callable[[Dim, int], Cost]] = {"sgd": sgd, "adamw": ada
 """What is known, by the name that a user gives."""
 
 
-def step(
-    name: str, parameters: Iterable[tuple[Tensor, Dim]], read: SizeReader
-) -> Optimizer:
-    """The step of the optimizer ``name``, one of `OPTIMIZERS`, for the trained ``parameters``.
+def step(name: str, trained: Mapping[int, Dim]) -> Optimizer:
+    """The step of the optimizer ``name``, one of `OPTIMIZERS`.
 
-    Each is given with how many there are like it; ``read`` makes dims of their sizes.
+    ``trained`` are the numbers of trained parameters by the bytes of an element.
     """
-    from fxflops.formulas.shapes import numel  # this file is read by the command line, too
-
-    of_one = OPTIMIZERS[name]
-    costs = (of_one(numel(map(read, p.shape)) * n, p.element_size()) for p, n in parameters)
+    costs = (OPTIMIZERS[name](number, element) for element, number in trained.items())
     return Optimizer(name=name, step=total(costs))

@@ -13,23 +13,25 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from math import lcm, prod
+from math import lcm
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from fxflops.algebra import Dim, Symbol
+from fxflops.algebra import Dim, Symbol, symbols_of
 from fxflops.algebra.polynomial import is_dim
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.count import count
 from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.records import NodeCost
+from fxflops.architecture.freed import axes_of
 from fxflops.architecture.depth import Condition, Depth, Log, watched_repetition
 from fxflops.architecture.repeated import Counted, Point, Repetition, points
 from fxflops.capture import Capture
 from fxflops.capture.choose import Captured, FrontEnd
-from fxflops.capture.prepare import packages_of, prepared
+from fxflops.capture.prepare import packages_of, prepared, symbol_of
 from fxflops.capture.trace import Repeats
+from fxflops.domain import Guard
 from fxflops.errors import CaptureError, FxflopsError, ModelError, SpecError
 from fxflops.formulas.shapes import numel
 from fxflops.models.named import NamedModel, build, called
@@ -43,12 +45,15 @@ LEAST = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 
 
 class Derived(NamedTuple):
-    """A capture, its costs where depths are free, and how often parameters occur."""
+    """A capture, its costs where depths are free, and the number of its parameters.
+
+    ``trained`` are those that get a gradient, by the bytes of an element.
+    """
 
     captured: Captured
     deployed: Deployed
     parameters: Dim
-    trained: tuple[tuple[Tensor, Dim], ...]
+    trained: Mapping[int, Dim]
     notes: tuple[str, ...]
     unproven: tuple[str, ...]
 
@@ -61,12 +66,6 @@ class Sample:
     nodes: tuple[NodeCost, ...]
     conditions: tuple[tuple[Condition, ...], ...]
 
-    @property
-    def module(self) -> nn.Module:
-        """The model that was built for it."""
-        assert self.captured.capture.module is not None
-        return self.captured.capture.module
-
 
 class Builder:
     """Builds the model for the sizes of each capture, at one depth for each that repeats."""
@@ -78,9 +77,19 @@ class Builder:
         self._architecture = named.architecture()
         self._named, self._spec, self._dtype, self._train = named, spec, dtype, train
         self._packages = packages_of(module)
-        self._fields = {h.size.name: h.fields for h in spec.hyper if isinstance(h.size, Axis)}
+        self.merged: dict[str, str] = {}
         self.depths: dict[str, int] = {}
         self.logs: tuple[Log, ...] = ()
+
+    def spec(self, spec: InputSpec) -> InputSpec:
+        """``spec`` with one size for those that are ``merged``."""
+        axes = axes_of(spec.hyper)
+        return spec.with_hyper(
+            replace(h, size=axes[self.merged[h.size.name]])
+            if isinstance(h.size, Axis) and h.size.name in self.merged
+            else h
+            for h in spec.hyper
+        )
 
     def front(self, front: FrontEnd) -> FrontEnd:
         """``front``, which builds the model before it captures it."""
@@ -101,7 +110,13 @@ class Builder:
         return made
 
     def _build(self, values: Mapping[str, Any]) -> nn.Module:
-        depths = {f: Depth.of(log) for log in self.logs for f in self._fields[log.name]}
+        of_log = {log.name: log for log in self.logs}
+        depths = {
+            field: Depth.of(of_log[h.size.name])
+            for h in self._spec.hyper
+            if isinstance(h.size, Axis) and h.size.name in of_log
+            for field in h.fields
+        }
         build_model = partial(self._architecture.build, {**values, **depths})
         module = prepared(build(replace(self._named, build=build_model)), self._dtype)
         return called(self._named, module.train(self._train), self._spec)
@@ -217,11 +232,6 @@ def call_of(node: NodeCost, lists: Lists) -> Call:
     return Call(node.op, path, node.where, node.phase, node.cost, node.unknown)
 
 
-def weights_of(sample: Sample, trained: Iterable[Tensor]) -> Counter[Hashable]:
-    """The parameters of a capture's model, by what makes them the same."""
-    return Counter(kind for _, kind in _weights(sample, trained))
-
-
 class Trained(Protocol):
     """Which parameters of a model get a gradient in the step that was captured."""
 
@@ -237,24 +247,62 @@ def derived(
 ) -> Derived:
     """The costs of the model that ``builder`` builds, whose ``first`` capture is given.
 
+    A capture has sizes that differ. Where those of the question are equal, and code asks whether
+    they are, they are one size, and the domain says so.
+
     Raises CaptureError where a depth has no formula.
     """
-    axes_of = {h.size.name: h.size for h in spec.hyper if isinstance(h.size, Axis)}
+    axes = axes_of(spec.hyper)
     depths: list[str] = []
     while True:
         try:
             found = _at_least_depth(builder, depths, first)
+            equal = _equal_sizes(found, axes)
+            if equal is not None and equal[0] not in builder.merged:
+                builder.merged[equal[0]] = equal[1]
+                continue
             if not depths:
-                return _of_widths(found, deploy, trained)
+                return _with_merged(_of_widths(found, deploy, trained), builder, axes)
             if deploy:
                 raise SpecError(
                     f"{', '.join(depths)} is a number of layers, and deploy takes none that is "
                     "free: leave out deploy, or that symbol."
                 )
-            return _of_depths(builder, found, depths, axes_of, trained)
+            return _with_merged(_of_depths(builder, found, depths, axes, trained), builder, axes)
         except Repeats as repeats:
             depths.append(repeats.name)
-            depths.sort(key=list(axes_of).index)
+            depths.sort(key=list(axes).index)
+
+
+def _equal_sizes(found: Captured, axes: Mapping[str, Axis]) -> tuple[str, str] | None:
+    """Two of the model's sizes that a guard tells apart, and that are the same in the question."""
+    for guard in found.capture.guards:
+        names = sorted((s.name for s in symbols_of(guard.value)), key=lambda n: [*axes, n].index(n))
+        if guard.sign != "!=" or len(names) != 2 or not axes.keys() >= set(names):
+            continue
+        sizes = [found.sizes.get(name) for name in names]
+        values = {s: s.value_at(found.sizes[s.name]) for s in symbols_of(guard.value)}
+        if sizes[0] is not None and sizes[0] == sizes[1] and not guard.holds(values):
+            first, second = names
+            return second, first
+    return None
+
+
+def _with_merged(derived: Derived, builder: Builder, axes: Mapping[str, Axis]) -> Derived:
+    """The domain with the sizes that were one in all captures."""
+    domain = derived.deployed.domain
+    known = {symbol.name: symbol for symbol in domain.symbols}
+    for name, other in builder.merged.items():
+        symbol = known[name] = symbol_of(axes[name])
+        guard = Guard(symbol.size - known[other].size, "==")
+        domain = domain._replace(
+            symbols=(*domain.symbols, symbol),
+            guards=(*domain.guards, guard),
+            least={**domain.least, name: symbol.minimum},
+        )
+    order = [*axes]
+    domain = domain._replace(symbols=_ordered(domain.symbols, [], order))
+    return derived._replace(deployed=derived.deployed._replace(domain=domain))
 
 
 def _at_least_depth(
@@ -275,23 +323,27 @@ def _at_least_depth(
 def _of_widths(found: Captured, deploy: Sequence[str], trained: Trained) -> Derived:
     capture = found.capture
     deployed = passes.deploy(capture, found.recapture, deploy)
-    assert capture.module is not None
-    parameters = capture.module.parameters()
-    return Derived(
-        found,
-        deployed,
-        sum((numel(map(capture.read, p.shape)) for p in parameters), 0),
-        tuple((p, 1) for p in trained(capture.module, capture)),
-        (),
-        (),
-    )
+    every = _weights(found, trained)
+    return Derived(found, deployed, *_elements((w, 1) for w in every), (), ())
+
+
+def _elements(weights: Iterable[tuple[Weight, Dim]]) -> tuple[Dim, dict[int, Dim]]:
+    """How many elements there are in all, and trained ones by their bytes."""
+    every: Dim = 0
+    trained: dict[int, Dim] = {}
+    for weight, times in weights:
+        here = numel(weight.shape) * times
+        every = every + here
+        if weight.is_trained:
+            trained[weight.bytes] = trained.get(weight.bytes, 0) + here
+    return every, trained
 
 
 def _of_depths(
     builder: Builder,
     found: Captured,
     depths: Sequence[str],
-    axes_of: Mapping[str, Axis],
+    sizes: Mapping[str, Axis],
     trained: Trained,
 ) -> Derived:
     start = tuple(builder.depths[name] for name in depths)
@@ -299,7 +351,7 @@ def _of_depths(
     plan = [Asked(base, 1, ()) for base in start]
     with_products = False
     while True:
-        axes = tuple(_repetition(axes_of[n], a) for n, a in zip(depths, plan, strict=True))
+        axes = tuple(_repetition(sizes[n], a) for n, a in zip(depths, plan, strict=True))
         made, beyond = points(axes, with_products=with_products)
         if max(beyond) > DEEPEST:
             raise CaptureError(
@@ -318,7 +370,7 @@ def _of_depths(
             continue
         lists = Lists(samples.values())
         used = {point: samples[point] for point in (*made, beyond)}
-        weights = {p: weights_of(s, trained(s.module, s.captured.capture)) for p, s in used.items()}
+        weights = {p: Counter(_weights(s.captured, trained)) for p, s in used.items()}
         counts = {
             point: Counter(call_of(node, lists) for node in sample.nodes) + weights[point]
             for point, sample in used.items()
@@ -340,24 +392,18 @@ def _of_depths(
     nodes = _scaled(base, deployed.nodes, counted, lists)
     domain = deployed.domain
     domain = domain._replace(
-        symbols=_ordered(domain.symbols, [axis.symbol for axis in axes], [*axes_of]),
+        symbols=_ordered(domain.symbols, [axis.symbol for axis in axes], [*sizes]),
         least={**domain.least, **{axis.symbol.name: axis.symbol.minimum for axis in axes}},
     )
     types = base.captured.capture.module_types
     capture = replace(
         base.captured.capture, module_types={lists.general(p): kind for p, kind in types.items()}
     )
-    of_trained = trained(base.module, base.captured.capture)
-    kinds = {id(p): kind for p, kind in _weights(base, of_trained)}
-    seen: set[Weight] = set()
-    once = [p for p in of_trained if not (kinds[id(p)] in seen or seen.add(kinds[id(p)]))]
+    weights_found = (w for w in counted.items if isinstance(w, Weight))
     return Derived(
         base.captured._replace(capture=capture),
         deployed._replace(nodes=nodes, domain=domain),
-        sum(
-            (counted.formula(w) * prod(w.shape) for w in counted.items if isinstance(w, Weight)), 0
-        ),
-        tuple((p, counted.formula(kinds[id(p)])) for p in once),
+        *_elements((weight, counted.formula(weight)) for weight in weights_found),
         (_repeats_note(depths, used),),
         tuple(f"{n}: {where}" for n, a in zip(depths, plan, strict=True) for where in a.other),
     )
@@ -410,11 +456,14 @@ def _scaled(
     return tuple(kept)
 
 
-def _weights(sample: Sample, trained: Iterable[Tensor]) -> list[tuple[Tensor, Weight]]:
-    read, known = sample.captured.capture.read, {id(parameter) for parameter in trained}
+def _weights(captured: Captured, trained: Trained) -> list[Weight]:
+    """The parameters of the capture's model, by what makes them the same."""
+    capture = captured.capture
+    assert capture.module is not None
+    known = {id(parameter) for parameter in trained(capture.module, capture)}
     return [
-        (p, Weight(tuple(map(read, p.shape)), p.element_size(), id(p) in known))
-        for p in sample.module.parameters()
+        Weight(tuple(map(capture.read, p.shape)), p.element_size(), id(p) in known)
+        for p in capture.module.parameters()
     ]
 
 
