@@ -9,6 +9,7 @@ attention) arrive whole, as they do in ``torch.export``, so both front ends give
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
@@ -53,7 +54,13 @@ from fxflops.capture.source import model_line, runs_a_model
 from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
-from fxflops.errors import CaptureError, ModelError, SizeAsKeyError, SpecError
+from fxflops.errors import (
+    CaptureError,
+    ModelError,
+    SizeAsKeyError,
+    SpecError,
+    SpecializationError,
+)
 from fxflops.spec import Axis, InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
@@ -117,7 +124,7 @@ def recorded(
     packages = packages_of(model)
     called = model
     if build is not None:
-        called = _built(build, inputs, sizes, packages, recorder.another(), model)
+        called = _built(build, inputs, sizes, packages, recorder.mode, model)
     try:
         with (
             capture_lock,
@@ -140,7 +147,7 @@ def recorded(
                     # What the model sets of the context it runs in is set in a copy of it.
                     result = copy_context().run(recorder.run, called, tensors, cache)
                     recorder.mark_replaced(before)
-    except SpecError:
+    except (SpecError, SpecializationError):
         raise
     except Exception as error:
         is_key = isinstance(error, TypeError) and str(error).startswith(UNHASHABLE)
@@ -168,10 +175,24 @@ class Repeats(BaseException):
 
 
 def _require_no_depth(of_model: Collection[str], value: Dim) -> None:
-    """Raises Repeats for a size of the model alone that code makes an integer of."""
+    """Raises Repeats for a size of the model alone that code uses as an integer.
+
+    One that it casts may stay symbolic: for that there is another front end.
+    """
     names = {symbol.name for symbol in symbols_of(value)}
-    if names and names <= of_model:
-        raise Repeats(min(names))
+    if not (names and names <= of_model):
+        return
+    frame = sys._getframe(1)
+    for _ in range(CALLERS):
+        if frame.f_back is not None and frame.f_code.co_name not in ("__int__", "__index__"):
+            frame = frame.f_back
+    if frame.f_code.co_name == "__int__":
+        raise SpecializationError(f"The model casts a size, int({min(names)}).")
+    raise Repeats(min(names))
+
+
+CALLERS = 5
+"""How far from an assumption the method of ``torch.SymInt`` is that asks for the integer."""
 
 
 def _built(
@@ -179,12 +200,10 @@ def _built(
     inputs: InputSpec,
     sizes: Mapping[str, int | torch.SymInt],
     packages: Sequence[str],
-    recorder: Recorder,
+    mode: Mode,
     like: nn.Module,
 ) -> nn.Module:
-    """The model of these sizes; ``recorder`` hears what its constructor computes.
-
-    Raises CaptureError where its constructor does not take them."""
+    """The model of these sizes. Raises CaptureError where its constructor does not take them."""
     fields = {
         field: sizes[hyper.size.name] if isinstance(hyper.size, Axis) else hyper.size
         for hyper in inputs.hyper
@@ -195,16 +214,16 @@ def _built(
             capture_lock,
             restored_module_state(like),
             torch.device("meta"),
-            as_it_is_called(recorder.mode, packages, is_symbolic=True),
+            as_it_is_called(mode, packages, is_symbolic=True),
             opaque_mathematics(),
             symbolic_construction(),
             enable_python_dispatcher(),
-            AsOnCpu(recorder.add_call, recorder.constants.of),
-            recorder,
         ):
             return build(fields)
     except ModelError as error:
         cause = error.__cause__ or error
+        if isinstance(cause, SpecializationError):
+            raise cause from error
         free = ", ".join(map(str, fields))
         raise CaptureError(f"The model cannot be built for every {free}: {failure(cause)}") from error
 
