@@ -17,6 +17,8 @@ all the same (`repeated`).
 from __future__ import annotations
 
 import builtins
+import dis
+import operator
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -263,8 +265,6 @@ ASKS = {"COMPARE_OP", "CONTAINS_OP"}
 
 def _is_looked_up() -> bool:
     """Whether a dictionary compares keys, rather than the code that runs."""
-    import dis
-
     frame = sys._getframe(2)
     code = frame.f_code.co_code
     return dis.opname[code[frame.f_lasti]] not in ASKS
@@ -280,7 +280,7 @@ def watched_repetition(packages: Collection[str], logs: Iterable[Log]) -> Iterat
 
     def numbered(*ends: Any) -> Any:
         log = _log_of(ends, by_value)
-        plain = builtins.range(*map(int, ends))
+        plain = builtins.range(*map(operator.index, ends))
         return plain if log is None else _Numbers(log, plain)
 
     def enumerated(items: Any, start: int = 0) -> Any:

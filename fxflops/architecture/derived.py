@@ -165,7 +165,9 @@ def asked(samples: Mapping[Point, Sample], position: int) -> Asked:
             numbers[condition.kind].append(condition.number)
             other += [condition.where] if condition.kind == "other" else []
     apart = max(numbers["first"], default=0) + max(numbers["last"], default=0)
-    return Asked(max(1, apart), lcm(*numbers["period"]), tuple(dict.fromkeys(other)))
+    period = lcm(*numbers["period"])
+    least = apart + period if period > 1 else max(1, apart)  # with layers of every kind
+    return Asked(least, period, tuple(dict.fromkeys(other)))
 
 
 NUMBERED = re.compile(r"(.*?)(\d+)")
@@ -175,36 +177,35 @@ class Lists:
     """Which lists of modules have as many elements as a depth says, from captures at several."""
 
     def __init__(self, samples: Iterable[Sample]) -> None:
-        lengths: dict[str, set[int]] = {}
-        for sample in samples:
-            here: Counter[str] = Counter()
-            for path in sample.captured.capture.module_types:
-                for stem, index in _numbered(path):
-                    here[stem] = max(here[stem], index + 1)
-            for stem, length in here.items():
-                lengths.setdefault(stem, set()).add(length)
-        self._growing = {stem for stem, found in lengths.items() if len(found) > 1}
+        self._growing: set[str] = set()
+        paths = [[*sample.captured.capture.module_types] for sample in samples]
+        deepest = max(path.count(".") for of_sample in paths for path in of_sample)
+        for level in range(deepest + 1):  # a list in a list is one for all elements of the latter
+            lengths: dict[str, set[int]] = {}
+            for of_sample in paths:
+                here: Counter[str] = Counter()
+                for path in of_sample:
+                    if path.count(".") == level and (found := self._numbered(path)):
+                        here[found[0]] = max(here[found[0]], found[1] + 1)
+                for stem, length in here.items():
+                    lengths.setdefault(stem, set()).add(length)
+            self._growing |= {stem for stem, known in lengths.items() if len(known) > 1}
+
+    def _numbered(self, path: str) -> tuple[str, int] | None:
+        """The list that a module is in, and its place there."""
+        parents, _, name = path.rpartition(".")
+        match = NUMBERED.fullmatch(name)
+        return (f"{self.general(parents)}.{match[1]}", int(match[2])) if match else None
 
     def general(self, path: str) -> str:
-        """The path with ``*`` for each element of such a list."""
-        parts = path.split(".")
-        for position, part in enumerate(parts):
+        """The path with ``*`` for each element of a list that grows."""
+        general = ""
+        for part in path.split(".") if path else ():
             match = NUMBERED.fullmatch(part)
-            if match and _stem(parts[:position], match[1]) in self._growing:
-                parts[position] = f"{match[1]}*"
-        return ".".join(parts)
-
-
-def _numbered(path: str) -> Iterable[tuple[str, int]]:
-    parts = path.split(".")
-    match = NUMBERED.fullmatch(parts[-1])
-    if match:
-        yield _stem(parts[:-1], match[1]), int(match[2])
-
-
-def _stem(parents: Sequence[str], name: str) -> str:
-    """A list of modules, whichever elements of other lists it is in."""
-    return ".".join([*(re.sub(r"\d+$", "#", part) for part in parents), name])
+            if match and f"{general}.{match[1]}" in self._growing:
+                part = f"{match[1]}*"
+            general = f"{general}.{part}" if general else part
+        return general
 
 
 class Call(NamedTuple):

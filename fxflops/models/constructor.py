@@ -25,10 +25,10 @@ def of_result(named: NamedModel) -> Architecture:
     kind, args, keywords = _given(named)
 
     def build(values: Mapping[str, Any]) -> nn.Module:
-        changed: Any = keywords
+        changed: Any = fields.copied(keywords)
         for path, value in values.items():
             changed = fields.replaced(changed, path, value)
-        made: nn.Module = kind(*args, **changed)
+        made: nn.Module = kind(*fields.copied(args), **changed)
         return made
 
     what = f"{named.name} ({kind.__name__})"
@@ -114,4 +114,5 @@ def _read(frame: FrameType) -> tuple[object, tuple[Any, ...], dict[str, Any]] | 
     if args:  # which come after those that have names
         positional = code.co_varnames[1 : code.co_argcount]
         args = (*(keywords.pop(name) for name in positional), *args)
-    return found.get(names[0]), args, keywords
+    # Some constructors change the lists that they are given.
+    return found.get(names[0]), fields.copied(args), fields.copied(keywords)

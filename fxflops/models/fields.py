@@ -32,6 +32,17 @@ def replaced(found: Any, path: str, value: Any) -> Any:
     return _with(found, first, replaced(_get(found, first), rest, value) if rest else value)
 
 
+def copied(found: Any) -> Any:
+    """A copy of mappings, lists and tuples, however nested; what is in them is shared."""
+    if type(found) in (list, tuple):
+        return type(found)(map(copied, found))
+    if isinstance(found, dict):
+        twin = copy(found)
+        twin.update((key, copied(value)) for key, value in found.items())
+        return twin
+    return found
+
+
 def _names(found: Any) -> list[str]:
     if isinstance(found, Mapping):
         return [str(name) for name in found]
