@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn
 
 from fxflops import formulas, models
+from fxflops.algebra import Dim
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
 from fxflops.analysis.count import DATA, NO_FORMULA
@@ -258,6 +259,8 @@ def _analyze(
     trained: Counter[int] = Counter()
     for parameter in _trained(module, captured.capture) if train else ():
         trained[parameter.element_size()] += parameter.numel()
+    capture = deployed.capture
+    parameters = weights(capture.graph, capture.read) if deploy else _parameters(module)
     return Analysis(
         model=named.name,
         inputs=captured.spec,
@@ -267,11 +270,9 @@ def _analyze(
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
         frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
-        parameters=(
-            weights(deployed.capture.graph, deployed.capture.read)
-            if deploy
-            else sum(parameter.numel() for parameter in module.parameters())
-        ),
+        parameters=sum(parameters.values(), 0),
+        module_parameters=parameters,
+        results=deployed.results,
         defaults=captured.sizes,
         notes=(*notes(deployed.capture, deployed.nodes), *said),
         packages=(*packages_of(module), *formulas.packages()),
@@ -326,6 +327,7 @@ def _of_architecture(
     found = derived(builder, spec, first, deploy, trained)
     captured, deployed = found.captured, found.deployed
     capture = deployed.capture
+    parameters = weights(capture.graph, capture.read) if deploy else found.parameters
     return Analysis(
         model=named.name,
         inputs=captured.spec,
@@ -335,7 +337,9 @@ def _of_architecture(
         annotated=partial(annotate, capture.graph, deployed.nodes),
         frontend=capture.frontend,
         dtype=str(floating_dtype(capture.module or module)).removeprefix("torch."),
-        parameters=weights(capture.graph, capture.read) if deploy else found.parameters,
+        parameters=sum(parameters.values(), 0),
+        module_parameters=parameters,
+        results=deployed.results,
         defaults=captured.sizes,
         notes=(*notes(capture, deployed.nodes), *named.notes, *found.notes),
         packages=(*packages_of(module), *formulas.packages()),
@@ -383,6 +387,15 @@ def _fixed(spec: InputSpec, narrower: InputSpec) -> dict[str, int]:
         for pair in zip(*(tensor.axes for tensor in tensors), strict=True)
     )
     return {free.name: at for free, at in axes if isinstance(free, Axis) and isinstance(at, int)}
+
+
+def _parameters(module: nn.Module) -> dict[str, Dim]:
+    """The number of parameters of each module's own, a shared one where it is found first."""
+    found: dict[str, Dim] = {}
+    for name, parameter in module.named_parameters():
+        path = name.rpartition(".")[0]
+        found[path] = found.get(path, 0) + parameter.numel()
+    return found
 
 
 def _trained(module: nn.Module, captured: Capture) -> list[nn.Parameter]:

@@ -30,19 +30,27 @@ SHOWN = (*COUNTERS, "flops", *(name for name in QUANTITIES if name not in COUNTE
 
 
 class Row(NamedTuple):
-    """A module (``name`` is its path, ``kind`` its type), or an operator with its calls."""
+    """A module (``name`` is its path, ``kind`` its type), or an operator, with its calls.
+
+    A module has its ``parameters``, those of the modules below it included, of which one that is
+    shared counts where it is found first; the shapes that its calls return, ``results``, each once;
+    and how many of the calls in it are ``uncounted``, which makes its cost a lower bound.
+    """
 
     name: str
     cost: Cost
     kind: str = ""
-    calls: int | None = None
+    calls: Dim | None = None
+    parameters: Dim | None = None
+    results: tuple[tuple[tuple[Dim, ...], ...], ...] = ()
+    uncounted: int = 0
 
 
 class Listed(NamedTuple):
     """An operator that is free or uncounted for a reason; if uncounted, the lines that call it."""
 
     op: str
-    calls: int
+    calls: Dim
     reason: str = ""
     where: tuple[str, ...] = ()
 
@@ -101,6 +109,7 @@ class Report(NamedTuple):
     applied: tuple[Applied, ...] = ()
     once: Mapping[BindingTime, Cost] = MappingProxyType({})
     training: Training | None = None
+    unproven: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Without the proxy, which is not pickled."""
@@ -127,9 +136,9 @@ class Report(NamedTuple):
         return not self.uncounted
 
     @property
-    def uncounted_calls(self) -> int:
+    def uncounted_calls(self) -> Dim:
         """How many calls of the graph are uncounted."""
-        return sum(item.calls for item in self.uncounted)
+        return sum((item.calls for item in self.uncounted), 0)
 
     def values(self, sizes: Mapping[str, int]) -> dict[Symbol, int]:
         """The symbols' values at ``sizes``, with the defaults for those not given.
@@ -147,7 +156,29 @@ class Report(NamedTuple):
 
         Raises SpecError and DomainError for sizes at which there is no formula.
         """
-        return Answer(self, None if sizes is None else self.values(sizes))
+        values = None if sizes is None else self.values(sizes)
+        return Answer(self._with_calls_at(values), values)
+
+    def _with_calls_at(self, values: Mapping[Symbol, int] | None) -> Report:
+        """The report with numbers of calls, where a free number of layers decides them.
+
+        Where that is not given it is the model's own, or the least.
+        """
+        items = (*self.operators, *self.free, *self.uncounted)
+        if all(item.calls is None or isinstance(item.calls, int) for item in items):
+            return self
+        least = {s: self.domain.least.get(s.name, s.minimum) for s in self.domain.symbols}
+        own = {s: s.value_at(self.defaults[s.name]) for s in least if s.name in self.defaults}
+        at = {**least, **own, **(values or {})}
+
+        def known(calls: Dim | None) -> int | None:
+            return None if calls is None else int(evaluate(calls, at))
+
+        return self._replace(
+            operators=tuple(row._replace(calls=known(row.calls)) for row in self.operators),
+            free=tuple(item._replace(calls=known(item.calls) or 0) for item in self.free),
+            uncounted=tuple(i._replace(calls=known(i.calls) or 0) for i in self.uncounted),
+        )
 
 
 class Quantity(NamedTuple):

@@ -29,7 +29,7 @@ class RTDETR(nn.Module):
 
         ``images_N3HW`` has values in [0, 1]; H and W are multiples of 32, large enough for as
         many anchors as there are queries: 21·H·W / 1024 of them. Returns ``pred_logits``,
-        (N, Q, classes), and ``pred_boxes``, (N, Q, 4): centre, width and height in fractions of
+        (N, Q, classes), and ``pred_boxes``, (N, Q, 4): center, width and height in fractions of
         the image. Any other shape fails in the operator that cannot take it.
         """
         maps: list[Tensor] = self.backbone(images_N3HW)

@@ -302,3 +302,28 @@ def test_relations_are_asked_only_where_they_have_a_value():
     with pytest.raises(DomainError, match="H must be at least 64"):
         domain.arrays({"N": 2, "H": np.array([64, 32]), "W": 64}, "x")
     assert domain.arrays({"N": 2, "H": np.array([64, 96]), "W": 64}, "x")[H].tolist() == [2, 3]
+
+
+def test_a_fixed_size_is_accepted_at_its_value_alone():
+    domain = Domain((N,), (), {"N": 1}, {"L": 197})
+    assert domain.values({"N": 2, "L": 197}, "vit") == domain.values({"N": 2}, "vit") == {N: 2}
+    said = "Cannot count vit at L=198: L is fixed at 197."
+    assert message(domain, {"N": 2, "L": 198}, "vit") == said
+    for lengths in ([197, 197], 197):
+        assert domain.arrays({"N": [2, 3], "L": lengths}, "vit")[N].tolist() == [2, 3]
+    with pytest.raises(DomainError) as caught:
+        domain.arrays({"N": 2, "L": [197, 198]}, "vit")
+    assert str(caught.value) == "Cannot count vit at every L: L is fixed at 197."
+
+
+def test_a_size_that_may_be_zero():
+    past = Symbol("P", offset=1)
+    domain = Domain((past,), (), {"P": 1})
+    assert domain.values({"P": 0}, "x") == {past: 1}
+    assert message(domain, {"P": -1}) == "The size P must be a natural number, not -1."
+
+
+def test_each_missing_name_stands_on_the_command_line():
+    with pytest.raises(SpecError) as caught:
+        DETECTOR.values({"N": 1}, "x")
+    assert caught.value.command_line == "No value for the size H, W: give --at H=…,W=…."

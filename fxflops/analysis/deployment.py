@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import NamedTuple
 
+from fxflops.analysis.results import at_every_size
 from fxflops.analysis.zero_one import Nodes, undo_zero_one_specialization
 from fxflops.capture import Capture
-from fxflops.capture.result import Recapture
+from fxflops.capture.result import Recapture, Shapes
 from fxflops.cost import Applied, BindingTime, total
 from fxflops.domain import Domain
 from fxflops.passes import PASSES
@@ -32,6 +33,7 @@ class Deployed(NamedTuple):
     once: Mapping[BindingTime, Nodes]
     domain: Domain
     applied: tuple[Applied, ...]
+    results: Mapping[str, tuple[Shapes, ...]]
 
 
 def deploy(captured: Capture, recapture: Recapture, names: Collection[str]) -> Deployed:
@@ -40,11 +42,15 @@ def deploy(captured: Capture, recapture: Recapture, names: Collection[str]) -> D
     ``recapture`` captures the model with sizes fixed, to which the passes are applied likewise
     (`fxflops.analysis.zero_one`). Without names, the costs of ``captured`` as it is.
     """
+    captures: dict[Sizes, Capture] = {}
     chosen = [BY_NAME[name] for name in PASSES if name in names]
 
     @cache
     def fixed(sizes: Sizes) -> Capture | None:
-        return recapture(dict(sizes)) if sizes else captured
+        found = recapture(dict(sizes)) if sizes else captured
+        if found is not None:
+            captures[sizes] = found
+        return found
 
     @cache
     def after(passes: int, sizes: Sizes) -> Rewritten | None:
@@ -85,6 +91,7 @@ def deploy(captured: Capture, recapture: Recapture, names: Collection[str]) -> D
                 strict=False,
             )
         ),
+        results=at_every_size(captured, captures),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.closed_form import evaluate_many, sign_of, to_sympy
 from fxflops.analysis.dataflow import to_networkx
+from fxflops.capture.result import Shapes
 from fxflops.cost import (
     BINDING_TIMES,
     PHASES,
@@ -98,6 +99,8 @@ class Analysis:
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
     parameters that get a gradient, and ``optimizer`` is apart from the total. ``unproven`` is why
     formulas in a number of layers are not proven, only true where models were captured.
+    ``module_parameters`` are those of each module's own, a shared one where it is found first;
+    ``results`` the shapes that each call of a module returns, if they are known at every size.
     """
 
     model: str
@@ -117,6 +120,8 @@ class Analysis:
     trained: int | None = None
     optimizer: Optimizer | None = None
     unproven: tuple[str, ...] = ()
+    module_parameters: Mapping[str, Dim] = field(default_factory=dict)
+    results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -266,10 +271,7 @@ class Analysis:
             domain=self.domain,
             defaults=self.defaults,
             parameters=self.parameters,
-            modules=tuple(
-                Row(name=path, kind=self.module_types.get(path, ""), cost=cost)
-                for path, cost in self.by_module().items()
-            ),
+            modules=tuple(_rows(self)),
             operators=tuple(
                 Row(name=str(op), calls=times[op], cost=cost)
                 for op, cost in self.by_operator().items()
@@ -277,9 +279,10 @@ class Analysis:
             free=_free(self),
             uncounted=_uncounted(self),
             notes=self.notes,
+            unproven=self.unproven,
             figures={} if self.repeats else derived(self),
             applied=self.applied,
-            once={moment: self.once_per(moment) for moment in self.once},
+            once={time: self.once_per(time) for time in self.once},
             training=self.training,
         )
 
@@ -302,7 +305,7 @@ class Analysis:
 
         is_known = self.report.is_known_at({})
         answer = self.report.at({} if is_known else None)
-        return render(document(answer, depth=2, symbolic=not is_known), "table").rstrip("\n")
+        return render(document(answer, symbolic=not is_known, brief=True), "table").rstrip("\n")
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the graph, whose shapes live in this process alone."""
@@ -346,6 +349,26 @@ def _operator(name: str) -> Operator:
     for part in name.split("."):
         found = getattr(found, part, None)
     return found if type(found).__name__ == "OpOverload" else name
+
+
+def _rows(analysis: Analysis) -> Iterator[Row]:
+    """The modules, each with all that is below it."""
+    parameters: dict[str, Dim] = {}
+    for path, number in analysis.module_parameters.items():
+        for above in prefixes(path):
+            parameters[above] = parameters.get(above, 0) + number
+    uncounted = Counter(path for node in analysis.uncounted for path in prefixes(node.path))
+    for path, cost in analysis.by_module().items():
+        results = analysis.results.get(path)
+        yield Row(
+            name=path,
+            kind=analysis.module_types.get(path, ""),
+            cost=cost,
+            calls=None if results is None else len(results),
+            parameters=parameters.get(path, 0),
+            results=tuple(dict.fromkeys(results or ())),
+            uncounted=uncounted[path],
+        )
 
 
 def _free(analysis: Analysis) -> tuple[Listed, ...]:

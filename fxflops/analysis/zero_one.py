@@ -332,7 +332,7 @@ def _agree(ones: Mapping[Symbol, Dim], left: Dim, right: Dim) -> bool:
 
 
 def _corrected(
-    current: Counted, nodes: Nodes, at_one: Iterable[NodeCost], group: Group
+    current: Counted, nodes: Nodes, at_size_one: Iterable[NodeCost], group: Group
 ) -> Counted | None:
     """``current`` with costs that hold where all of ``group`` are 1, too.
 
@@ -341,7 +341,7 @@ def _corrected(
     where the calls cannot be matched.
     """
     waiting: dict[tuple[object, str, Phase], list[NodeCost]] = defaultdict(list)
-    for node in at_one:
+    for node in at_size_one:
         waiting[node.op, node.path, node.phase].append(node)
     for queue in waiting.values():
         queue.reverse()
@@ -383,8 +383,8 @@ def _missing(above: Cost, there: Cost, group: Group) -> Cost | None:
     Its counts are products with what is 1 there, and 0 where one of them is more.
     """
     ones: dict[Symbol, Dim] = dict.fromkeys(group, 1)
-    at_one = above.map(lambda count: substitute(count, ones))
-    if at_one == there:
+    at_size_one = above.map(lambda count: substitute(count, ones))
+    if at_size_one == there:
         return None
     here = prod(map(is_one, sorted(group)))
-    return (there - at_one).map(lambda count: count * here)
+    return (there - at_size_one).map(lambda count: count * here)

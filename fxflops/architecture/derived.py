@@ -47,12 +47,12 @@ LEAST = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 class Derived(NamedTuple):
     """A capture, its costs where depths are free, and the number of its parameters.
 
-    ``trained`` are those that get a gradient, by the bytes of an element.
+    ``parameters`` are those of each module's own, a shared one where it is found first; ``trained`` are those that get a gradient, by the bytes of an element.
     """
 
     captured: Captured
     deployed: Deployed
-    parameters: Dim
+    parameters: Mapping[str, Dim]
     trained: Mapping[int, Dim]
     notes: tuple[str, ...]
     unproven: tuple[str, ...]
@@ -220,8 +220,9 @@ class Call(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """What makes parameters the same: shape, width of an element, and whether it is trained."""
+    """What makes parameters the same: module, shape, bytes of an element, whether it is trained."""
 
+    path: str
     shape: tuple[Dim, ...]
     bytes: int
     is_trained: bool
@@ -324,17 +325,19 @@ def _at_least_depth(
 def _of_widths(found: Captured, deploy: Sequence[str], trained: Trained) -> Derived:
     capture = found.capture
     deployed = passes.deploy(capture, found.recapture, deploy)
-    every = _weights(found, trained)
+    every = _weights(found, trained, lambda path: path)
     return Derived(found, deployed, *_elements((w, 1) for w in every), (), ())
 
 
-def _elements(weights: Iterable[tuple[Weight, Dim]]) -> tuple[Dim, dict[int, Dim]]:
-    """How many elements there are in all, and trained ones by their bytes."""
-    every: Dim = 0
+def _elements(
+    weights: Iterable[tuple[Weight, Dim]],
+) -> tuple[dict[str, Dim], dict[int, Dim]]:
+    """How many elements there are by module, and trained ones by their bytes."""
+    every: dict[str, Dim] = {}
     trained: dict[int, Dim] = {}
     for weight, times in weights:
         here = numel(weight.shape) * times
-        every = every + here
+        every[weight.path] = every.get(weight.path, 0) + here
         if weight.is_trained:
             trained[weight.bytes] = trained.get(weight.bytes, 0) + here
     return every, trained
@@ -371,7 +374,7 @@ def _of_depths(
             continue
         lists = Lists(samples.values())
         used = {point: samples[point] for point in (*made, beyond)}
-        weights = {p: Counter(_weights(s.captured, trained)) for p, s in used.items()}
+        weights = {p: Counter(_weights(s.captured, trained, lists.general)) for p, s in used.items()}
         counts = {
             point: Counter(call_of(node, lists) for node in sample.nodes) + weights[point]
             for point, sample in used.items()
@@ -400,13 +403,23 @@ def _of_depths(
     capture = replace(
         base.captured.capture, module_types={lists.general(p): kind for p, kind in types.items()}
     )
+    fitted = _captured_at("Fitted", depths, used)[:-1]
+    unproven = tuple(
+        f"{fitted}, not proved: {where} asks of {name} what does not repeat."
+        for name, asks in zip(depths, plan, strict=True)
+        for where in asks.other
+    )
     weights_found = (w for w in counted.items if isinstance(w, Weight))
     return Derived(
         base.captured._replace(capture=capture),
-        deployed._replace(nodes=nodes, domain=domain),
+        deployed._replace(
+            nodes=nodes,
+            domain=domain,
+            results={p: shapes for p, shapes in deployed.results.items() if lists.general(p) == p},
+        ),
         *_elements((weight, counted.formula(weight)) for weight in weights_found),
-        (_repeats_note(depths, used),),
-        tuple(f"{n}: {where}" for n, a in zip(depths, plan, strict=True) for where in a.other),
+        () if unproven else (_captured_at("Layers repeat: captured", depths, used),),
+        unproven,
     )
 
 
@@ -457,21 +470,28 @@ def _scaled(
     return tuple(kept)
 
 
-def _weights(captured: Captured, trained: Trained) -> list[Weight]:
+def _weights(
+    captured: Captured, trained: Trained, general: Callable[[str], str]
+) -> list[Weight]:
     """The parameters of the capture's model, by what makes them the same."""
     capture = captured.capture
     assert capture.module is not None
     known = {id(parameter) for parameter in trained(capture.module, capture)}
     return [
-        Weight(tuple(map(capture.read, p.shape)), p.element_size(), id(p) in known)
-        for p in capture.module.parameters()
+        Weight(
+            general(name.rpartition(".")[0]),
+            tuple(map(capture.read, p.shape)),
+            p.element_size(),
+            id(p) in known,
+        )
+        for name, p in capture.module.named_parameters()
     ]
 
 
-def _repeats_note(depths: Sequence[str], used: Iterable[Point]) -> str:
+def _captured_at(what: str, depths: Sequence[str], used: Iterable[Point]) -> str:
     names = ", ".join(depths)
     at = "; ".join(", ".join(map(str, point)) for point in sorted(used))
-    return f"Layers repeat: captured at {names} = {at}."
+    return f"{what} at {names} = {at}."
 
 
 def _refusal(depths: Sequence[str], counted: Counted, beyond: Point) -> str:

@@ -9,6 +9,8 @@ written once (`fxflops.algebra.encoding`). What no annotation can say stands in 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import or_
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
 
@@ -135,8 +137,8 @@ def _made(kind: Any) -> Codec:
 
 
 def _optional(kinds: tuple[Any, ...]) -> Codec:
-    [kind] = [kind for kind in kinds if kind is not NoneType]  # nothing else is a field's type
-    write, read = _codec(kind)
+    first, *others = (kind for kind in kinds if kind is not NoneType)
+    write, read = _codec(reduce(or_, others, first))  # a dim is a union, too
     return Codec(
         lambda value, table: None if value is None else write(value, table),
         lambda value, dims: None if value is None else read(value, dims),

@@ -22,7 +22,7 @@ import torch.fx
 from torch import Tensor, nn
 
 from fxflops._torch import enable_python_dispatcher, tree_leaves
-from fxflops.capture.meta_kernels import backward as derived_shapes
+from fxflops.capture.meta_kernels import backward as backward_kernels
 from fxflops.capture.meta_kernels.resize import Resizing
 from fxflops.capture.patches.cpu_tensors import AsOnCpu
 from fxflops.capture.result import Capture
@@ -31,7 +31,7 @@ from fxflops.errors import CaptureError
 from fxflops.spec import InputSpec
 
 Loss: TypeAlias = Callable[[Any], Tensor]
-"""From what the model returns to the number that training lowers."""
+"""From what the model returns to the loss, a number."""
 
 
 def capture(
@@ -108,8 +108,8 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
             return super().__torch_dispatch__(func, types, args, kwargs)
 
     def _meta_kernel(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        if func in derived_shapes.RULES:
-            return derived_shapes.result_of(func, args, kwargs)
+        if func in backward_kernels.RULES:
+            return backward_kernels.result_of(func, args, kwargs)
         return super()._meta_kernel(func, args, kwargs)
 
     @contextmanager

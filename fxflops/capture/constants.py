@@ -25,7 +25,7 @@ VALUES = "_fxflops_values"
 
 aten = torch.ops.aten
 
-MAKERS = {
+FACTORIES = {
     aten.arange.default,
     aten.arange.start,
     aten.arange.start_step,
@@ -99,7 +99,7 @@ class Constants:
                 setattr(made, VALUES, known)
 
     def _is_known(self, func: OpOverload, args: Sequence[Any], kwargs: Any) -> bool:
-        if func not in MAKERS and not any(self._may_be_known(a) for a in args):
+        if func not in FACTORIES and not any(self._may_be_known(a) for a in args):
             return False
         if torch.Tag.nondeterministic_seeded in func.tags:
             return False

@@ -26,6 +26,7 @@ from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.polynomial import from_atom
 from fxflops.capture.expressions import ExpressionReader, shape_env_reader
 from fxflops.capture.guards.to_domain import domain_from_guards
+from fxflops.capture.modules import Returned, module_paths
 from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.patches.threads import copied_function, replaced_here, silent_here
 from fxflops.capture.prepare import (
@@ -55,6 +56,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         {i: torch.export.Dim.AUTO for i, axis in enumerate(t.axes) if not isinstance(axis, int)}
         for t in inputs.tensors
     )
+    returned = Returned()
     try:
         by_parameter = inspect.signature(model.forward).bind(*free).arguments
         with (
@@ -64,6 +66,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
             torch.device("meta"),
             _guards_name_the_model(),
             silent_here(),  # torch also prints graphs when it gives up: the error says why
+            module_paths(model, [""], returned),
         ):
             exported = copy_context().run(
                 partial(torch.export.export, dynamic_shapes=by_parameter, strict=False),
@@ -100,6 +103,7 @@ def capture(model: nn.Module, inputs: InputSpec, hints: Mapping[str, int]) -> Ca
         guards=(*guards, *(Guard(from_atom(s) - 1, "!=") for s in symbols.values())),
         module_types=module_types(model),
         frontend="export",
+        results=returned.shapes(read),
     )
 
 

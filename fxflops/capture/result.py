@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import torch
@@ -12,6 +12,9 @@ from torch import nn
 
 from fxflops.algebra import Dim
 from fxflops.domain import Domain, Guard
+
+Shapes: TypeAlias = tuple[tuple[Dim, ...], ...]
+"""The shapes of the tensors in what a module returns, in order."""
 
 SizeReader: TypeAlias = Callable[[int | torch.SymInt], Dim]
 """What turns a size of a captured tensor into a dim; each front end has its own."""
@@ -33,6 +36,7 @@ class Capture:
     sizes of 1 where they hold, too, the graph is the same.
 
     ``module_types`` has the type's name of every module on some path, its containers included.
+    ``results`` has the shapes that each call of a module returned, in order, by its path.
     ``notes`` are what could not be known of the model's own decisions. ``module`` is the model of
     this capture, where one was built for it (`fxflops.spec.Hyper`).
     """
@@ -45,6 +49,7 @@ class Capture:
     frontend: str
     notes: tuple[str, ...] = ()
     module: nn.Module | None = None
+    results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
 
 
 Recapture: TypeAlias = Callable[[Mapping[str, int]], Capture | None]

@@ -34,6 +34,7 @@ from fxflops.capture.flex import (
 from fxflops.capture.guards.to_domain import domain_from_guards
 from fxflops.capture.indices import Indices
 from fxflops.capture.meta_kernels.forward import result_of
+from fxflops.capture.modules import Returned, module_paths
 from fxflops.capture.patches.casts import symbolic_casts
 from fxflops.capture.patches.construction import opaque_mathematics, symbolic_construction
 from fxflops.capture.patches.cpu_tensors import SYMBOLIC, AsOnCpu
@@ -142,7 +143,7 @@ def recorded(
                     recorder.add_input(described.name, tensor)
                 for index, tensor in enumerate(past.tensors_of(cache)):
                     recorder.add_input(f"past{index}", tensor, past=True)
-                with _module_paths(called, recorder.paths), recorder:
+                with module_paths(called, recorder.paths, recorder.returned), recorder:
                     before = _attributes(called)
                     # What the model sets of the context it runs in is set in a copy of it.
                     result = copy_context().run(recorder.run, called, tensors, cache)
@@ -163,6 +164,7 @@ def recorded(
         frontend="trace",
         notes=texts.notes,
         module=None if build is None else called,
+        results=recorder.returned.shapes(read_symint),
     )
 
 
@@ -274,6 +276,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.mode = mode
         self.graph = torch.fx.Graph()
         self.paths = [""]
+        self.returned = Returned()
         self._indices = Indices()
         self.constants = Constants()
         self._nodes: dict[int, torch.fx.Node] = {}
@@ -488,39 +491,3 @@ def _asked_for(func: OpOverload, args: Sequence[Any], result: Any) -> Any:
 def size_of(formula: str) -> int:
     """The target of the nodes that stand for symbolic sizes; the graph is not to be run."""
     raise NotImplementedError(formula)
-
-
-@contextmanager
-def _module_paths(model: nn.Module, paths: list[str]) -> Iterator[None]:
-    """Keep the path of the module that runs on top of ``paths``.
-
-    A module that has several parents is named after the one that calls it.
-    """
-    anywhere = {id(module): path for path, module in model.named_modules()}
-    running: list[nn.Module] = []
-    below: dict[int, dict[int, str]] = {}
-
-    def enter(module: nn.Module, _: object) -> None:
-        path = anywhere[id(module)]
-        if running:
-            caller = running[-1]
-            if id(caller) not in below:
-                below[id(caller)] = {id(m): name for name, m in caller.named_modules()}
-            if id(module) in below[id(caller)]:
-                path = ".".join(filter(None, (paths[-1], below[id(caller)][id(module)])))
-        running.append(module)
-        paths.append(path)
-
-    def leave(module: nn.Module, *_: object) -> None:
-        running.pop()
-        paths.pop()
-
-    handles = []
-    for module in model.modules():
-        handles.append(module.register_forward_pre_hook(enter))
-        handles.append(module.register_forward_hook(leave, always_call=True))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

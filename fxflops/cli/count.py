@@ -13,20 +13,22 @@ from fxflops.cli.options import (
     complain,
     deliver,
     each_sizes,
+    is_screen,
     progress,
     require_tensor_sizes,
     sizes,
 )
 from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.passes import PASSES, require_passes
+from fxflops.reports import FORMATS
 from fxflops.reports.files import require_writable
+from fxflops.reports.module_table import ALL, COLUMNS, require_columns, require_sort
 
 if TYPE_CHECKING:
     from fxflops.report import Answer
 
 HELP = "What one call of a PyTorch model costs, as an exact formula of its input's sizes."
 READ_BY_PEOPLE = ("table", "markdown")
-USUAL_DEPTH = 2
 UNCOUNTED_WORK = 1
 
 
@@ -34,7 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``count``."""
     add_model(parser)
     parser.add_argument("--symbolic", action="store_true", help="the formulas and their domain")
-    parser.add_argument("--depth", metavar="D", help="levels of modules to show")
+    parser.add_argument(
+        "--depth", metavar="D", help="levels of modules to show (default: as many as fit a screen)"
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="NAME,…",
+        help=f"of the table of modules: all, for every total and the operators, too; or of "
+        f"{', '.join(COLUMNS)}",
+    )
+    parser.add_argument(
+        "--sort", metavar="COLUMN", help="siblings from the largest down: params, flops, …"
+    )
     parser.add_argument(
         "--frontend",
         choices=("auto", "trace", "export"),
@@ -65,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loss",
         metavar="MODULE:LOSS",
-        help="what --train lowers, a callable of the model's result (default: the outputs' sum)",
+        help="the loss function for --train: of the model's result (default: the outputs' sum)",
     )
     parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
     kept = parser.add_mutually_exclusive_group()
@@ -105,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Count, print, and return 1 if ``--strict`` finds uncounted work."""
     several = each_sizes(arguments)
     depth = _depth(arguments)
+    columns, sort = _columns(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
         if arguments.free is not None:
@@ -123,9 +137,18 @@ def run(arguments: argparse.Namespace) -> int:
     answers = [_answer(arguments, at) for at in several]
     symbolic = arguments.symbolic or arguments.format == "latex"
     documents = [
-        document(answer, depth=depth, symbolic=symbolic or answer.values is None)
+        document(
+            answer,
+            depth=depth,
+            symbolic=symbolic or answer.values is None,
+            brief=arguments.format == "table" and columns != ALL,
+            columns=columns,
+            sort=sort,
+        )
         for answer in answers
     ]
+    if is_screen(arguments):
+        documents[-1] = documents[-1]._replace(hints=_hints(arguments, answers[-1], symbolic))
     deliver(documents[0], arguments, *documents[1:])
     if answers[0].values is None and not symbolic and arguments.format in READ_BY_PEOPLE:
         report = answers[0].report
@@ -134,6 +157,9 @@ def run(arguments: argparse.Namespace) -> int:
     uncounted = max(answer.report.uncounted_calls for answer in answers)
     if arguments.strict and uncounted:
         complain(f"{operator_calls(uncounted)} uncounted (--strict).")
+        return UNCOUNTED_WORK
+    if arguments.strict and answers[0].report.unproven:
+        complain(f"{answers[0].report.unproven[0][:-1]} (--strict).")
         return UNCOUNTED_WORK
     return 0
 
@@ -194,9 +220,41 @@ def _deploy(arguments: argparse.Namespace) -> tuple[str, ...]:
     return tuple(name for name in PASSES if name in names)
 
 
+def _columns(arguments: argparse.Namespace) -> tuple[tuple[str, ...] | None, str | None]:
+    """The columns of the table of modules, and the one to sort by, where they are given."""
+    given = {"--columns": arguments.columns, "--sort": arguments.sort}
+    for option, value in given.items():
+        if value is None:
+            continue
+        if arguments.format not in READ_BY_PEOPLE:
+            raise SpecError(f"{option} is of a table, and not of --format {arguments.format}.")
+        if arguments.symbolic or arguments.convention is not None:
+            other = "--symbolic" if arguments.symbolic else "--convention"
+            raise SpecError(f"{option} is of the table of modules, which {other} does not print.")
+    if arguments.columns is None:
+        chosen = None
+    else:
+        chosen = require_columns([n.strip() for n in arguments.columns.split(",") if n.strip()])
+    return chosen, None if arguments.sort is None else require_sort(arguments.sort)
+
+
+def _hints(arguments: argparse.Namespace, answer: Answer, symbolic: bool) -> list[str]:
+    """What may be asked next."""
+    hints = [] if symbolic else ["--symbolic (the formula)"]
+    if answer.values is None:
+        hints = ["--at NAME=SIZE,… (numbers)"]
+    elif not symbolic:
+        from fxflops.reports.count import level
+
+        levels = max(level(row.name) for row in answer.report.modules)
+        hints += ["--depth 3"] if levels >= 3 and arguments.depth is None else []
+        hints += ["--columns all"] if arguments.columns is None else []
+    return [*hints, *(["--format html -o report.html"] if "html" in FORMATS else [])]
+
+
 def _depth(arguments: argparse.Namespace) -> int | None:
     if arguments.depth is None:
-        return USUAL_DEPTH if arguments.format in READ_BY_PEOPLE else None
+        return None
     if not (arguments.depth.isascii() and arguments.depth.isdecimal()):
         raise SpecError(f"--depth must be 0 or more, not '{shown(arguments.depth)}'.")
     if len(arguments.depth) > DIGITS:

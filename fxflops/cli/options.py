@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 
 from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.reports import FORMATS, render
@@ -16,6 +16,8 @@ from fxflops.reports.wording import printable
 
 DTYPES = ("float32", "float16", "bfloat16")
 NEED_NO_SIZES = ("json", "csv", "latex")
+NARROWEST = 60
+"""Characters of a line in a window that answers fit."""
 LARGEST_AXIS = 2**63 - 1
 
 
@@ -112,7 +114,7 @@ def positive(text: str, what: str, *, least: int = 1) -> int:
     return int(text.lstrip("0") or "0")
 
 
-@contextmanager
+@contextlib.contextmanager
 def progress(message: str) -> Iterator[None]:
     """A spinner on stderr while something takes its time; nothing where that is no terminal."""
     if not sys.stderr.isatty():
@@ -132,12 +134,29 @@ def deliver(document: Document, arguments: argparse.Namespace, *more: Document) 
     """
     is_for_terminal = arguments.output is None and sys.stdout.isatty()
     color = is_for_terminal and not os.environ.get("NO_COLOR")
+    width = window() if is_screen(arguments) else None
     documents = (document, *more)
-    text = "\n".join(render(each, arguments.format, color=color) for each in documents)
+    text = "\n".join(render(each, arguments.format, color=color, width=width) for each in documents)
     if arguments.output is None:
         say(text)
     else:
         write(arguments.output, text)
+
+
+def is_screen(arguments: argparse.Namespace) -> bool:
+    """Whether somebody looks at what is printed."""
+    return arguments.format == "table" and arguments.output is None and sys.stdout.isatty()
+
+
+def window() -> int | None:
+    """How many characters a line of the terminal has; None where nothing says so."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isascii() and given.isdecimal() and int(given):
+        return max(int(given), NARROWEST)
+    with contextlib.suppress(OSError):
+        if width := os.get_terminal_size(sys.stdout.fileno()).columns:
+            return max(width, NARROWEST)
+    return None
 
 
 def say(text: str) -> None:

@@ -89,7 +89,7 @@ def measure(
     def listened(listener: Listener) -> None:
         with listener:
             model(*inputs)
-        _synchronise(device)
+        _synchronize(device)
 
     with _settings(kernels, recurrent):
         for _ in range(WARM_UPS):
@@ -162,10 +162,10 @@ def _profile(device: torch.device, run: Callable[[], Any]) -> list[Any]:
     activities = [ProfilerActivity.CPU]
     if device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
-    _synchronise(device)
+    _synchronize(device)
     with profile(activities=activities, record_shapes=True, with_flops=True) as profiler:
         run()
-        _synchronise(device)
+        _synchronize(device)
     return list(profiler.events() or ())
 
 
@@ -231,14 +231,14 @@ def _require_sums(
 
 def _timed(model: nn.Module, inputs: tuple[Tensor, ...], device: torch.device) -> float:
     """The wall time of one call without the profiler [s]."""
-    _synchronise(device)
+    _synchronize(device)
     start = time.perf_counter()
     model(*inputs)
-    _synchronise(device)
+    _synchronize(device)
     return time.perf_counter() - start
 
 
-def _synchronise(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -28,9 +28,9 @@ LARGEST_PERIOD = 16
 
 def pixels(position: int, scale: Fraction, reach: int) -> int:
     """How many pixels lie inside the window of a result; a result is ``scale`` pixels wide."""
-    centre = scale * (position + Fraction(1, 2)) - Fraction(1, 2)
+    center = scale * (position + Fraction(1, 2)) - Fraction(1, 2)
     half = reach * max(scale, Fraction(1))
-    return ceil(centre + half) - floor(centre - half) - 1
+    return ceil(center + half) - floor(center - half) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Filter:
     """Elsewhere."""
 
     def weights(self, along: Axis) -> Cost:
-        """Of all windows: a centre (i + 0.5) * scale - 0.5 is 3, a distance 1, and 1 for a scale.
+        """Of all windows: a center (i + 0.5) * scale - 0.5 is 3, a distance 1, and 1 for a scale.
 
         t weights are divided by their sum: 2t - 1  [FLOP].
         """

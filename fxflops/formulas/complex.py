@@ -202,5 +202,5 @@ def outer(*, out: Shape) -> Dim:
 @formula(aten.einsum.default, numbers="complex", kind="complex numbers")
 def einsum(equation: str, tensors: tuple[Shape, ...], path: tuple[int, ...] | None) -> Cost:
     """As of real numbers, a sum beforehand being 2 and a product element by element 6  [FLOP]."""
-    labelled, result = sums_of_products.parse(equation, tensors)
-    return sums_of_products.contracted(labelled, result, path, of_sum=2, of_product=6)
+    labeled, result = sums_of_products.parse(equation, tensors)
+    return sums_of_products.contracted(labeled, result, path, of_sum=2, of_product=6)

@@ -25,7 +25,7 @@ Operand: TypeAlias = dict[str, Dim]
 
 
 def parse(equation: str, shapes: tuple[Shape, ...]) -> tuple[list[Operand], set[str]]:
-    """The labelled operands, and the labels of the result. An ellipsis' axes are "0", "1", …."""
+    """The labeled operands, and the labels of the result. An ellipsis' axes are "0", "1", …."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     operands, hidden = [], 0
     for term, shape in zip(left.split(","), shapes, strict=True):
@@ -62,12 +62,12 @@ def einsum(equation: str, tensors: tuple[Shape, ...], path: tuple[int, ...] | No
 
     Sums beforehand and products element by element are elementwise; a diagonal is a view.
     """
-    labelled, result = parse(equation, tensors)
-    return contracted(labelled, result, path)
+    labeled, result = parse(equation, tensors)
+    return contracted(labeled, result, path)
 
 
 def contracted(
-    labelled: list[Operand],
+    labeled: list[Operand],
     result: set[str],
     path: tuple[int, ...] | None,
     of_sum: int = 1,
@@ -78,8 +78,8 @@ def contracted(
     ``of_sum`` and ``of_product`` are the FLOPs of one, outside of contractions.
     """
     operands, cost = [], Cost.zero()
-    for i, operand in enumerate(labelled):
-        others = [other for j, other in enumerate(labelled) if j != i]
+    for i, operand in enumerate(labeled):
+        others = [other for j, other in enumerate(labeled) if j != i]
         kept, sums = summed(operand, result.union(*others))
         operands.append(kept)
         cost = cost + Cost(elementwise=of_sum * sums)

@@ -15,7 +15,7 @@ aten = torch.ops.aten
 def standardise(elements: Dim, groups: Dim, *affine: Shape | None) -> Cost:
     """(x - mean) * rsqrt(variance + eps), then the parameters of the ``affine`` map that exist.
 
-    5n + groups, and n for a scale and n for a shift  [FLOP]: mean n, centre n, variance 2n, eps 1
+    5n + groups, and n for a scale and n for a shift  [FLOP]: mean n, center n, variance 2n, eps 1
     per group, scale n. One rsqrt per group.
     """
     maps = sum(parameter is not None for parameter in affine)

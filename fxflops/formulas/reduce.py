@@ -89,7 +89,7 @@ def aminmax(self: Shape, *, out: tuple[Shape, ...]) -> Dim:
     aten.var.default, aten.var.dim, aten.var.correction, counter="elementwise", kind="reduction"
 )
 def var(self: Shape) -> Dim:
-    """4 in: mean, centre, square, sum and division by the count less the correction  [FLOP]."""
+    """4 in: mean, center, square, sum and division by the count less the correction  [FLOP]."""
     return 4 * numel(self)
 
 

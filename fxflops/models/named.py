@@ -73,7 +73,7 @@ class NamedModel:
 
 
 def build(model: NamedModel) -> nn.Module:
-    """Build it with real weights, as its source initialises them.
+    """Build it with real weights, as its source initializes them.
 
     Raises ModelError when it raises, or returns something else than a module.
     """

@@ -55,7 +55,7 @@ def merge_repvgg(capture: Capture) -> Rewritten:
     """``capture`` with the branches of every RepVGG block as one convolution.
 
     Branches are added and read one tensor: convolutions of one stride whose windows have the same
-    centre, each with or without batch norm; and the identity with batch norm, or beside two
+    center, each with or without batch norm; and the identity with batch norm, or beside two
     convolutions without. The smaller kernels are padded with zeros, the identity is a 1x1 kernel
     (arXiv:2101.03697, sec. 3.3). Sums of more branches are merged two by two; a 0 that such a sum
     begins with, or that stands for an identity that there is not, goes with them. Left as they are:

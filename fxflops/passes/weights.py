@@ -14,8 +14,10 @@ from fxflops.capture.result import SizeReader
 from fxflops.formulas.shapes import numel
 
 
-def weights(graph: torch.fx.Graph, read: SizeReader) -> Dim:
+def weights(graph: torch.fx.Graph, read: SizeReader) -> dict[str, Dim]:
     """The elements of the weights that are read by a call, or once per size; each memory once.
+
+    They are by the path of the module whose call reads them first.
 
     Weights are the model's parameters, what the passes have made of them and of constants, and what
     is computed of weights once per model: of a merged kernel that counts, and not its parts.
@@ -23,7 +25,7 @@ def weights(graph: torch.fx.Graph, read: SizeReader) -> Dim:
     Requires what `Capture` ensures. Parameters that nothing reads are none of the graph's.
     """
     of_weights: dict[torch.fx.Node, bool] = {}
-    used: dict[int, torch.fx.Node] = {}
+    used: dict[int, tuple[torch.fx.Node, str]] = {}
     owners: dict[int, torch.fx.Node] = {}
     for node in graph.nodes:
         is_weight = bool(node.meta.get("is_weight"))
@@ -35,9 +37,12 @@ def weights(graph: torch.fx.Graph, read: SizeReader) -> Dim:
             owners.setdefault(storage, node)
         if node.meta.get("binding_time") != "model":
             for source in node.all_input_nodes:
-                if of_weights[source]:
-                    used |= {storage: owners[storage] for storage in _storages(source)}
-    return sum((_elements(node, storage, read) for storage, node in used.items()), 0)
+                for storage in _storages(source) if of_weights[source] else ():
+                    used.setdefault(storage, (owners[storage], node.meta.get("path", "")))
+    by_path: dict[str, Dim] = {}
+    for storage, (owner, path) in used.items():
+        by_path[path] = by_path.get(path, 0) + _elements(owner, storage, read)
+    return by_path
 
 
 def _elements(node: torch.fx.Node, storage: int, read: SizeReader) -> Dim:

@@ -14,8 +14,14 @@ FORMATS = {
 """The module here that renders each format: ``render(document, color=…) -> str``."""
 
 
-def render(document: Document, format: str, *, color: bool = False) -> str:
-    """``document`` in one of `FORMATS`; with ``color``, as a terminal shows it."""
+def render(
+    document: Document, format: str, *, color: bool = False, width: int | None = None
+) -> str:
+    """``document`` in one of `FORMATS`; with ``color``, as a terminal shows it.
+
+    ``width`` is that of the window, for the format of terminals.
+    """
     module = import_module(f"fxflops.reports.{FORMATS[format]}")
-    text: str = module.render(document, color=color)
+    window = {} if width is None else {"width": width}
+    text: str = module.render(document, color=color, **window)
     return text

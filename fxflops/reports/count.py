@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fxflops.algebra import Dim
 from fxflops.cost import METRICS, SUMS, ratio
+from fxflops.figures import FIGURES
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
-from fxflops.reports.wording import calls, decimal, exact, operator_calls, scaled, share
+from fxflops.reports.module_table import ALL, HEADLINE_FIRST, LABELS, modules_table, shape, usual
+from fxflops.reports.wording import (
+    at_scale,
+    calls,
+    decimal,
+    exact,
+    operator_calls,
+    prefix,
+    scaled,
+    share,
+    three_digits,
+)
 
 SCHEMA = "fxflops/1"
-LABELS = {metric.name: metric.label for metric in (*METRICS, *SUMS)}
 UNITS = {metric.name: metric.unit for metric in (*METRICS, *SUMS)}
-HEADLINE_FIRST = ("flops", *(name for name in SHOWN if name != "flops"))
 HEADINGS = ("FLOPs", "share", *(LABELS[name] for name in HEADLINE_FIRST[1:]))
 DEFINITION = (
     "FLOPs are contraction + elementwise, a multiply-add is 2 FLOP; MACs are contraction / 2."
@@ -24,6 +34,8 @@ PLACES = {
     "fold-batch-norm": "batch norms folded",
     "hoist": "calls hoisted",
 }
+GRAPHS = {"train": "training step", "deployed": "deployed"}
+MOST_INPUTS = 3
 PHASES = {
     "forward": "forward, with the loss",
     "activations": "backward: gradients of activations",
@@ -31,28 +43,48 @@ PHASES = {
 }
 
 
-def document(answer: Answer, *, depth: int | None = None, symbolic: bool = False) -> Document:
+def document(
+    answer: Answer,
+    *,
+    depth: int | None = None,
+    symbolic: bool = False,
+    brief: bool = False,
+    columns: Sequence[str] | None = None,
+    sort: str | None = None,
+) -> Document:
     """The answer, with modules to ``depth`` levels below the root; or its formulas, ``symbolic``.
 
-    Raises SpecError for a value that is too long to be written.
+    Without a depth, the table of modules has as many levels as fit a screen. ``brief`` is the first
+    screen: what it is, how large, and where it goes. ``columns`` are those of the table of modules
+    (`fxflops.reports.module_table`), ``sort`` the one by which siblings are sorted.
+
+    Raises SpecError for a value that is too long to be written, and for a column there is none of.
     """
     report = answer.report
     rows = parts(answer)
+    quantities = ("flops", "contraction", "elementwise") if brief else HEADLINE_FIRST
     stacked = Table(
-        headings=[f"graph: {_graph_line(report)}", "", *map(LABELS.__getitem__, HEADLINE_FIRST)],
-        sides="ll" + "r" * len(HEADLINE_FIRST),
-        rows=[[name, changed, *_cells(row, answer, symbolic)] for name, changed, row in rows],
+        headings=[f"graph: {_graph_line(report)}", "", *map(LABELS.__getitem__, quantities)],
+        sides="ll" + "r" * len(quantities),
+        rows=[
+            [name, changed, *_cells(row, answer, symbolic, quantities)]
+            for name, changed, row in rows
+        ],
         stacked=symbolic,
     )
+    tables = [stacked] if rows else []
+    tables += answer.shown_of_figures("tables")
+    if not symbolic:
+        chosen = columns or (usual(answer) if brief else ALL)
+        tables.append(modules_table(answer, depth, chosen, sort, aligned=chosen != ALL))
+        tables += [] if brief else [_operators(answer)]
+    numbers = tuple(asked(answer) if brief else figures(answer))
     return Document(
         title=title(answer),
         mark=mark(answer),
-        figures=tuple(formulas(answer) if symbolic else figures(answer)),
-        tables=(
-            *([stacked] if rows else []),
-            *answer.shown_of_figures("tables"),
-            *([] if symbolic else [_modules(answer, depth), _operators(answer)]),
-        ),
+        summary=() if symbolic else [summary(answer)],
+        figures=tuple(formulas(answer)) if symbolic else numbers,
+        tables=tables,
         notes=[*notes(report), *answer.shown_of_figures("notes")],
         symbolic=symbolic,
         data=lambda: data(answer, depth),
@@ -61,15 +93,69 @@ def document(answer: Answer, *, depth: int | None = None, symbolic: bool = False
 
 
 def title(answer: Answer) -> str:
-    """The model, the sizes, the dtype and the graph."""
+    """The model, its input, the dtype, and the graph if it is not that of inference."""
     report = answer.report
-    at = at_sizes(answer.sizes)
-    return f"{report.model}{at} ({report.dtype}, {report.graph} graph, {report.frontend})"
+    parts = [report.model, *inputs(answer), report.dtype]
+    if report.graph != "eval":
+        parts.append(GRAPHS[report.graph])
+    if report.frontend != "trace":
+        parts.append(f"captured by torch.{report.frontend}")
+    return " · ".join(parts)
 
 
-def at_sizes(sizes: Mapping[str, int]) -> str:
-    """``" at N=1, H=640"``; nothing where no size is known."""
-    return f" at {', '.join(f'{name}={size}' for name, size in sizes.items())}" if sizes else ""
+def inputs(answer: Answer) -> list[str]:
+    """The tensors of the input, ``image 1x3x224x224``, and the sizes that are not among them."""
+    sizes = {name: str(size) for name, size in answer.sizes.items()}
+    names = {*answer.report.domain.names, *answer.report.domain.fixed}
+    seen: set[str] = set()
+
+    def axis(token: str) -> str | None:
+        terms = [term.partition("%")[0].partition(">")[0] for term in token.split("+")]
+        if not all(term.isdecimal() or term in names for term in terms):
+            return None  # a dtype
+        seen.update(terms[:1] if len(terms) == 1 else ())
+        values = [sizes.get(term, term) for term in terms]
+        if len(values) > 1 and all(value.isdecimal() for value in values):
+            return str(sum(map(int, values)))
+        return "+".join(values)
+
+    shown = []
+    tensors = [part.strip() for part in answer.report.inputs.split(";")]
+    for tensor in tensors:
+        name, _, axes = tensor.rpartition(":")
+        read = [found for token in axes.split() if (found := axis(token)) is not None]
+        if name:
+            shown.append(f"{name.strip()} {'x'.join(read) or 'scalar'}")
+    if len(shown) > MOST_INPUTS:
+        shown[MOST_INPUTS - 1 :] = [f"{len(shown) - MOST_INPUTS + 1} more inputs"]
+    rest = [f"{name}={size}" for name, size in sizes.items() if name not in seen]
+    return [*shown, *([", ".join(rest)] if rest else [])]
+
+
+def summary(answer: Answer) -> str:
+    """How much it is: MACs, FLOPs with what is in them, and parameters."""
+    total = {name: answer.value(name) for name in HEADLINE_FIRST}
+    flops = total["flops"]
+    least = "" if answer.report.complete else "≥ "
+    scale, _letter = prefix(flops or 0)
+    places = 0 if scale == 1 else 3 - len(str((flops or 0) // scale))
+    products, rest = (
+        at_scale(total[name], scale, max(places, 1 if scale > 1 else 0))
+        for name in ("contraction", "elementwise")
+    )
+    said = [
+        least + three_digits(total["contraction"], "MAC", halves=True),
+        f"{least}{three_digits(flops, 'FLOP')} ({products} in products, {rest} elementwise)",
+    ]
+    if not flops:
+        said += [
+            f"{least}{three_digits(total[name])} {LABELS[name]}"
+            for name in ("transcendental", "comparison")
+            if total[name]
+        ]
+    parameters = answer.quantity(answer.report.parameters).value
+    said.append(f"{three_digits(parameters)} parameters")
+    return " · ".join(said)
 
 
 def mark(answer: Answer) -> str:
@@ -127,7 +213,18 @@ def figures(answer: Answer) -> Iterator[Figure]:
         yield Figure("trained parameters", exact(answer.quantity(report.training.trained).value))
     if answer.intensity is not None:
         yield Figure("arithmetic intensity", f"{decimal(*answer.intensity, 2)} FLOP/byte")
-    for number in answer.numbers():
+    yield from _known(answer.numbers())
+
+
+def asked(answer: Answer) -> Iterator[Figure]:
+    """The numbers of the figures that the user asked for."""
+    for name, figure in answer.report.figures.items():
+        if FIGURES[name] == "asked":
+            yield from _known(figure.numbers(answer))
+
+
+def _known(numbers: Iterable[Number]) -> Iterator[Figure]:
+    for number in numbers:
         if number.value is not None:
             yield _figure(number)._replace(formula=None)
 
@@ -164,11 +261,13 @@ def _graph_line(report: Report) -> str:
     return f"{report.graph} ({names})" if names else report.graph
 
 
-def _cells(row: Row, answer: Answer, symbolic: bool) -> list[Cell]:
+def _cells(
+    row: Row, answer: Answer, symbolic: bool, names: Sequence[str] = HEADLINE_FIRST
+) -> list[Cell]:
     quantities = answer.quantities(row.cost)
     if symbolic:
-        return [Name(quantities[name].formula) for name in HEADLINE_FIRST]
-    return [scaled(quantities[name].value) for name in HEADLINE_FIRST]
+        return [Name(quantities[name].formula) for name in names]
+    return [scaled(quantities[name].value) for name in names]
 
 
 def _counts(row: Row, answer: Answer) -> list[Cell]:
@@ -176,20 +275,6 @@ def _counts(row: Row, answer: Answer) -> list[Cell]:
     flops, *others = _cells(row, answer, False)
     part = answer.quantity(row.cost.flops).value
     return [flops, share(part, answer.value("flops")), *others]
-
-
-def _modules(answer: Answer, depth: int | None) -> Table:
-    model = answer.report.model
-
-    def name(row: Row) -> Name:
-        short = row.name.rpartition(".")[2] if row.name else model
-        return Name(row.name or model, short, level(row.name))
-
-    return Table(
-        headings=("module", "type", *HEADINGS),
-        sides="ll" + "r" * len(HEADINGS),
-        rows=[[name(r), r.kind, *_counts(r, answer)] for r in shown(answer.report, depth)],
-    )
 
 
 def shown(report: Report, depth: int | None) -> list[Row]:
@@ -230,20 +315,21 @@ def notes(report: Report) -> list[str]:
             f"  {item.op}, {calls(item.calls)} ({item.reason}), at {'; '.join(item.where[:3])}"
             for item in report.uncounted
         ]
-    return [*lines, *report.notes]
+    return [*lines, *report.unproven, *report.notes]
 
 
 def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
     """A line for each module, operator and part: values, and formulas beside them."""
     report = answer.report
     texts_of = [f"{name}_formula" for name in SHOWN]
-    yield ["kind", "name", "type", "calls", *SHOWN, *texts_of, "value", "unit", "formula"]
+    of_modules, of_figures = ("parameters", "output"), ("value", "unit", "formula")
+    yield ["kind", "name", "type", "calls", *SHOWN, *texts_of, *of_modules, *of_figures]
     step = report.training and report.training.optimizer
     rows = {
         "module": shown(report, depth),
         "operator": operators(answer),
         "saved": [Row(a.name, a.saved, calls=a.places) for a in report.applied],
-        "once": [Row(moment, cost) for moment, cost in report.once.items()],
+        "once": [Row(time, cost) for time, cost in report.once.items()],
         "phase": [
             Row(p, c) for p, c in (report.training.phases if report.training else {}).items()
         ],
@@ -254,14 +340,19 @@ def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
             quantities = answer.quantities(row.cost).values()
             values = (quantity.value for quantity in quantities)
             texts = (Expression(quantity.formula) for quantity in quantities)
-            yield [kind, row.name, row.kind, row.calls, *values, *texts]
-    without = [""] * (2 + 2 * len(SHOWN))
+            own = (_parameters(row, answer), shape(row, answer)) if kind == "module" else ()
+            yield [kind, row.name, row.kind, row.calls, *values, *texts, *own]
+    without = [""] * (4 + 2 * len(SHOWN))
     for number in answer.numbers():
         value = ratio(*number.value) if isinstance(number.value, tuple) else number.value
         formula = number.formula and Expression(number.formula.formula)
         yield ["figure", number.name, *without, value, number.unit, formula]
     for item in report.uncounted:
         yield ["uncounted", item.op, "", item.calls]
+
+
+def _parameters(row: Row, answer: Answer) -> int | None:
+    return None if row.parameters is None else answer.quantity(row.parameters).value
 
 
 def data(answer: Answer, depth: int | None) -> dict[str, Any]:
@@ -283,11 +374,12 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "symbols": list(report.domain.names),
         "domain": list(report.domain.texts()),
         "at": answer.sizes,
-        "totals": {**total, "parameters": _parameters(answer, report.parameters)},
+        "totals": {**total, "parameters": _elements(answer, report.parameters)},
         **_numbers(answer),
         "intensity": answer.intensity and ratio(*answer.intensity),
         "modules": [
-            {"path": row.name, "type": row.kind, **counts(row)} for row in shown(report, depth)
+            {"path": row.name, "type": row.kind, **counts(row), **_module(answer, row)}
+            for row in shown(report, depth)
         ],
         "operators": [
             {"op": row.name, "calls": row.calls, **counts(row)} for row in operators(answer)
@@ -295,12 +387,13 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "free": [_listed(item, "reason") for item in report.free],
         "uncounted": [_listed(item, "reason", "where") for item in report.uncounted],
         "notes": list(report.notes),
+        **({"unproven": list(report.unproven)} if report.unproven else {}),
         **_deployed(answer),
         **_trained(answer),
     }
 
 
-def _parameters(answer: Answer, count: Dim) -> dict[str, Any]:
+def _elements(answer: Answer, count: Dim) -> dict[str, Any]:
     """How many parameters, and the formula where hyper-parameters are free."""
     quantity = answer.quantity(count)
     if isinstance(count, int):
@@ -358,7 +451,7 @@ def _trained(answer: Answer) -> dict[str, Any]:
         return {}
     step = training.optimizer
     return {
-        "trained": _parameters(answer, training.trained),
+        "trained": _elements(answer, training.trained),
         "phases": {p: _quantities(answer, Row(p, cost)) for p, cost in training.phases.items()},
         "optimizer": step and {"name": step.name, **_quantities(answer, Row(*step))},
     }
@@ -368,6 +461,28 @@ def _quantities(answer: Answer, row: Row) -> dict[str, dict[str, Any]]:
     return {
         name: {"formula": quantity.formula, "value": quantity.value}
         for name, quantity in answer.quantities(row.cost).items()
+    }
+
+
+def _module(answer: Answer, row: Row) -> dict[str, Any]:
+    """What a module has beside its counts: parameters, calls, and the shapes that it returns."""
+    parameters = None if row.parameters is None else answer.quantity(row.parameters)
+    return {
+        "parameters": parameters and {"formula": parameters.formula, "value": parameters.value},
+        "calls": row.calls,
+        "results": [
+            [
+                {
+                    "formula": [answer.quantity(size).formula for size in shape],
+                    "value": None
+                    if answer.values is None
+                    else [answer.quantity(size).value for size in shape],
+                }
+                for shape in shapes
+            ]
+            for shapes in row.results
+        ],
+        "uncounted": row.uncounted,
     }
 
 

@@ -24,6 +24,20 @@ class Name(NamedTuple):
     level: int = 0
 
 
+class Bar(str):
+    """A share as text, beside which a terminal draws a bar of ``part / longest`` of its length."""
+
+    part: int
+    longest: int
+
+    @classmethod
+    def of(cls, text: str, part: int, longest: int) -> Bar:
+        """The text with its bar."""
+        bar = cls(text)
+        bar.part, bar.longest = part, longest
+        return bar
+
+
 Cell: TypeAlias = str | Name
 
 
@@ -31,7 +45,8 @@ class Table(NamedTuple):
     """Rows of cells below headings; ``sides`` has ``l`` or ``r`` for each column.
 
     ``caption`` and ``text`` stand above. The rows of a ``stacked`` table, whose cells are long, are
-    one below the other where there is no room for columns.
+    one below the other where there is no room for columns. ``droppable`` are the positions of the
+    columns that a narrow window leaves out, in this order, and then those from the right.
     """
 
     headings: Sequence[str]
@@ -40,6 +55,7 @@ class Table(NamedTuple):
     caption: str = ""
     text: str = ""
     stacked: bool = False
+    droppable: Sequence[int] = ()
 
 
 class Formula(NamedTuple):
@@ -63,7 +79,8 @@ class Figure(NamedTuple):
 class Document(NamedTuple):
     """All that a command has to say.
 
-    ``mark`` says, before anything else, that the answer is not whole. With ``symbolic``, the reader
+    ``mark`` says, before anything else, that the answer is not whole; ``summary`` are lines below
+    the title. ``hints`` are what may be asked next, at a terminal. With ``symbolic``, the reader
     asked for the formulas of the ``figures``. ``conclusion`` is the last word. ``data`` gives the
     same as objects for programs, its ``"schema"`` first, and ``records`` as one table for
     spreadsheets, if the tables themselves are not to be it.
@@ -78,3 +95,5 @@ class Document(NamedTuple):
     conclusion: str = ""
     symbolic: bool = False
     records: Callable[[], Sequence[Sequence[object]]] | None = None
+    summary: Sequence[str] = ()
+    hints: Sequence[str] = ()

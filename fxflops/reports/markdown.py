@@ -17,6 +17,7 @@ def render(document: Document, *, color: bool) -> str:
     """Title, figures as a table, tables, notes as a list; the mark before all of it."""
     parts = [f"**{escaped(document.mark)}**"] if document.mark else []
     parts.append(f"### {escaped(document.title)}")
+    parts += [escaped(line) for line in document.summary]
     if document.figures and document.symbolic:
         rows: list[list[Cell]] = [
             [

@@ -186,7 +186,7 @@ def test_the_cache_stays_small(package, capsys, monkeypatch):
 
 def test_the_command_says_what_is_kept_and_deletes_it(package, capsys):
     said(ASKED, capsys)
-    assert said(["cache"], capsys).startswith("1 answers")
+    assert said(["cache"], capsys).startswith("1 answer,")
     assert said(["cache", "--clear"], capsys).startswith("Deleted 1")
     assert not cache.files()
 

@@ -158,8 +158,10 @@ def test_the_command_counts_and_clears_past_it(make, package, said):
     make(path.parent / "x.json")
     regular = make in (huge, deep, long_integer)
     with at_most(20):
-        assert said(["cache"]).startswith(f"{1 + regular} answers")
-        assert said(["cache", "--clear"]).startswith(f"Deleted {1 + regular} answers")
+        assert said(["cache"]).startswith("2 answers" if regular else "1 answer,")
+        assert said(["cache", "--clear"]).startswith(
+            "Deleted 2 answers" if regular else "Deleted 1 answer in"
+        )
     left = [entry.name for entry in path.parent.iterdir()]
     assert left == (["x.json"] if make is folder else [])
 

@@ -11,7 +11,7 @@ from fxflops.capture.meta_kernels.forward import (
     ARITHMETIC,
     COMPARISONS,
     IN_PLACE,
-    MAKERS,
+    KERNELS,
     RULES,
     result_of,
 )
@@ -204,7 +204,7 @@ def test_a_rule_gives_what_the_kernel_gives(operator, args):
 
 def test_every_rule_has_a_row():
     rows = (getattr(row, "values", row) for row in ROWS)
-    assert {operator for operator, _ in rows} == {*RULES, *MAKERS, *PARTS, *SHAPES}
+    assert {operator for operator, _ in rows} == {*RULES, *KERNELS, *PARTS, *SHAPES}
 
 
 @pytest.mark.parametrize(

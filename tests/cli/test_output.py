@@ -80,7 +80,7 @@ def test_a_size_of_any_length_is_counted_exactly(digits, capsys):
     report = json.loads(out)
     assert report["totals"]["comparison"]["value"] == 7 * size
     assert report["totals"]["bytes_read"]["value"] == 28 * size
-    table = said([*RELU, "--at", f"N={size}"], capsys)
+    table = said([*RELU, "--at", f"N={size}", "--columns", "all"], capsys)
     line = next(line for line in table.splitlines() if line.startswith("comparison"))
     assert f"{7 * size:,}" in line
     assert re.search(r" 7\.000e|  70\.00 E ", line)

@@ -36,9 +36,9 @@ PLAIN = Report(
     defaults={"N": 5},
     parameters=1234,
     modules=(
-        Row("", LINEAR + EXP, "Net"),
-        Row("head", LINEAR, "Linear"),
-        Row(NAME, EXP, "=cmd|'/C calc'!A0"),
+        Row("", LINEAR + EXP, "Net", 1, 1234, (((N, 3), (N * H, 7)),), 4),
+        Row("head", LINEAR + EXP, "Linear", 1, 1200, (((N, 4, H),), ((N, 2, H),)), 1),
+        Row(NAME, EXP, "=cmd|'/C calc'!A0", None, 30),
     ),
     operators=(Row("aten.exp.default", EXP, calls=3), Row("aten.linear.default", LINEAR, calls=2)),
     free=(Listed("aten.view.default", 7, "metadata only"),),
@@ -50,6 +50,22 @@ PLAIN = Report(
     figures={"span": Span(((LINEAR.flops, ()), (EXP.flops, ())))},
 )
 WHOLE = PLAIN._replace(uncounted=())
+BLOCK = (
+    Row("", 3 * LINEAR + 4 * EXP, "Net", 1, 3002, (((N, 3),),)),
+    Row("stem", LINEAR, "Linear", 1, 1000, (((N, 4, 3 * H),),)),
+    Row("layers", 2 * LINEAR + 2 * EXP, "ModuleList", None, 2000),
+    *(
+        row
+        for i in range(2)
+        for row in (
+            Row(f"layers.{i}", LINEAR + EXP, "Block", 1, 1000, (((N, 5, H),),)),
+            Row(f"layers.{i}.fc", LINEAR, "Linear", 1, 1000, (((N, 6, H),),)),
+            Row(f"layers.{i}.act", EXP, "Exp", 2, 0, (((N, 7, H),),)),
+        )
+    ),
+    Row("head", EXP, "Exp", 1, 0, (((N, 3),),)),
+)
+BLOCKS = WHOLE._replace(modules=BLOCK, parameters=3002)
 DEPLOYED = WHOLE._replace(
     applied=(
         Applied("fold-batch-norm", 4, Cost(0, 9 * N, 1, 0, 8 * N, 7)),
@@ -201,6 +217,8 @@ QUOTE = Quote(
 
 DOCUMENTS = {
     "incomplete": lambda: document(PLAIN.at(SIZES)),
+    "screen": lambda: document(BLOCKS.at(SIZES), brief=True),
+    "incomplete_screen": lambda: document(PLAIN.at(SIZES), brief=True, columns=("output", "flops")),
     "formulas": lambda: document(WHOLE.at(None), symbolic=True),
     "incomplete_formulas": lambda: document(PLAIN.at(SIZES), symbolic=True),
     "deployed": lambda: document(DEPLOYED.at(SIZES), depth=1),

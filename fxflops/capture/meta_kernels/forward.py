@@ -54,8 +54,8 @@ def result_of(operator: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         args = (joined, *args[1:])
         result = result_of(operator, args, kwargs)
         return aten.cat.default(*args, **kwargs) if result is None else result
-    if operator in MAKERS:
-        return MAKERS[operator](*args, **kwargs)
+    if operator in KERNELS:
+        return KERNELS[operator](*args, **kwargs)
     rule = RULES.get(operator)
     if rule is None or kwargs.keys() - HARMLESS:
         return None if kwargs else view_of(operator, args)
@@ -497,7 +497,7 @@ def _is_same_shape(left: Sequence[int | torch.SymInt], right: Sequence[int | tor
     return len(left) == len(right) and all(map(_is_same, left, right))
 
 
-MAKERS: dict[object, Callable[..., Any]] = {
+KERNELS: dict[object, Callable[..., Any]] = {
     aten.adaptive_avg_pool2d.default: _adaptive_avg_pool,
     aten.arange.default: _arange,
     aten.cross_entropy_loss.default: _cross_entropy,
