@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fxflops._torch import OpOverload
+from fxflops.algebra import Dim
+from fxflops.algebra.closed_form import text
 from fxflops.analysis.count import TORCH
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture
@@ -32,10 +34,16 @@ def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
     Requires what `Capture` ensures, and the costs of its calls.
     """
     theirs = sorted({str(node.op) for node in nodes if node.source == TORCH})
-    masked = sum(
-        _is_masked(bind(node.target, node.args, node.kwargs))
-        for node in capture.graph.nodes
-        if isinstance(node.target, OpOverload) and kind_of(node.target) == "attention"
+    times = {node.name: node.calls for node in nodes}
+    masked: Dim = sum(
+        (
+            times.get(node.name, 0)
+            for node in capture.graph.nodes
+            if isinstance(node.target, OpOverload)
+            and kind_of(node.target) == "attention"
+            and _is_masked(bind(node.target, node.args, node.kwargs))
+        ),
+        0,
     )
     guessed = {
         f"{node.op} ({WORST_CASE[functional(node.op)]})": None
@@ -45,7 +53,7 @@ def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
     return (
         *capture.notes,
         *((WORST.format(ops=", ".join(guessed)),) if guessed else ()),
-        *((MASKED.format(calls=masked),) if masked else ()),
+        *((MASKED.format(calls=text(masked)),) if masked != 0 else ()),
         *((TORCH_FORMULA.format(ops=", ".join(theirs)),) if theirs else ()),
     )
 

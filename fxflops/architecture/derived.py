@@ -209,7 +209,10 @@ class Lists:
 
 
 class Call(NamedTuple):
-    """What makes calls the same, in whichever layers they are."""
+    """What makes calls the same, in whichever layers they are.
+
+    ``order`` tells those of one module apart, where that is needed.
+    """
 
     op: Any
     path: str
@@ -217,6 +220,7 @@ class Call(NamedTuple):
     phase: str
     cost: Any
     unknown: str | None
+    order: int = 0
 
 
 class Weight(NamedTuple):
@@ -228,10 +232,17 @@ class Weight(NamedTuple):
     is_trained: bool
 
 
-def call_of(node: NodeCost, lists: Lists) -> Call:
-    """What makes the call the same as others."""
-    path = lists.general(node.path)
-    return Call(node.op, path, node.where, node.phase, node.cost, node.unknown)
+def calls_of(sample: Sample, lists: Lists, *, in_order: bool) -> list[Call]:
+    """What makes each call of a sample the same as others."""
+    calls: list[Call] = []
+    seen: Counter[tuple[str, Call]] = Counter()
+    for node in sample.nodes:
+        path = lists.general(node.path)
+        call = Call(node.op, path, node.where, node.phase, node.cost, node.unknown)
+        place = node.path, call
+        calls.append(call._replace(order=seen[place]) if in_order else call)
+        seen[place] += 1
+    return calls
 
 
 class Trained(Protocol):
@@ -372,28 +383,29 @@ def _of_depths(
         if [a[:2] for a in more] != [a[:2] for a in plan]:
             plan = more
             continue
-        lists = Lists(samples.values())
         used = {point: samples[point] for point in (*made, beyond)}
-        weights = {p: Counter(_weights(s.captured, trained, lists.general)) for p, s in used.items()}
-        counts = {
-            point: Counter(call_of(node, lists) for node in sample.nodes) + weights[point]
-            for point, sample in used.items()
-        }
-        counted = Counted(axes, counts, with_products=with_products)
+        lists = Lists(samples.values())
+        counted = _counted(axes, used, lists, trained, with_products, in_order=False)
         if counted.agrees(beyond):
             break
         if with_products or len(axes) < 2 or any(axis.period > 1 for axis in axes):
             raise CaptureError(_refusal(depths, counted, beyond))
         with_products = True
     whole = min(
-        (p for p in used if all(counts[p][item] for item in counted.items)),
+        (p for p in used if all(counted.counts[p][item] for item in counted.items)),
         key=sum,
         default=beyond,
     )
     builder.depths = dict(zip(depths, whole, strict=True))
     base = used[whole]
     deployed = passes.deploy(base.captured.capture, base.captured.recapture, ())
-    nodes = _scaled(base, deployed.nodes, counted, lists)
+    try:
+        nodes = _scaled(base, deployed.nodes, counted, lists, in_order=False)
+    except CaptureError:
+        ordered = _counted(axes, used, lists, trained, with_products, in_order=True)
+        if not ordered.agrees(beyond):
+            raise
+        nodes = _scaled(base, deployed.nodes, ordered, lists, in_order=True)
     domain = deployed.domain
     domain = domain._replace(
         symbols=_ordered(domain.symbols, [axis.symbol for axis in axes], [*sizes]),
@@ -423,6 +435,22 @@ def _of_depths(
     )
 
 
+def _counted(
+    axes: Sequence[Repetition],
+    used: Mapping[Point, Sample],
+    lists: Lists,
+    trained: Trained,
+    with_products: bool,
+    *,
+    in_order: bool,
+) -> Counted:
+    counts: dict[Point, Counter[Hashable]] = {}
+    for point, sample in used.items():
+        counts[point] = Counter(calls_of(sample, lists, in_order=in_order))
+        counts[point].update(_weights(sample.captured, trained, lists.general))
+    return Counted(axes, counts, with_products=with_products)
+
+
 def _repetition(axis: Axis, asked: Asked) -> Repetition:
     least = -(-max(asked.base, axis.minimum) // axis.multiple)
     return Repetition(Symbol(axis.name, axis.multiple, least), asked.base, asked.period)
@@ -437,10 +465,16 @@ def _ordered(
 
 
 def _scaled(
-    sample: Sample, nodes: Iterable[NodeCost], counted: Counted, lists: Lists
+    sample: Sample,
+    nodes: Iterable[NodeCost],
+    counted: Counted,
+    lists: Lists,
+    *,
+    in_order: bool,
 ) -> tuple[NodeCost, ...]:
     """One call for all that are the same, with the cost of all of them."""
-    calls = {(node.name, node.phase): call_of(node, lists) for node in reversed(sample.nodes)}
+    every = zip(sample.nodes, calls_of(sample, lists, in_order=in_order), strict=True)
+    calls = {(node.name, node.phase): call for node, call in every}
     kept: list[NodeCost] = []
     stands: dict[tuple[Call, Any, Any], int] = {}
     places: list[int] = []

@@ -69,17 +69,17 @@ class Counted:
     def __init__(self, axes: Sequence[Repetition], counts: Counts, *, with_products: bool) -> None:
         self._axes = axes
         self._base = tuple(axis.base for axis in axes)
-        self._counts = counts
+        self.counts = counts
         self._with_products = with_products
 
     @property
     def items(self) -> tuple[Hashable, ...]:
         """All that occurs anywhere."""
-        return tuple(dict.fromkeys(itertools.chain.from_iterable(self._counts.values())))
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(self.counts.values())))
 
     def _terms(self, item: Hashable) -> Iterator[tuple[int, tuple[tuple[int, int | None], ...]]]:
         """Coefficients of products of layers of a class, None for all layers of a depth."""
-        base = self._counts[self._base][item]
+        base = self.counts[self._base][item]
         yield base, ()
         if self._with_products:
             for moved in itertools.product((0, 1), repeat=len(self._axes)):
@@ -90,7 +90,7 @@ class Counted:
             return
         for position, axis in enumerate(self._axes):
             at = [
-                self._counts[_moved(self._base, position, more)][item]
+                self.counts[_moved(self._base, position, more)][item]
                 for more in range(axis.period + 1)
             ]
             added = [after - before for before, after in itertools.pairwise(at)]
@@ -104,7 +104,7 @@ class Counted:
         total = 0
         for part in itertools.product(*((0, more) if more else (0,) for more in moved)):
             point = tuple(b + more for b, more in zip(self._base, part, strict=True))
-            total += (-1) ** (sum(moved) - sum(part)) * self._counts[point][item]
+            total += (-1) ** (sum(moved) - sum(part)) * self.counts[point][item]
         return total
 
     def at(self, item: Hashable, depths: Point) -> int:
@@ -140,4 +140,4 @@ class Counted:
 
     def agrees_on(self, item: Hashable, depths: Point) -> bool:
         """Whether it says of one item what was counted there."""
-        return self.at(item, depths) == self._counts[depths][item]
+        return self.at(item, depths) == self.counts[depths][item]

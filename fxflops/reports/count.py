@@ -29,6 +29,9 @@ HEADINGS = ("FLOPs", "share", *(LABELS[name] for name in HEADLINE_FIRST[1:]))
 DEFINITION = (
     "FLOPs are contraction + elementwise, a multiply-add is 2 FLOP; MACs are contraction / 2."
 )
+UNKNOWN_SPAN: dict[str, Any] = {"span": {"value": None}, "parallelism": None}
+"""What JSON says where a free number of layers leaves no graph to have a longest path."""
+
 PLACES = {
     "merge-repvgg": "RepVGG blocks merged",
     "fold-batch-norm": "batch norms folded",
@@ -375,6 +378,7 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "domain": list(report.domain.texts()),
         "at": answer.sizes,
         "totals": {**total, "parameters": _elements(answer, report.parameters)},
+        **UNKNOWN_SPAN,
         **_numbers(answer),
         "intensity": answer.intensity and ratio(*answer.intensity),
         "modules": [
