@@ -23,7 +23,7 @@ from fxflops.cost import (
     total,
 )
 from fxflops.domain import Domain
-from fxflops.errors import SpecError
+from fxflops.errors import SpecError, shown
 
 SHOWN = (*COUNTERS, "flops", *(name for name in QUANTITIES if name not in COUNTERS))
 """The quantities of the totals and of every row, in the order of JSON and CSV."""
@@ -207,11 +207,18 @@ class Quantity(NamedTuple):
 class Answer:
     """A `Report` at some sizes, or at none: then every value is None."""
 
-    __slots__ = ("_known", "report", "values")
+    __slots__ = ("_known", "order", "report", "values")
 
-    def __init__(self, report: Report, values: Mapping[Symbol, int] | None) -> None:
+    def __init__(
+        self,
+        report: Report,
+        values: Mapping[Symbol, int] | None,
+        order: tuple[str, ...] | None = None,
+    ) -> None:
+        """``order`` is that of sizes in formulas: powers of the first one are factored out."""
         self.report = report
         self.values = values
+        self.order = report.domain.names if order is None else order
         self._known: dict[Dim, int] = {}
 
     @property
@@ -223,7 +230,19 @@ class Answer:
         """One count. Raises SpecError for a value that is too long to be written."""
         if self.values is not None and count not in self._known:
             self._known[count] = writable(evaluate(count, self.values))
-        return Quantity(count, self.report.domain.names, self._known.get(count))
+        return Quantity(count, self.order, self._known.get(count))
+
+    def collected(self, name: str) -> Answer:
+        """The same with formulas that are grouped by powers of a size.
+
+        Raises SpecError for a size that the formulas do not have.
+        """
+        names = self.report.domain.names
+        if name not in names:
+            known = f"the sizes are {', '.join(names)}" if names else "no size is free"
+            raise SpecError(f"There is no size {shown(name)} to collect: {known}.")
+        order = (name, *(other for other in names if other != name))
+        return Answer(self.report, self.values, order if len(order) > 1 else (name, ""))
 
     def quantities(self, cost: Cost) -> dict[str, Quantity]:
         """The counts of a cost that are shown, by name."""

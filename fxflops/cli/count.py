@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sizes of the model itself as symbols: d=hidden_size%%64,D=num_hidden_layers",
     )
     parser.add_argument(
+        "--collect",
+        metavar="SIZE",
+        help="the formulas grouped by powers of a size, with their largest terms",
+    )
+    parser.add_argument(
         "--loss",
         metavar="MODULE:LOSS",
         help="the loss function for --train: of the model's result (default: the outputs' sum)",
@@ -121,6 +126,8 @@ def run(arguments: argparse.Namespace) -> int:
     columns, sort = _columns(arguments)
     require_writable(arguments.output)
     if arguments.convention is not None:
+        if arguments.collect is not None:
+            raise SpecError("--convention gives a number, and --collect groups formulas.")
         if arguments.free is not None:
             raise SpecError("--convention has no --free: no other tool is quoted for symbols.")
         if arguments.past is not None:
@@ -135,7 +142,9 @@ def run(arguments: argparse.Namespace) -> int:
     from fxflops.reports.wording import operator_calls
 
     answers = [_answer(arguments, at) for at in several]
-    symbolic = arguments.symbolic or arguments.format == "latex"
+    if arguments.collect is not None:
+        answers = [answer.collected(arguments.collect) for answer in answers]
+    symbolic = _is_symbolic(arguments)
     documents = [
         document(
             answer,
@@ -164,6 +173,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _is_symbolic(arguments: argparse.Namespace) -> bool:
+    return arguments.symbolic or arguments.format == "latex" or arguments.collect is not None
+
+
 def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
     """The report at the sizes, or in formulas alone where none are given and some are missing.
 
@@ -190,7 +203,7 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
     if arguments.free is not None and arguments.static:
         raise SpecError("--static leaves no symbols for --free to show. Give one of them.")
     if arguments.static:
-        if arguments.symbolic:
+        if arguments.symbolic or arguments.collect is not None:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
         require_tensor_sizes(at, "--static")
         request, at = at_one_size(request, at, trust=arguments.trust), {}
@@ -207,7 +220,7 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
         trust=arguments.trust,
         while_deriving=lambda: progress(f"Capturing {arguments.model} …"),
     )
-    formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES or not at
+    formulas_suffice = _is_symbolic(arguments) or arguments.format in NEED_NO_SIZES or not at
     return report.at(None if formulas_suffice and not report.is_known_at(at) else at)
 
 

@@ -9,6 +9,7 @@ from fxflops.algebra import Dim
 from fxflops.cost import METRICS, SUMS, ratio
 from fxflops.figures import FIGURES
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
+from fxflops.reports.growth import growth
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
 from fxflops.reports.module_table import ALL, HEADLINE_FIRST, LABELS, modules_table, shape, usual
 from fxflops.reports.wording import (
@@ -76,6 +77,8 @@ def document(
         stacked=symbolic,
     )
     tables = [stacked] if rows else []
+    if symbolic and _is_of_architecture(answer):
+        tables += growth(answer)
     tables += answer.shown_of_figures("tables")
     if not symbolic:
         chosen = columns or (usual(answer) if brief else ALL)
@@ -92,6 +95,13 @@ def document(
         symbolic=symbolic,
         data=lambda: data(answer, depth),
         records=lambda: list(records(answer, depth)),
+    )
+
+
+def _is_of_architecture(answer: Answer) -> bool:
+    """Whether sizes of the model are free, or formulas are grouped by a size."""
+    return (
+        not isinstance(answer.report.parameters, int) or answer.order != answer.report.domain.names
     )
 
 
