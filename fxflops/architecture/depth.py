@@ -16,15 +16,20 @@ all the same (`repeated`).
 
 from __future__ import annotations
 
+import ast
 import builtins
 import dis
+import linecache
 import operator
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NamedTuple
 
-from fxflops.capture.source import model_line
+from torch import nn
+
+from fxflops.capture.source import LAYERS, model_line
 
 
 class Condition(NamedTuple):
@@ -79,6 +84,8 @@ class Depth(int):
     def __add__(self, other: Any) -> Any:
         if type(other) is int:
             return Depth.of(self.log, self.times, self.more + other)
+        if type(other) is Layer:
+            return NotImplemented
         if isinstance(other, Depth) and other.log is self.log:
             return Depth.of(self.log, self.times + other.times, self.more + other.more)
         return int.__add__(self, other)
@@ -89,7 +96,7 @@ class Depth(int):
         if type(other) is int:
             return Depth.of(self.log, self.times, self.more - other)
         if isinstance(other, Layer) and other.log is self.log and self.times == 1:
-            return Layer.of(self.log, int(self) - int(other), other.shift - self.more, True)
+            return Layer(self.log, int(self) - other.value, other.shift - self.more, True)
         return int.__sub__(self, other)
 
     def __rsub__(self, other: Any) -> Any:
@@ -126,11 +133,11 @@ class Depth(int):
             else:
                 self.log.add("first", max(0, other - self.more + after))
         elif not (isinstance(other, Depth) and other.log is self.log):
-            if other is not None and isinstance(other, int):
+            if type(other) is not float and isinstance(other, int):
                 self.log.add("other")
         elif (other.times, other.more) != (self.times, self.more):
             self.log.add("first", abs(other.more - self.more))
-        return compare(int(self), int(other) if isinstance(other, int) else other)
+        return compare(int(self), int(other) if type(other) is Depth else other)
 
     def __eq__(self, other: object) -> Any:
         return self._compared(int.__eq__, other)
@@ -158,22 +165,47 @@ class Depth(int):
         return hash(int(self))
 
 
-class Layer(int):
-    """The number of a layer, plus ``shift``; counted from the end where it ``is_from_end``."""
+class Layer:
+    """The number of a layer, plus ``shift``; counted from the end where it ``is_from_end``.
 
-    log: Log
-    shift: int
-    is_from_end: bool
+    No ``int`` but to whoever asks: what needs one says so by `__index__`. An entry of a list that
+    has one for each layer is free, of any other list it is not: it may have others further on.
+    """
 
-    @classmethod
-    def of(cls, log: Log, value: int, shift: int = 0, is_from_end: bool = False) -> Layer:
-        """The number ``value`` that has been moved by ``shift``."""
-        made = cls(value)
-        made.log, made.shift, made.is_from_end = log, shift, is_from_end
-        return made
+    __slots__ = ("is_from_end", "log", "shift", "value")
+
+    def __init__(self, log: Log, value: int, shift: int = 0, is_from_end: bool = False) -> None:
+        self.log, self.value, self.shift, self.is_from_end = log, value, shift, is_from_end
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return int
+
+    def __index__(self) -> int:
+        if not _is_of_each_layer(sys._getframe(1), self.log.value):
+            self.log.add("other")
+        return self.value
+
+    def __int__(self) -> int:
+        self.log.add("other")
+        return self.value
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    __repr__ = __str__
+
+    def __format__(self, how: str) -> str:
+        return format(self.value, how)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
 
     def __reduce__(self) -> Any:
-        return int, (int(self),)
+        return int, (self.value,)
 
     def __copy__(self) -> Layer:
         return self
@@ -181,39 +213,63 @@ class Layer(int):
     def __deepcopy__(self, memo: Any) -> Layer:
         return self
 
+    def _moved(self, by: Any, sign: int) -> Any:
+        if type(by) is not int or self.is_from_end:
+            return self._other(operator.add, sign * by if isinstance(by, (int, float)) else by)
+        return Layer(self.log, self.value + sign * by, self.shift + sign * by)
+
     def __add__(self, other: Any) -> Any:
-        if type(other) is int and not self.is_from_end:
-            return Layer.of(self.log, int(self) + other, self.shift + other)
-        return int.__add__(self, other)
+        return self._moved(other, 1)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        if type(other) is int and not self.is_from_end:
-            return Layer.of(self.log, int(self) - other, self.shift - other)
-        return int.__sub__(self, other)
+        return self._moved(other, -1)
 
-    def __mod__(self, other: Any) -> Any:
-        return self._divided(int.__mod__, other)
+    def _other(self, compute: Callable[[Any, Any], Any], other: Any) -> Any:
+        """A number that is no layer's any more; a float decides nothing."""
+        result = compute(self.value, other.value if isinstance(other, Layer) else other)
+        if not isinstance(result, float):
+            self.log.add("other")
+        return result
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._other(lambda mine, theirs: theirs - mine, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._other(operator.mul, other)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Any:
+        return self._other(operator.mul, -1)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._other(operator.truediv, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._other(lambda mine, theirs: theirs / mine, other)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._other(operator.pow, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._other(lambda mine, theirs: theirs**mine, other)
 
     def __floordiv__(self, other: Any) -> Any:
-        if type(other) is int and other > 1:
-            self.log.add("other")
-        return int.__floordiv__(self, other)
+        return self._other(operator.floordiv, other)
 
     def __and__(self, other: Any) -> Any:
-        if type(other) is int and other >= 0 and (other + 1) & other == 0:
+        if type(other) is int and other >= 0 and (other + 1) & other == 0 and not self.is_from_end:
             self.log.add("period", other + 1)
-        else:
-            self.log.add("other")
-        return int.__and__(self, other)
+            return self.value & other
+        return self._other(operator.and_, other)
 
-    def _divided(self, divide: Callable[[int, Any], Any], other: Any) -> Any:
+    def __mod__(self, other: Any) -> Any:
         if type(other) is int and other > 0 and not self.is_from_end:
             self.log.add("period", other)
-        else:
-            self.log.add("other")
-        return divide(self, other)
+            return self.value % other
+        return self._other(operator.mod, other)
 
     def _compared(self, compare: Callable[[int, Any], Any], other: Any, after: int = 1) -> Any:
         if isinstance(other, Depth):
@@ -221,53 +277,81 @@ class Layer(int):
                 self.log.add("last", max(0, self.shift - other.more))
             else:
                 self.log.add("other")
-        elif isinstance(other, Layer):
+            return compare(self.value, int(other))
+        if isinstance(other, Layer):
             if other.log is not self.log or (other.shift, other.is_from_end) != (
                 self.shift,
                 self.is_from_end,
             ):
                 self.log.add("other")
-        elif type(other) is int:
+            return compare(self.value, other.value)
+        if type(other) is int:
             kind = "last" if self.is_from_end else "first"
             self.log.add(kind, max(0, other - self.shift + after))
-        return compare(int(self), int(other) if isinstance(other, int) else other)
+        return compare(self.value, other)
 
     def __eq__(self, other: object) -> Any:
-        if _is_looked_up():
-            return int(self) == other
-        return self._compared(int.__eq__, other)
+        if _is_looked_up(sys._getframe(1)):
+            return self.value == (other.value if isinstance(other, Layer) else other)
+        return self._compared(operator.eq, other)
 
     def __ne__(self, other: object) -> Any:
-        return self._compared(int.__ne__, other)
+        return self._compared(operator.ne, other)
 
     def __lt__(self, other: Any) -> Any:
-        return self._compared(int.__lt__, other, after=0)
+        return self._compared(operator.lt, other, after=0)
 
     def __le__(self, other: Any) -> Any:
-        return self._compared(int.__le__, other)
+        return self._compared(operator.le, other)
 
     def __gt__(self, other: Any) -> Any:
-        return self._compared(int.__gt__, other)
+        return self._compared(operator.gt, other)
 
     def __ge__(self, other: Any) -> Any:
-        return self._compared(int.__ge__, other, after=0)
+        return self._compared(operator.ge, other, after=0)
 
     def __bool__(self) -> bool:
         self.log.add("last" if self.is_from_end else "first", 1)
-        return int(self) != 0
-
-    def __hash__(self) -> int:
-        return hash(int(self))
+        return self.value != 0
 
 
 ASKS = {"COMPARE_OP", "CONTAINS_OP"}
 
 
-def _is_looked_up() -> bool:
+def _operation(frame: FrameType) -> str:
+    return dis.opname[frame.f_code.co_code[frame.f_lasti]]
+
+
+def _is_looked_up(frame: FrameType) -> bool:
     """Whether a dictionary compares keys, rather than the code that runs."""
-    frame = sys._getframe(2)
-    code = frame.f_code.co_code
-    return dis.opname[code[frame.f_lasti]] not in ASKS
+    return _operation(frame) not in ASKS
+
+
+def _is_of_each_layer(frame: FrameType, depth: int) -> bool:
+    """Whether code takes an entry of a list with as many as there are layers, or of modules."""
+    if frame.f_code.co_filename.startswith(LAYERS):  # an index into a list of modules
+        return True
+    if _operation(frame) != "BINARY_SUBSCR":
+        return False
+    line, end_line, start, end = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+    if line is None or line != end_line:
+        return False
+    written = linecache.getline(frame.f_code.co_filename, line).encode()[start:end].decode()
+    try:
+        found = ast.parse(written.strip(), mode="eval").body
+    except SyntaxError:
+        return False
+    if not isinstance(found, ast.Subscript) or not _is_name(found.value):
+        return False
+    listed = eval(ast.unparse(found.value), frame.f_globals, frame.f_locals)
+    return isinstance(listed, nn.ModuleList | nn.Sequential) or len(listed) == depth
+
+
+def _is_name(expression: ast.expr) -> bool:
+    """A name, or attributes of one: evaluating it again changes nothing."""
+    while isinstance(expression, ast.Attribute):
+        expression = expression.value
+    return isinstance(expression, ast.Name)
 
 
 @contextmanager
@@ -288,7 +372,7 @@ def watched_repetition(packages: Collection[str], logs: Iterable[Log]) -> Iterat
         log = by_value.get(length) if length is not None else None
         if log is None:
             return builtins.enumerate(items, start)
-        return ((Layer.of(log, i, start), item) for i, item in builtins.enumerate(items, start))
+        return ((Layer(log, i, start), item) for i, item in builtins.enumerate(items, start))
 
     names = {"range": numbered, "enumerate": enumerated}
     changed = [
@@ -321,17 +405,17 @@ class _Numbers:
         self._log, self._plain = log, plain
 
     def __iter__(self) -> Iterator[Layer]:
-        return (Layer.of(self._log, i) for i in self._plain)
+        return (Layer(self._log, i) for i in self._plain)
 
     def __reversed__(self) -> Iterator[Layer]:
-        return (Layer.of(self._log, i) for i in reversed(self._plain))
+        return (Layer(self._log, i) for i in reversed(self._plain))
 
     def __len__(self) -> int:
         return len(self._plain)
 
     def __getitem__(self, index: Any) -> Any:
         found = self._plain[index]
-        return Layer.of(self._log, found) if isinstance(found, int) else _Numbers(self._log, found)
+        return Layer(self._log, found) if isinstance(found, int) else _Numbers(self._log, found)
 
     def __contains__(self, value: object) -> bool:
         return value in self._plain

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import lcm
@@ -29,6 +29,7 @@ from fxflops.architecture.depth import Condition, Depth, Log, watched_repetition
 from fxflops.architecture.repeated import Counted, Point, Repetition, points
 from fxflops.capture import Capture
 from fxflops.capture.choose import Captured, FrontEnd
+from fxflops.capture.patches.construction import opaque_mathematics
 from fxflops.capture.prepare import packages_of, prepared, symbol_of
 from fxflops.capture.trace import Repeats
 from fxflops.domain import Guard
@@ -103,13 +104,20 @@ class Builder:
         self, capture: Any, module: nn.Module, spec: InputSpec, sizes: Mapping[str, int]
     ) -> Capture:
         self.logs = tuple(Log(name, value) for name, value in self.depths.items())
-        with ExitStack() as stack:
-            if self.logs:
-                stack.enter_context(watched_repetition(self._packages, self.logs))
-            made: Capture = capture(module, spec.fixed(self.depths), sizes, build=self._build)
+        made: Capture = capture(module, spec.fixed(self.depths), sizes, build=self)
         return made
 
-    def _build(self, values: Mapping[str, Any]) -> nn.Module:
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """What the model's code finds replaced, so that it is known what it does with sizes."""
+        with ExitStack() as stack:
+            stack.enter_context(opaque_mathematics())
+            if self.logs:
+                stack.enter_context(watched_repetition(self._packages, self.logs))
+            yield
+
+    def __call__(self, values: Mapping[str, Any]) -> nn.Module:
+        """The model, ready to be called, for these values of its fields."""
         of_log = {log.name: log for log in self.logs}
         depths = {
             field: Depth.of(of_log[h.size.name])
@@ -364,6 +372,7 @@ def _of_depths(
     start = tuple(builder.depths[name] for name in depths)
     samples = {start: _sample(builder, found)}
     plan = [Asked(base, 1, ()) for base in start]
+    own = tuple(found.sizes.get(name, 0) for name in depths)
     with_products = False
     while True:
         axes = tuple(_repetition(sizes[n], a) for n, a in zip(depths, plan, strict=True))
@@ -372,7 +381,10 @@ def _of_depths(
             raise CaptureError(
                 f"{' or '.join(depths)} makes layers that differ up to more than {DEEPEST} of them."
             )
-        for point in (*made, beyond):
+        compared = [beyond]
+        if all(b <= o <= DEEPEST for b, o in zip(made[0], own, strict=True)):
+            compared.append(own)  # whatever lists its configuration has are as long as this
+        for point in (*made, *compared):
             if point not in samples:
                 samples[point] = sampled(builder, found, depths, point)
         now = [asked(samples, position) for position in range(len(depths))]
@@ -380,16 +392,18 @@ def _of_depths(
             Asked(max(a.base, b.base), lcm(a.period, b.period), b.other)
             for a, b in zip(plan, now, strict=True)
         ]
-        if [a[:2] for a in more] != [a[:2] for a in plan]:
-            plan = more
+        is_settled = [a[:2] for a in more] == [a[:2] for a in plan]
+        plan = more
+        if not is_settled:
             continue
-        used = {point: samples[point] for point in (*made, beyond)}
+        used = {point: samples[point] for point in (*made, *compared)}
         lists = Lists(samples.values())
         counted = _counted(axes, used, lists, trained, with_products, in_order=False)
-        if counted.agrees(beyond):
+        wrong = next((p for p in compared if not counted.agrees(p)), None)
+        if wrong is None:
             break
         if with_products or len(axes) < 2 or any(axis.period > 1 for axis in axes):
-            raise CaptureError(_refusal(depths, counted, beyond))
+            raise CaptureError(_refusal(depths, counted, wrong))
         with_products = True
     whole = min(
         (p for p in used if all(counted.counts[p][item] for item in counted.items)),
@@ -403,7 +417,7 @@ def _of_depths(
         nodes = _scaled(base, deployed.nodes, counted, lists, in_order=False)
     except CaptureError:
         ordered = _counted(axes, used, lists, trained, with_products, in_order=True)
-        if not ordered.agrees(beyond):
+        if not all(map(ordered.agrees, compared)):
             raise
         nodes = _scaled(base, deployed.nodes, ordered, lists, in_order=True)
     domain = deployed.domain
@@ -528,10 +542,10 @@ def _captured_at(what: str, depths: Sequence[str], used: Iterable[Point]) -> str
     return f"{what} at {names} = {at}."
 
 
-def _refusal(depths: Sequence[str], counted: Counted, beyond: Point) -> str:
+def _refusal(depths: Sequence[str], counted: Counted, wrong: Point) -> str:
     """Which call does not occur as often as its formula says."""
     calls = (item for item in counted.items if isinstance(item, Call))
-    call = next((c for c in calls if not counted.agrees_on(c, beyond)), None)
+    call = next((c for c in calls if not counted.agrees_on(c, wrong)), None)
     what = f"{call.op} in {call.path or 'the model'} ({call.where})" if call else "a parameter"
     return (
         f"The model does not repeat with {', '.join(depths)}: {what} does not occur, or does not "

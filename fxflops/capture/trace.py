@@ -11,10 +11,10 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import torch
 import torch.fx
@@ -36,7 +36,7 @@ from fxflops.capture.indices import Indices
 from fxflops.capture.meta_kernels.forward import result_of
 from fxflops.capture.modules import Returned, module_paths
 from fxflops.capture.patches.casts import symbolic_casts
-from fxflops.capture.patches.construction import opaque_mathematics, symbolic_construction
+from fxflops.capture.patches.construction import symbolic_construction
 from fxflops.capture.patches.cpu_tensors import SYMBOLIC, AsOnCpu
 from fxflops.capture.patches.module_state import restored_module_state
 from fxflops.capture.patches.size_types import Texts, sizes_are_numbers
@@ -66,9 +66,17 @@ from fxflops.spec import Axis, InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
 UNHASHABLE = "unhashable type: non-nested SymInt"
-Build: TypeAlias = Callable[[Mapping[str, "int | torch.SymInt"]], nn.Module]
-"""Makes a model on the meta device, ready to be called, for these values of its fields."""
 Attributes: TypeAlias = list[tuple[Any, dict[Any, tuple[Any, int]]]]
+
+
+class Build(Protocol):
+    """Makes a model for sizes of its own."""
+
+    def __call__(self, values: Mapping[str, int | torch.SymInt]) -> nn.Module:
+        """The model on the meta device, ready to be called, for these values of its fields."""
+
+    def watching(self) -> AbstractContextManager[None]:
+        """What the model's code finds replaced while it builds, and runs, the model."""
 
 
 def capture(
@@ -132,7 +140,7 @@ def recorded(
             restored_module_state(model, *recorder.called),
             torch.device("meta"),
             as_it_is_called(recorder.mode, packages, is_symbolic=bool(symbols)),
-            opaque_mathematics() if build is not None else nullcontext(),
+            nullcontext() if build is None else build.watching(),
         ):
             cache: dict[str, Any] = {}
             if inputs.past is not None:
@@ -217,7 +225,7 @@ def _built(
             restored_module_state(like),
             torch.device("meta"),
             as_it_is_called(mode, packages, is_symbolic=True),
-            opaque_mathematics(),
+            build.watching(),
             symbolic_construction(),
             enable_python_dispatcher(),
         ):
