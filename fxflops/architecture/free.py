@@ -60,7 +60,8 @@ def _items(free: Free) -> Iterator[str]:
         kind = type(free).__name__
         raise SpecError(f"free must be text such as {EXAMPLE}, or a dict, not of type {kind}.")
     for symbol, fields in free.items():
-        for field in [fields] if isinstance(fields, str) else fields:
+        is_several = isinstance(fields, Iterable) and not isinstance(fields, str)
+        for field in fields if is_several else [fields]:
             if not isinstance(symbol, str) or not isinstance(field, str):
                 raise SpecError(
                     f"free maps symbols to fields, both of them text, not {symbol!r} to {field!r}."
@@ -81,7 +82,7 @@ def _read(item: str) -> tuple[str, str, Axis]:
     if _OF_INPUTS.fullmatch(symbol):
         raise SpecError(
             f"--free: {symbol} is a size of the model's inputs. Give {shown(field)} another "
-            f"symbol, for example {INSTEAD.get(symbol, symbol.lower())}={shown(field)}."
+            f"symbol, for example {INSTEAD.get(symbol, symbol.lower())}={shown(field)}{match['rest']}."
         )
     size = axis(symbol + re.sub(r"\s", "", match["rest"]), f"--free {item}")
     assert isinstance(size, Axis)
