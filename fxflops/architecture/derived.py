@@ -301,10 +301,11 @@ def _equal_sizes(found: Captured, axes: Mapping[str, Axis]) -> tuple[str, str] |
         names = sorted((s.name for s in symbols_of(guard.value)), key=lambda n: [*axes, n].index(n))
         if guard.sign != "!=" or len(names) != 2 or not axes.keys() >= set(names):
             continue
-        sizes = [found.sizes.get(name) for name in names]
-        values = {s: s.value_at(found.sizes[s.name]) for s in symbols_of(guard.value)}
-        if sizes[0] is not None and sizes[0] == sizes[1] and not guard.holds(values):
-            first, second = names
+        first, second = names
+        own = found.sizes.get(first)
+        if own is None or own != found.sizes.get(second):
+            continue
+        if not guard.holds({s: s.value_at(own) for s in symbols_of(guard.value)}):
             return second, first
     return None
 
