@@ -20,8 +20,8 @@ from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.notes import notes
 from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
-from fxflops.architecture.free import Free
 from fxflops.architecture.derived import Builder, derived
+from fxflops.architecture.free import Free
 from fxflops.architecture.freed import axes_of, freed, with_sizes
 from fxflops.capture import Capture
 from fxflops.capture import choose as frontends
@@ -196,6 +196,7 @@ def profile(model: str | nn.Module, inputs: Sequence[Any]) -> tuple[int, int]:
         )
     contraction = analysis.at().contraction
     assert isinstance(contraction, int)
+    assert isinstance(analysis.parameters, int)
     return contraction // 2, analysis.parameters
 
 
@@ -242,7 +243,7 @@ def _analyze(
         named = replace(named, call=by_name)
     module = called(named, module.train(bool(train)), spec)
     if named.hyper:
-        proposed = [(spec, known)]
+        proposed: list[tuple[InputSpec, Mapping[str, int]]] = [(spec, known)]
         if inputs is None and named.narrower:
             proposed = _proposed(spec, named, defaults)
         return _of_architecture(named, module, spec, proposed, fronts, deploy, dtype, train)

@@ -46,6 +46,12 @@ class Row(NamedTuple):
     uncounted: int = 0
 
 
+def known_calls(calls: Dim | None) -> int:
+    """How many calls there are; a report at some sizes knows it."""
+    assert calls is None or isinstance(calls, int)
+    return calls or 0
+
+
 class Listed(NamedTuple):
     """An operator that is free or uncounted for a reason; if uncounted, the lines that call it."""
 
@@ -136,9 +142,9 @@ class Report(NamedTuple):
         return not self.uncounted
 
     @property
-    def uncounted_calls(self) -> Dim:
+    def uncounted_calls(self) -> int:
         """How many calls of the graph are uncounted."""
-        return sum((item.calls for item in self.uncounted), 0)
+        return sum(known_calls(item.calls) for item in self._with_calls_at(None).uncounted)
 
     def values(self, sizes: Mapping[str, int]) -> dict[Symbol, int]:
         """The symbols' values at ``sizes``, with the defaults for those not given.
@@ -164,8 +170,9 @@ class Report(NamedTuple):
 
         Where that is not given it is the model's own, or the least.
         """
-        items = (*self.operators, *self.free, *self.uncounted)
-        if all(item.calls is None or isinstance(item.calls, int) for item in items):
+        every = [row.calls for row in self.operators]
+        every += [item.calls for item in (*self.free, *self.uncounted)]
+        if all(calls is None or isinstance(calls, int) for calls in every):
             return self
         least = {s: self.domain.least.get(s.name, s.minimum) for s in self.domain.symbols}
         own = {s: s.value_at(self.defaults[s.name]) for s in least if s.name in self.defaults}

@@ -160,9 +160,9 @@ def catalogue() -> dict[str, dict[str, object]]:
 
     An entry has ``build``, which takes nothing and gives the module; ``inputs``, the input spec;
     ``defaults``, the sizes that the released models were made for; and of a detector its
-    ``configuration``, and ``construct``, which makes the module of another one. ``…_training`` is the step
-    from images, the classes and boxes in them, and an assignment, to the loss: for it, T boxes in
-    each image, 7 as in the mean image of COCO.
+    ``configuration``, and ``construct``, which makes the module of another one. ``…_training`` is
+    the step from images, the classes and boxes in them, and an assignment, to the loss: for it, T
+    boxes in each image, 7 as in the mean image of COCO.
     """
     names = [*VARIANTS, *ALIASES]
     sizes = {"N": 1, "H": 640, "W": 640}

@@ -39,7 +39,9 @@ class Row(NamedTuple):
     said: str
 
 
-def held(named: NamedModel, free: str, draw: Draw, inputs: str | None = None, times: int = 3) -> Row:
+def held(
+    named: NamedModel, free: str, draw: Draw, inputs: str | None = None, times: int = 3
+) -> Row:
     """The formulas of contraction and parameters against FlopCounterMode's count on meta."""
     start = time.process_time()
     try:
@@ -349,11 +351,11 @@ MODELS: tuple[tuple[str, str, Draw], ...] = (
 )
 
 SWEPT = (
-    "Albert Bert Bloom Camembert Cohere Data2VecText DistilBert Electra Ernie Falcon Gemma Gemma2 "
-    "Glm GPT2 GPTBigCode GPTJ GPTNeo GPTNeoX Granite Helium Llama Mistral MPNet MobileBert Nemotron "
-    "OPT Olmo Olmo2 Persimmon Phi Phi3 Qwen2 Qwen3 Roberta SmolLM3 StableLm Starcoder2 XGLM ViT "
-    "DeiT Dinov2 Beit"
-).split()
+    "Albert Bert Bloom Camembert Cohere Data2VecText DistilBert Electra Ernie Falcon Gemma "
+    "Gemma2 Glm GPT2 GPTBigCode GPTJ GPTNeo GPTNeoX Granite Helium Llama Mistral MPNet "
+    "MobileBert Nemotron OPT Olmo Olmo2 Persimmon Phi Phi3 Qwen2 Qwen3 Roberta SmolLM3 StableLm "
+    "Starcoder2 XGLM ViT DeiT Dinov2 Beit"
+).split()  # noqa: SIM905
 INNER = ("intermediate_size", "ffn_dim", "hidden_dim", "n_inner", "ffn_hidden_size")
 
 

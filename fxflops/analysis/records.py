@@ -117,7 +117,7 @@ class Analysis:
     packages: tuple[str, ...] = ()
     applied: tuple[Applied, ...] = ()
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
-    trained: int | None = None
+    trained: Dim | None = None
     optimizer: Optimizer | None = None
     unproven: tuple[str, ...] = ()
     module_parameters: Mapping[str, Dim] = field(default_factory=dict)
@@ -378,8 +378,7 @@ def _free(analysis: Analysis) -> tuple[Listed, ...]:
             kind = str(node.op), node.free
             reasons[kind] = reasons.get(kind, 0) + node.calls
     return tuple(
-        Listed(op=op, calls=calls, reason=reason)
-        for (op, reason), calls in sorted(reasons.items())
+        Listed(op=op, calls=calls, reason=reason) for (op, reason), calls in sorted(reasons.items())
     )
 
 

@@ -35,9 +35,9 @@ from fxflops.capture.source import LAYERS, model_line
 class Condition(NamedTuple):
     """What was asked of a depth or of a layer's number, and where.
 
-    ``kind`` is ``"period"`` (of ``number``), ``"first"`` or ``"last"`` (so many layers are apart, or
-    the answer is the same from so many layers on), ``"equal"`` (the depth and a number were equal),
-    or ``"other"``.
+    ``kind`` is ``"period"`` (of ``number``), ``"first"`` or ``"last"`` (so many layers are apart,
+    or the answer is the same from so many on), ``"equal"`` (the depth and a number were equal), or
+    ``"other"``.
     """
 
     kind: str

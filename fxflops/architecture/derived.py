@@ -7,6 +7,7 @@ the model is captured at a few of them, and the counts of these captures become 
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -19,13 +20,12 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor, nn
 
 from fxflops.algebra import Dim, Symbol, symbols_of
-from fxflops.algebra.polynomial import is_dim
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.count import count
 from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.records import NodeCost
-from fxflops.architecture.freed import axes_of
 from fxflops.architecture.depth import Condition, Depth, Log, watched_repetition
+from fxflops.architecture.freed import axes_of
 from fxflops.architecture.repeated import Counted, Point, Repetition, points
 from fxflops.capture import Capture
 from fxflops.capture.choose import Captured, FrontEnd
@@ -48,7 +48,8 @@ LEAST = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 class Derived(NamedTuple):
     """A capture, its costs where depths are free, and the number of its parameters.
 
-    ``parameters`` are those of each module's own, a shared one where it is found first; ``trained`` are those that get a gradient, by the bytes of an element.
+    ``parameters`` are those of each module's own, a shared one where it is found first; ``trained``
+    are those that get a gradient, by the bytes of an element.
     """
 
     captured: Captured
@@ -256,7 +257,8 @@ def calls_of(sample: Sample, lists: Lists, *, in_order: bool) -> list[Call]:
 class Trained(Protocol):
     """Which parameters of a model get a gradient in the step that was captured."""
 
-    def __call__(self, module: nn.Module, captured: Capture) -> Sequence[Tensor]: ...
+    def __call__(self, module: nn.Module, captured: Capture) -> Sequence[Tensor]:
+        """Those of ``module``, of which ``captured`` was made."""
 
 
 def derived(
@@ -500,7 +502,7 @@ def _scaled(
         if kind not in stands:
             stands[kind] = len(kept)
             times = counted.formula(call)
-            cost = node.cost and node.cost.map(lambda one, times=times: one * times)
+            cost = node.cost and node.cost.map(partial(operator.mul, times))
             kept.append(
                 replace(
                     node,
@@ -519,9 +521,7 @@ def _scaled(
     return tuple(kept)
 
 
-def _weights(
-    captured: Captured, trained: Trained, general: Callable[[str], str]
-) -> list[Weight]:
+def _weights(captured: Captured, trained: Trained, general: Callable[[str], str]) -> list[Weight]:
     """The parameters of the capture's model, by what makes them the same."""
     capture = captured.capture
     assert capture.module is not None

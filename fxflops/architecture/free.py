@@ -80,9 +80,10 @@ def _read(item: str) -> tuple[str, str, Axis]:
         name = last if last.isidentifier() else "x"
         raise SpecError(f"--free: give {shown(field)} a symbol, for example {name}={shown(item)}.")
     if _OF_INPUTS.fullmatch(symbol):
+        instead = f"{INSTEAD.get(symbol, symbol.lower())}={shown(field)}{match['rest']}"
         raise SpecError(
             f"--free: {symbol} is a size of the model's inputs. Give {shown(field)} another "
-            f"symbol, for example {INSTEAD.get(symbol, symbol.lower())}={shown(field)}{match['rest']}."
+            f"symbol, for example {instead}."
         )
     size = axis(symbol + re.sub(r"\s", "", match["rest"]), f"--free {item}")
     assert isinstance(size, Axis)

@@ -42,7 +42,9 @@ def axes_of(hyper: Iterable[Hyper]) -> dict[str, Axis]:
 
 def with_sizes(named: NamedModel, sizes: Mapping[str, int]) -> NamedModel:
     """``named``, which builds its model with these sizes, where it has none of its own."""
-    if named.architecture is None or all(size == named.defaults.get(n) for n, size in sizes.items()):
+    if named.architecture is None or all(
+        size == named.defaults.get(n) for n, size in sizes.items()
+    ):
         return named
     values = {
         field: sizes[hyper.size.name] if isinstance(hyper.size, Axis) else hyper.size

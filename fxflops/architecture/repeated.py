@@ -84,8 +84,9 @@ class Counted:
         if self._with_products:
             for moved in itertools.product((0, 1), repeat=len(self._axes)):
                 if any(moved):
-                    yield self._mixed(item, moved), tuple(
-                        (position, None) for position, more in enumerate(moved) if more
+                    yield (
+                        self._mixed(item, moved),
+                        tuple((position, None) for position, more in enumerate(moved) if more),
                     )
             return
         for position, axis in enumerate(self._axes):

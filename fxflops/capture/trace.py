@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
@@ -184,7 +184,7 @@ class Repeats(BaseException):
         self.name = name
 
 
-def _require_no_depth(of_model: Collection[str], value: Dim) -> None:
+def _require_no_depth(of_model: Set[str], value: Dim) -> None:
     """Raises Repeats for a size of the model alone that code uses as an integer.
 
     One that it casts may stay symbolic: for that there is another front end.
@@ -235,7 +235,9 @@ def _built(
         if isinstance(cause, SpecializationError):
             raise cause from error
         free = ", ".join(map(str, fields))
-        raise CaptureError(f"The model cannot be built for every {free}: {failure(cause)}") from error
+        raise CaptureError(
+            f"The model cannot be built for every {free}: {failure(cause)}"
+        ) from error
 
 
 @contextmanager

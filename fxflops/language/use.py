@@ -223,6 +223,8 @@ def language(
     if train:
         trained = _whole(name, prompt, batch, dtype, train=True)
     parts = _Parts(prefill, batch, prompt)
+    parameters = prefill.parameters
+    assert isinstance(parameters, int)
     return Language(
         model=name,
         dtype=prefill.dtype,
@@ -232,8 +234,8 @@ def language(
         prefill=prefill,
         stretches=stretches,
         trained=trained,
-        parameters=prefill.parameters,
-        active=prefill.parameters - parts.idle_experts,
+        parameters=parameters,
+        active=parameters - parts.idle_experts,
         multiplied=parts.of_weights // (2 * batch * prompt),
         of_scores=parts.of_scores,
     )

@@ -8,9 +8,9 @@ from typing import Any
 from fxflops.algebra import Dim
 from fxflops.cost import METRICS, SUMS, ratio
 from fxflops.figures import FIGURES
-from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
-from fxflops.reports.growth import growth
+from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row, known_calls
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
+from fxflops.reports.growth import growth
 from fxflops.reports.module_table import ALL, HEADLINE_FIRST, LABELS, modules_table, shape, usual
 from fxflops.reports.wording import (
     at_scale,
@@ -312,7 +312,7 @@ def operators(answer: Answer) -> list[Row]:
     """The operators, the dearest first."""
 
     def weight(row: Row) -> tuple[int, int]:
-        return answer.quantity(row.cost.flops).value or 0, row.calls or 0
+        return answer.quantity(row.cost.flops).value or 0, known_calls(row.calls)
 
     return sorted(answer.report.operators, key=weight, reverse=True)
 
@@ -325,7 +325,8 @@ def notes(report: Report) -> list[str]:
     if not report.complete:
         lines.append(f"LOWER BOUND: {operator_calls(report.uncounted_calls)} uncounted:")
         lines += [
-            f"  {item.op}, {calls(item.calls)} ({item.reason}), at {'; '.join(item.where[:3])}"
+            f"  {item.op}, {calls(known_calls(item.calls))} ({item.reason}), "
+            f"at {'; '.join(item.where[:3])}"
             for item in report.uncounted
         ]
     return [*lines, *report.unproven, *report.notes]

@@ -174,7 +174,7 @@ def key(answer: Answer, column: str) -> Callable[[Row], int]:
 
     def number(row: Row) -> int:
         if column == "calls":
-            return row.calls or 0
+            return known_calls(row.calls)
         if column == "params":
             parameters = 0 if row.parameters is None else row.parameters
             return answer.quantity(parameters).value or 0

@@ -59,7 +59,7 @@ def _opaque(function: Callable[..., float]) -> Callable[..., Any]:
         symbolic = [a for a in args if isinstance(a, (torch.SymInt, torch.SymFloat))]
         if not symbolic:
             return function(*args)
-        env = symbolic[0].node.env
+        env: Any = symbolic[0].node.shape_env
         number = function(*(a.node.hint if a in symbolic else a for a in args))
         return torch.SymFloat(OpaqueNode(env, number))
 
