@@ -65,11 +65,20 @@ class Domain(NamedTuple):
     def texts(self) -> tuple[str, ...]:
         """The conditions as Python comparisons of the user's sizes."""
         multiples = [f"{s.name} % {s.multiple} == 0" for s in self.symbols if s.multiple > 1]
-        minima = [
-            f"{s.name} >= {s.size_at(self._least(s))}" for s in self.symbols if self._least(s) > 1
-        ]
-        guards = [guard_text(r.value, r.sign, self.names) for r in self.guards]
-        return (*multiples, *minima, *dict.fromkeys(guards))
+        minima = [f"{s.name} >= {self.least_size(s)}" for s in self.symbols if self._least(s) > 1]
+        return (*multiples, *minima, *self.conditions())
+
+    def conditions(self) -> dict[str, str]:
+        """The guards as Python comparisons of the user's sizes, each with its source line."""
+        found: dict[str, str] = {}
+        for guard in self.guards:
+            found.setdefault(guard_text(guard.value, guard.sign, self.names), guard.where)
+        return found
+
+    def least_size(self, symbol: Symbol) -> int:
+        """The least value of the size that ``symbol`` stands for."""
+        least: int = symbol.size_at(self._least(symbol))
+        return least
 
     def values(self, sizes: Mapping[str, int], what: str) -> dict[Symbol, int]:
         """The symbols' values at ``sizes``, which are named as in the input spec.

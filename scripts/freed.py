@@ -351,11 +351,49 @@ MODELS: tuple[tuple[str, str, Draw], ...] = (
 )
 
 SWEPT = (
-    "Albert Bert Bloom Camembert Cohere Data2VecText DistilBert Electra Ernie Falcon Gemma "
-    "Gemma2 Glm GPT2 GPTBigCode GPTJ GPTNeo GPTNeoX Granite Helium Llama Mistral MPNet "
-    "MobileBert Nemotron OPT Olmo Olmo2 Persimmon Phi Phi3 Qwen2 Qwen3 Roberta SmolLM3 StableLm "
-    "Starcoder2 XGLM ViT DeiT Dinov2 Beit"
-).split()  # noqa: SIM905
+    "Albert",
+    "Bert",
+    "Bloom",
+    "Camembert",
+    "Cohere",
+    "Data2VecText",
+    "DistilBert",
+    "Electra",
+    "Ernie",
+    "Falcon",
+    "Gemma",
+    "Gemma2",
+    "Glm",
+    "GPT2",
+    "GPTBigCode",
+    "GPTJ",
+    "GPTNeo",
+    "GPTNeoX",
+    "Granite",
+    "Helium",
+    "Llama",
+    "Mistral",
+    "MPNet",
+    "MobileBert",
+    "Nemotron",
+    "OPT",
+    "Olmo",
+    "Olmo2",
+    "Persimmon",
+    "Phi",
+    "Phi3",
+    "Qwen2",
+    "Qwen3",
+    "Roberta",
+    "SmolLM3",
+    "StableLm",
+    "Starcoder2",
+    "XGLM",
+    "ViT",
+    "DeiT",
+    "Dinov2",
+    "Beit",
+)
 INNER = ("intermediate_size", "ffn_dim", "hidden_dim", "n_inner", "ffn_hidden_size")
 
 

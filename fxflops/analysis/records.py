@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     import sympy
     import torch.fx
     from numpy.typing import NDArray
+
+    from fxflops.reports.html.frame import Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +309,27 @@ class Analysis:
         is_known = self.report.is_known_at({})
         answer = self.report.at({} if is_known else None)
         return render(document(answer, symbolic=not is_known, brief=True), "table").rstrip("\n")
+
+    def to_html(self, path: str | os.PathLike[str] | None = None, /, **sizes: int) -> Page:
+        """A page to explore, which a notebook shows live; written to ``path``, if one is given.
+
+        It is one file that needs no network, with sliders for the free sizes. It starts at
+        ``sizes``, where the defaults stand in for those not given. `docs/page.md` says more.
+
+        Raises SpecError and DomainError as `at` does, and SpecError for a path that cannot be
+        written.
+        """
+        from fxflops.reports import render
+        from fxflops.reports.count import document
+        from fxflops.reports.files import write
+        from fxflops.reports.html.frame import Page
+
+        is_known = bool(sizes) or self.report.is_known_at(sizes)
+        answer = self.report.at(sizes if is_known else None)
+        page = Page(render(document(answer), "html"))
+        if path is not None:
+            write(os.fspath(path), page.html)
+        return page
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the graph, whose shapes live in this process alone."""

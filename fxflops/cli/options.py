@@ -15,7 +15,7 @@ from fxflops.reports.files import write
 from fxflops.reports.wording import printable
 
 DTYPES = ("float32", "float16", "bfloat16")
-NEED_NO_SIZES = ("json", "csv", "latex")
+NEED_NO_SIZES = ("json", "csv", "latex", "html")
 NARROWEST = 60
 """Characters of a line in a window that answers fit."""
 LARGEST_AXIS = 2**63 - 1

@@ -10,6 +10,7 @@ FORMATS = {
     "json": "json",
     "csv": "csv",
     "latex": "latex",
+    "html": "html",
 }
 """The module here that renders each format: ``render(document, color=…) -> str``."""
 

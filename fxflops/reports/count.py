@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from fxflops.algebra import Dim
+from fxflops.algebra import Dim, Symbol
 from fxflops.cost import METRICS, SUMS, ratio
 from fxflops.figures import FIGURES
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row, known_calls
@@ -75,6 +75,7 @@ def document(
             for name, changed, row in rows
         ],
         stacked=symbolic,
+        live=True,
     )
     tables = [stacked] if rows else []
     if symbolic and _is_of_architecture(answer):
@@ -82,7 +83,8 @@ def document(
     tables += answer.shown_of_figures("tables")
     if not symbolic:
         chosen = columns or (usual(answer) if brief else ALL)
-        tables.append(modules_table(answer, depth, chosen, sort, aligned=chosen != ALL))
+        modules = modules_table(answer, depth, chosen, sort, aligned=chosen != ALL)
+        tables.append(modules._replace(live=True))
         tables += [] if brief else [_operators(answer)]
     numbers = tuple(asked(answer) if brief else figures(answer))
     return Document(
@@ -305,7 +307,8 @@ def _operators(answer: Answer) -> Table:
     rows = [[Name(r.name), str(r.calls), *_counts(r, answer)] for r in operators(answer)]
     unknown = ["?", *[""] * (len(HEADINGS) - 1)]
     rows += [[Name(item.op), str(item.calls), *unknown] for item in answer.report.uncounted]
-    return Table(("operator", "calls", *HEADINGS), "lr" + "r" * len(HEADINGS), rows)
+    headings = ("operator", "calls", *HEADINGS)
+    return Table(headings, "lr" + "r" * len(HEADINGS), rows, live=True)
 
 
 def operators(answer: Answer) -> list[Row]:
@@ -387,6 +390,11 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "inputs": report.inputs,
         "symbols": list(report.domain.names),
         "domain": list(report.domain.texts()),
+        "sizes": [_size(symbol, answer) for symbol in report.domain.symbols],
+        "conditions": [
+            {"condition": condition, "where": where}
+            for condition, where in report.domain.conditions().items()
+        ],
         "at": answer.sizes,
         "totals": {**total, "parameters": _elements(answer, report.parameters)},
         **UNKNOWN_SPAN,
@@ -414,6 +422,16 @@ def _elements(answer: Answer, count: Dim) -> dict[str, Any]:
     if isinstance(count, int):
         return {"value": count}
     return {"formula": quantity.formula, "value": quantity.value}
+
+
+def _size(symbol: Symbol, answer: Answer) -> dict[str, Any]:
+    """A free size: its values are multiples from the least one up."""
+    return {
+        "name": symbol.name,
+        "multiple": symbol.multiple,
+        "least": answer.report.domain.least_size(symbol),
+        "at": answer.sizes.get(symbol.name),
+    }
 
 
 def _numbers(answer: Answer) -> dict[str, Any]:

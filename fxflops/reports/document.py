@@ -46,7 +46,8 @@ class Table(NamedTuple):
 
     ``caption`` and ``text`` stand above. The rows of a ``stacked`` table, whose cells are long, are
     one below the other where there is no room for columns. ``droppable`` are the positions of the
-    columns that a narrow window leaves out, in this order, and then those from the right.
+    columns that a narrow window leaves out, in this order, and then those from the right. A
+    ``live`` one an interactive format makes itself, from the document's data.
     """
 
     headings: Sequence[str]
@@ -56,6 +57,7 @@ class Table(NamedTuple):
     text: str = ""
     stacked: bool = False
     droppable: Sequence[int] = ()
+    live: bool = False
 
 
 class Formula(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from fxflops.algebra import Dim
 from fxflops.cost import METRICS, SUMS, Cost
 from fxflops.errors import SpecError, shown
-from fxflops.report import SHOWN, Answer, Row
+from fxflops.report import SHOWN, Answer, Row, known_calls
 from fxflops.reports.document import Bar, Cell, Name, Table
 from fxflops.reports.modules import Module, tree, visible
 from fxflops.reports.wording import at_scale, percent, prefix, scaled, share
