@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import fxflops
 from fxflops import models
 from fxflops.algebra.closed_form import text
+from fxflops.algebra.growth import elasticity
 from fxflops.analysis.records import Analysis
 from fxflops.architecture.freed import freed
 from fxflops.capture.prepare import example_inputs, floating_dtype, prepared
@@ -430,6 +431,38 @@ def shown(rows: Iterator[Row]) -> Iterator[str]:
             if row.said or row.equal < row.compared:
                 equal += f": {row.said or 'another number'}"
         yield f"| {row.model} | {row.free} | {formula} | {equal} | {row.seconds:.1f} |"
+
+
+FIVE = (
+    ("hf:LlamaForCausalLM", _LM_FREE),
+    ("hf:Gemma3ForCausalLM", _LM_FREE),
+    ("torchvision:vit_b_16", "d=hidden_dim%12, f=mlp_dim, D=num_layers, C=num_classes"),
+    ("torchvision:resnet50", "w=width_per_group, D=layers.2, C=num_classes"),
+    ("rtdetr_r50", RTDETR),
+)
+
+
+def five() -> str:
+    """Five models, what of each is free, its products and parameters, and what width costs."""
+    lines: list[str] = []
+    for name, free in FIVE:
+        analysis = fxflops.analyze(name, free=free)
+        values = analysis.values()
+        widest = next(s for s in analysis.domain.symbols if s.name in ("d", "w"))
+        grown = elasticity(analysis.total.flops, widest, values)
+        assert grown is not None
+        lines += [
+            f"`{name}` with `{free}`; 1 % more of `{widest.name}` is {float(grown):.2f} % more "
+            "FLOPs at its own sizes:",
+            "",
+            "```text",
+            f"contraction = {text(analysis.total.contraction, analysis.domain.names)}",
+            f"parameters  = {text(analysis.parameters)}",
+            *(f"where {condition}" for condition in analysis.domain.texts()),
+            "```",
+            "",
+        ]
+    return "\n".join(lines[:-1])
 
 
 def report() -> str:
