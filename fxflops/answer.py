@@ -56,12 +56,11 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
     Raises SpecError for a size that is missing or that the model does not have, and DomainError for
     one that its spec excludes.
     """
-    from fxflops import models
     from fxflops.capture.prepare import symbol_of
     from fxflops.domain import Domain
     from fxflops.spec import EXAMPLE, parse
 
-    named = models.find(request.model, trust=trust)
+    named = _named(request, trust)
     spec = parse(request.inputs) if request.inputs else named.inputs
     if spec is None:
         raise SpecError(f"{named.name} has no default input: pass --input, for example {EXAMPLE}.")
@@ -71,6 +70,18 @@ def at_one_size(request: Request, sizes: Mapping[str, int], *, trust: bool = Fal
     Domain(tuple(map(symbol_of, spec.axes)), fixed=named.fixed).values(known, named.name)
     free = {name: size for name, size in known.items() if name not in named.fixed}
     return request._replace(inputs=str(spec.fixed(free)), past=None)
+
+
+def _named(request: Request, trust: bool) -> NamedModel:
+    """The model, with the symbols asked for in the place of its own sizes."""
+    from fxflops import models
+
+    named = models.find(request.model, trust=trust)
+    if request.free is None:
+        return named
+    from fxflops.architecture.freed import freed
+
+    return freed(named, request.free)
 
 
 def derive(
@@ -83,9 +94,7 @@ def derive(
 
     Raises ModelError, SpecError, CaptureError, DomainError.
     """
-    from fxflops import models
-
-    named = models.find(request.model, trust=trust)
+    named = _named(request, trust)
     own = {n: _traceable(size) for n, size in sizes.items() if n not in named.defaults}
     analysis = _analysis(named, request, own)
     if sizes.keys() - own.keys():

@@ -278,6 +278,6 @@ class Training(NamedTuple):
     ``trained`` is the number of parameters that get a gradient.
     """
 
-    trained: int
+    trained: Dim
     phases: Mapping[Phase, Cost]
     optimizer: Optimizer | None

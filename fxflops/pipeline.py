@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fxflops import formulas, models
+from fxflops.algebra import Dim
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
 from fxflops.analysis.causal.scores import leaving_hidden_scores, require_fewer_scores
@@ -22,6 +24,9 @@ from fxflops.analysis.moved import moved_once
 from fxflops.analysis.notes import notes
 from fxflops.analysis.optimizer import OPTIMIZERS, step
 from fxflops.analysis.records import Analysis
+from fxflops.architecture.derived import Builder, derived
+from fxflops.architecture.free import Free
+from fxflops.architecture.freed import axes_of, freed, with_sizes
 from fxflops.capture import Capture
 from fxflops.capture import choose as frontends
 from fxflops.capture.allocations import Log, log
@@ -53,6 +58,7 @@ from fxflops.errors import (
     SpecializationError,
 )
 from fxflops.figures import FIGURES
+from fxflops.models import python
 from fxflops.models.named import NamedModel, build_empty, by_name, called
 from fxflops.passes import require_passes
 from fxflops.passes.weights import weights
@@ -63,7 +69,7 @@ Loss: TypeAlias = Callable[[Any], Tensor]
 
 
 def analyze(
-    model: str | nn.Module | NamedModel,
+    model: str | nn.Module | NamedModel | Callable[..., nn.Module],
     inputs: Inputs | None = None,
     *,
     args: Sequence[Any] | None = None,
@@ -80,6 +86,7 @@ def analyze(
     figures: Sequence[str] = (),
     threads: int | None = None,
     device: str | Device | None = None,
+    free: Free | None = None,
 ) -> Analysis:
     """Derive what one call of ``model`` costs, as formulas of its input's free sizes.
 
@@ -110,6 +117,9 @@ def analyze(
     every analysis has. ``threads`` are those of the CPU whose workspace is in the peak of memory,
     PyTorch's own by default. ``device``, a name or the path of a TOML file (`fxflops.devices`),
     adds the figure ``"roofline"``: what bounds the time of every call there.
+    With ``free``, sizes of the model itself are symbols: ``"d=hidden_size%64"``, or a dict
+    ``{"d": "hidden_size%64"}`` (see `fxflops.architecture.free`). The model is then a name, or a
+    function that builds it, of whose parameters they are.
 
     Raises ModelError, SpecError, CaptureError.
     """
@@ -125,7 +135,16 @@ def analyze(
         raise SpecError('A roofline is that of a device: give one, such as device="h100_sxm".')
     _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss, causal)
     with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
+        if free is not None and not isinstance(model, nn.Module) and callable(model):
+            model = python.of_function(getattr(model, "__name__", "the model"), model)
         named = _named(model, trust)
+        if free is not None:
+            named = freed(named, free)
+        if named.hyper and figures:
+            raise SpecError(
+                f"There is no {' and '.join(figures)} of a model whose own sizes are free: leave out "
+                "one of them."
+            )
         if args is not None or kwargs is not None:
             named = _called_with(named, _arguments(inputs, args), dict(kwargs or {}))
             inputs = None
@@ -247,6 +266,7 @@ def profile(model: str | nn.Module, inputs: Sequence[Any]) -> tuple[int, int]:
         )
     contraction = analysis.at().contraction
     assert isinstance(contraction, int)
+    assert isinstance(analysis.parameters, int)
     return contraction // 2, analysis.parameters
 
 
@@ -289,12 +309,20 @@ def _analyze(
         fronts = _of_cached_calls(fronts, train)
     if causal == "half":
         fronts = [leaving_hidden_scores(front) for front in fronts]
+    if named.hyper:
+        usual = {**hints(spec, known), **known}
+        named = with_sizes(named, {n: usual[n] for n in axes_of(named.hyper)})
     module = build_empty(named)
     require_shapes(module, named.name)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
     if spec.past is not None and named.call is None:
         named = replace(named, call=by_name)
     module = called(named, module.train(bool(train)), spec)
+    if named.hyper:
+        proposed: list[tuple[InputSpec, Mapping[str, int]]] = [(spec, known)]
+        if inputs is None and named.narrower:
+            proposed = _proposed(spec, named, defaults)
+        return _of_architecture(named, module, spec, proposed, fronts, deploy, dtype, train, causal)
     if inputs is None and (named.narrower or named.last_resort):
         captured, deployed, why = _first_of(module, spec, named, defaults, fronts, deploy)
     else:
@@ -307,8 +335,12 @@ def _analyze(
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
-    trained = _trained(module, captured.capture) if train else []
-    parameters = weights(deployed.capture.graph) if deploy else _parameters(module)
+    learning = _trained(module, captured.capture) if train else []
+    trained: Counter[int] = Counter()
+    for parameter in learning:
+        trained[parameter.element_size()] += parameter.numel()
+    capture = deployed.capture
+    parameters = weights(capture.graph, capture.read) if deploy else _parameters(module)
     return Analysis(
         model=named.name,
         inputs=captured.spec,
@@ -318,7 +350,7 @@ def _analyze(
         annotated=partial(annotate, deployed.capture.graph, deployed.nodes),
         frontend=captured.capture.frontend,
         dtype=str(floating_dtype(module)).removeprefix("torch."),
-        parameters=sum(parameters.values()),
+        parameters=sum(parameters.values(), 0),
         module_parameters=parameters,
         results=deployed.results,
         defaults=captured.sizes,
@@ -326,12 +358,12 @@ def _analyze(
         packages=(*packages_of(module), *formulas.packages()),
         applied=deployed.applied,
         once=deployed.once,
-        trained=sum(parameter.numel() for parameter in trained) if train else None,
+        trained=sum(trained.values()) if train else None,
         optimizer=step(train, trained) if isinstance(train, str) else None,
         about=named.about if captured.spec == named.inputs else "",
         causal=causal,
         moving_once=partial(moved_once, deployed.capture),
-        recall=None if deploy else _recall(module, captured, train, trained, loss),
+        recall=None if deploy else _recall(module, captured, train, learning, loss),
     )
 
 
@@ -399,6 +431,76 @@ def _first_of(
         return found[0], found[1], why
 
 
+def _of_architecture(
+    named: NamedModel,
+    module: nn.Module,
+    spec: InputSpec,
+    proposed: Sequence[tuple[InputSpec, Mapping[str, int]]],
+    fronts: Sequence[FrontEnd],
+    deploy: Sequence[str],
+    dtype: str | None,
+    train: bool | str,
+    causal: Causal,
+) -> Analysis:
+    """The analysis of a model whose own sizes are free; ``module`` is one with its usual sizes."""
+    recording = [front for front in fronts if not front.slow]
+    if not recording:
+        raise SpecError("torch.export builds no model: leave out the front end, or what is free.")
+    builder = Builder(named, module, spec, dtype, bool(train))
+    building = [builder.front(front) for front in recording]
+
+    def first() -> Captured:
+        if len(proposed) == 1:
+            [(only, sizes)] = proposed
+            spec = builder.spec(only)
+            return frontends.capture(module, spec, sizes, building, is_users=False)
+        found: list[Captured] = []
+        failures: list[CaptureError] = []
+        merged = [(builder.spec(one), sizes) for one, sizes in proposed]
+        for captured in frontends.captures(module, merged, building):
+            if isinstance(captured, CaptureError):
+                failures.append(captured)
+                continue
+            names = captured.capture.domain.names
+            sizes = {n: size for n, size in captured.sizes.items() if n in names}
+            found.append(captured)
+            if _outside(captured.capture.domain, sizes) is None:
+                return captured
+        if not found:
+            raise failures[len(proposed) - 1]
+        return found[0]
+
+    def trained(module: nn.Module, captured: Capture) -> Sequence[Tensor]:
+        return _trained(module, captured) if train else ()
+
+    found = derived(builder, spec, first, deploy, trained)
+    captured, deployed = found.captured, found.deployed
+    capture = deployed.capture
+    parameters = weights(capture.graph, capture.read) if deploy else found.parameters
+    return Analysis(
+        model=named.name,
+        inputs=captured.spec,
+        domain=deployed.domain._replace(fixed=_fixed(spec, captured.spec)),
+        nodes=deployed.nodes,
+        module_types=captured.capture.module_types,
+        annotated=partial(annotate, capture.graph, deployed.nodes),
+        frontend=capture.frontend,
+        dtype=str(floating_dtype(capture.module or module)).removeprefix("torch."),
+        parameters=sum(parameters.values(), 0),
+        module_parameters=parameters,
+        results=deployed.results,
+        defaults=captured.sizes,
+        notes=(*notes(capture, deployed.nodes), *named.notes, *found.notes),
+        packages=(*packages_of(module), *formulas.packages()),
+        applied=deployed.applied,
+        once=deployed.once,
+        trained=sum(found.trained.values(), 0) if train else None,
+        optimizer=step(train, found.trained) if isinstance(train, str) else None,
+        unproven=found.unproven,
+        causal=causal,
+    )
+
+
 def _of_cached_calls(fronts: Sequence[FrontEnd], train: bool | str) -> Sequence[FrontEnd]:
     """The front ends that call a model with a cache. Raises SpecError where none of them does."""
     if train:
@@ -437,9 +539,9 @@ def _fixed(spec: InputSpec, narrower: InputSpec) -> dict[str, int]:
     return {free.name: at for free, at in axes if isinstance(free, Axis) and isinstance(at, int)}
 
 
-def _parameters(module: nn.Module) -> dict[str, int]:
+def _parameters(module: nn.Module) -> dict[str, Dim]:
     """The number of parameters of each module's own, a shared one where it is found first."""
-    found: dict[str, int] = {}
+    found: dict[str, Dim] = {}
     for name, parameter in module.named_parameters():
         path = name.rpartition(".")[0]
         found[path] = found.get(path, 0) + parameter.numel()
@@ -466,7 +568,7 @@ def _sizes(spec: InputSpec, named: NamedModel, given: Mapping[str, int]) -> dict
     return known
 
 
-def _named(model: str | nn.Module | NamedModel, trust: bool) -> NamedModel:
+def _named(model: object, trust: bool) -> NamedModel:
     """The model under its name, which for a module is its type's."""
     if isinstance(model, NamedModel):
         return model
@@ -515,7 +617,12 @@ def _called_with(named: NamedModel, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def _spec(inputs: Inputs | None, named: NamedModel) -> InputSpec:
-    """The input spec in whatever form it was given."""
+    """The input spec in whatever form it was given, with the model's own sizes that are free."""
+    spec = _spec_of_inputs(inputs, named)
+    return spec.with_hyper(named.hyper) if named.hyper and not spec.hyper else spec
+
+
+def _spec_of_inputs(inputs: Inputs | None, named: NamedModel) -> InputSpec:
     if isinstance(inputs, InputSpec):
         return inputs
     if isinstance(inputs, str):

@@ -24,7 +24,7 @@ from fxflops.cost import (
     total,
 )
 from fxflops.domain import Domain
-from fxflops.errors import SpecError
+from fxflops.errors import SpecError, shown
 
 SHOWN = (*COUNTERS, "flops", *(name for name in QUANTITIES if name not in COUNTERS))
 """The quantities of the totals and of every row, in the order of JSON and CSV."""
@@ -41,17 +41,23 @@ class Row(NamedTuple):
     name: str
     cost: Cost
     kind: str = ""
-    calls: int | None = None
+    calls: Dim | None = None
     parameters: Dim | None = None
     results: tuple[tuple[tuple[Dim, ...], ...], ...] = ()
     uncounted: int = 0
+
+
+def known_calls(calls: Dim | None) -> int:
+    """How many calls there are; a report at some sizes knows it."""
+    assert calls is None or isinstance(calls, int)
+    return calls or 0
 
 
 class Listed(NamedTuple):
     """An operator that is free or uncounted for a reason; if uncounted, the lines that call it."""
 
     op: str
-    calls: int
+    calls: Dim
     reason: str = ""
     where: tuple[str, ...] = ()
 
@@ -105,7 +111,7 @@ class Report(NamedTuple):
     inputs: str
     domain: Domain
     defaults: Mapping[str, int]
-    parameters: int
+    parameters: Dim
     modules: tuple[Row, ...]
     operators: tuple[Row, ...]
     free: tuple[Listed, ...]
@@ -117,6 +123,7 @@ class Report(NamedTuple):
     training: Training | None = None
     about: str = ""
     causal: Causal = "full"
+    unproven: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Without the proxy, which is not pickled."""
@@ -145,7 +152,7 @@ class Report(NamedTuple):
     @property
     def uncounted_calls(self) -> int:
         """How many calls of the graph are uncounted."""
-        return sum(item.calls for item in self.uncounted)
+        return sum(known_calls(item.calls) for item in self._with_calls_at(None).uncounted)
 
     def values(self, sizes: Mapping[str, int]) -> dict[Symbol, int]:
         """The symbols' values at ``sizes``, with the defaults for those not given.
@@ -163,7 +170,30 @@ class Report(NamedTuple):
 
         Raises SpecError and DomainError for sizes at which there is no formula.
         """
-        return Answer(self, None if sizes is None else self.values(sizes))
+        values = None if sizes is None else self.values(sizes)
+        return Answer(self._with_calls_at(values), values)
+
+    def _with_calls_at(self, values: Mapping[Symbol, int] | None) -> Report:
+        """The report with numbers of calls, where a free number of layers decides them.
+
+        Where that is not given it is the model's own, or the least.
+        """
+        every = [row.calls for row in self.operators]
+        every += [item.calls for item in (*self.free, *self.uncounted)]
+        if all(calls is None or isinstance(calls, int) for calls in every):
+            return self
+        least = {s: self.domain.least.get(s.name, s.minimum) for s in self.domain.symbols}
+        own = {s: s.value_at(self.defaults[s.name]) for s in least if s.name in self.defaults}
+        at = {**least, **own, **(values or {})}
+
+        def known(calls: Dim | None) -> int | None:
+            return None if calls is None else int(evaluate(calls, at))
+
+        return self._replace(
+            operators=tuple(row._replace(calls=known(row.calls)) for row in self.operators),
+            free=tuple(item._replace(calls=known(item.calls) or 0) for item in self.free),
+            uncounted=tuple(i._replace(calls=known(i.calls) or 0) for i in self.uncounted),
+        )
 
 
 class Quantity(NamedTuple):
@@ -192,11 +222,18 @@ class Quantity(NamedTuple):
 class Answer:
     """A `Report` at some sizes, or at none: then every value is None."""
 
-    __slots__ = ("_known", "report", "values")
+    __slots__ = ("_known", "order", "report", "values")
 
-    def __init__(self, report: Report, values: Mapping[Symbol, int] | None) -> None:
+    def __init__(
+        self,
+        report: Report,
+        values: Mapping[Symbol, int] | None,
+        order: tuple[str, ...] | None = None,
+    ) -> None:
+        """``order`` is that of sizes in formulas: powers of the first one are factored out."""
         self.report = report
         self.values = values
+        self.order = report.domain.names if order is None else order
         self._known: dict[Dim, int] = {}
 
     @property
@@ -208,7 +245,19 @@ class Answer:
         """One count. Raises SpecError for a value that is too long to be written."""
         if self.values is not None and count not in self._known:
             self._known[count] = writable(evaluate(count, self.values))
-        return Quantity(count, self.report.domain.names, self._known.get(count))
+        return Quantity(count, self.order, self._known.get(count))
+
+    def collected(self, name: str) -> Answer:
+        """The same with formulas that are grouped by powers of a size.
+
+        Raises SpecError for a size that the formulas do not have.
+        """
+        names = self.report.domain.names
+        if name not in names:
+            known = f"the sizes are {', '.join(names)}" if names else "no size is free"
+            raise SpecError(f"There is no size {shown(name)} to collect: {known}.")
+        order = (name, *(other for other in names if other != name))
+        return Answer(self.report, self.values, order if len(order) > 1 else (name, ""))
 
     def quantities(self, cost: Cost) -> dict[str, Quantity]:
         """The counts of a cost that are shown, by name."""

@@ -79,11 +79,23 @@ class TensorInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Hyper:
+    """A hyper-parameter: the fields of the model's configuration that have this size."""
+
+    fields: tuple[str, ...]
+    size: int | Axis
+
+
+@dataclass(frozen=True, slots=True)
 class InputSpec:
-    """The tensors that a model is called with, by position, and how much its cache holds."""
+    """The tensors that a model is called with, by position, and how much its cache holds.
+
+    ``hyper`` are sizes of the model itself, which is built for them.
+    """
 
     tensors: tuple[TensorInput, ...]
     past: int | Axis | None = None
+    hyper: tuple[Hyper, ...] = ()
 
     def __str__(self) -> str:
         past = self.past.name if isinstance(self.past, Axis) else self.past
@@ -96,6 +108,7 @@ class InputSpec:
         sizes = [size for tensor in self.tensors for size in tensor.axes]
         terms = [term for size in sizes for term in terms_of(size)]
         terms += [] if self.past is None else [self.past]
+        terms += [hyper.size for hyper in self.hyper]
         return tuple({term.name: term for term in terms if isinstance(term, Axis)}.values())
 
     def with_multiple(self, multiple: int) -> InputSpec:
@@ -123,6 +136,10 @@ class InputSpec:
 
         return self._each(fix)
 
+    def with_hyper(self, hyper: Iterable[Hyper]) -> InputSpec:
+        """The same spec with these sizes of the model; a symbol in both is one size."""
+        return _unified(replace(self, hyper=tuple(hyper)))
+
     def with_past(self, past: str | int) -> InputSpec:
         """The same spec for a call with a cache that holds so many positions.
 
@@ -143,7 +160,8 @@ class InputSpec:
             return sum(numbers) if len(numbers) == len(terms) else Sum(terms)
 
         tensors = tuple(replace(t, axes=tuple(map(changed, t.axes))) for t in self.tensors)
-        return InputSpec(tensors, None if self.past is None else change(self.past))
+        hyper = tuple(replace(hyper, size=change(hyper.size)) for hyper in self.hyper)
+        return InputSpec(tensors, None if self.past is None else change(self.past), hyper)
 
 
 def parse(text: str) -> InputSpec:
@@ -222,6 +240,11 @@ def of_argument(text: str) -> TensorInput | None:
     return tensors[0] if is_spec else None
 
 
+def axis(token: str, where: str) -> Size:
+    """Read one size: an integer, a symbol, or a sum; ``where`` is what an error quotes."""
+    return _axis(token, where)
+
+
 def _axis(token: str, tensor: str) -> Size:
     terms = token.split("+")
     if len(terms) > 1 and all(re.fullmatch(f"{_SIZE}|{_NAME}", term) for term in terms):
@@ -260,6 +283,7 @@ def _unified(spec: InputSpec) -> InputSpec:
     """Each symbol with all that is said of it anywhere; that of a cache may be 0."""
     said: dict[str, Axis] = {}
     sizes = [size for tensor in spec.tensors for size in tensor.axes]
+    sizes += [hyper.size for hyper in spec.hyper]
     terms = [term for size in sizes for term in terms_of(size)]
     for axis in (term for term in terms if isinstance(term, Axis)):
         known = said.get(axis.name, axis)

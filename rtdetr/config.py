@@ -82,7 +82,8 @@ class EncoderConfig:
 class DecoderConfig:
     """Query selection and the decoder.
 
-    ``eval_idx`` is the last layer that runs in eval mode, counted from 0; training runs all.
+    ``eval_idx`` is the last layer that runs in eval mode, counted from 0; None is the last of all.
+    Training runs all.
     ``num_points`` are sampled per head, one number for each level, finest first; ``offset_scale``
     is the part of a box's size that the farthest of them is from its centre when training starts.
     ``cross_attn_method`` reads a level between its pixels, or the nearest pixel alone.
@@ -93,7 +94,7 @@ class DecoderConfig:
     """
 
     num_layers: int = 6
-    eval_idx: int = 5
+    eval_idx: int | None = None
     num_classes: int = 80
     num_queries: int = 300
     num_points: tuple[int, ...] = (4, 4, 4)

@@ -68,7 +68,8 @@ class TransformerDecoder(nn.Module):
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_layers))
-        self.eval_layers = config.eval_idx + 1
+        last = config.num_layers - 1 if config.eval_idx is None else config.eval_idx
+        self.eval_layers = last + 1
 
     def forward(
         self,

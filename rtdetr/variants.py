@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 _R18 = RTDETRConfig(
     backbone=ResNetConfig(block="basic", depths=(2, 2, 2, 2)),
     encoder=EncoderConfig(csp_width=128),
-    decoder=DecoderConfig(num_layers=3, eval_idx=2),
+    decoder=DecoderConfig(num_layers=3),
 )
 _R34 = RTDETRConfig(
     backbone=ResNetConfig(block="basic", depths=(3, 4, 6, 3)),
     encoder=EncoderConfig(csp_width=128),
-    decoder=DecoderConfig(num_layers=4, eval_idx=3),
+    decoder=DecoderConfig(num_layers=4),
 )
 _RESNET50 = ResNetConfig(block="bottleneck", depths=(3, 4, 6, 3), freeze_norm=True, freeze_at=0)
 _R50 = RTDETRConfig(
     backbone=_RESNET50,
     encoder=EncoderConfig(csp_width=256),
-    decoder=DecoderConfig(num_layers=6, eval_idx=5),
+    decoder=DecoderConfig(num_layers=6),
 )
 _R50_M = replace(
     _R50,
@@ -135,9 +135,14 @@ def build(name: str) -> "RTDETR":
 
     Under ``torch.device("meta")`` nothing is allocated. Raises ValueError for an unknown name.
     """
+    return construct(_config(name))
+
+
+def construct(config: RTDETRConfig) -> "RTDETR":
+    """The detector that a configuration describes, as ``build`` makes a variant."""
     from rtdetr.model import RTDETR
 
-    return RTDETR(_config(name)).eval()
+    return RTDETR(config).eval()
 
 
 def build_training(name: str) -> "TrainingStep":
@@ -154,15 +159,18 @@ def catalogue() -> dict[str, dict[str, object]]:
     """Every name and alias, for the entry-point group ``fxflops.models``.
 
     An entry has ``build``, which takes nothing and gives the module; ``inputs``, the input spec;
-    and ``defaults``, the sizes that the released models were made for. ``…_training`` is the step
-    from images, the classes and boxes in them, and an assignment, to the loss: for it, T boxes in
-    each image, 7 as in the mean image of COCO.
+    ``defaults``, the sizes that the released models were made for; and of a detector its
+    ``configuration``, and ``construct``, which makes the module of another one. ``…_training`` is
+    the step from images, the classes and boxes in them, and an assignment, to the loss: for it, T
+    boxes in each image, 7 as in the mean image of COCO.
     """
     names = [*VARIANTS, *ALIASES]
     sizes = {"N": 1, "H": 640, "W": 640}
     models: dict[str, dict[str, object]] = {
         name: {
             "build": partial(build, name),
+            "configuration": _config(name),
+            "construct": construct,
             "inputs": "image: N 3 H%32 W%32",
             "defaults": sizes,
         }

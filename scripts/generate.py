@@ -331,6 +331,18 @@ def relatives() -> str:
     return table()
 
 
+def freed_models() -> str:
+    from freed import report
+
+    return report()
+
+
+def widths() -> str:
+    from freed import five
+
+    return five()
+
+
 SECTIONS = (
     Section("resnet50", "README.md", resnet50),
     Section("formula", "README.md", formula),
@@ -355,6 +367,8 @@ SECTIONS = (
     Section("variants", "docs/results/variants.md", variants, "slow"),
     Section("relatives", "docs/results/relatives.md", relatives, "slow"),
     Section("training", "docs/training.md", training, "slow"),
+    Section("freed", "docs/results/freed.md", freed_models, "slow"),
+    Section("widths", "docs/width.md", widths, "slow"),
     Section("check", "docs/check.md", check, "measured"),
     Section("nine tools", "docs/explain.md", nine_tools, "measured"),
 )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fxflops._torch import OpOverload
+from fxflops.algebra import Dim
+from fxflops.algebra.closed_form import text
 from fxflops.analysis.count import TORCH
 from fxflops.analysis.records import NodeCost
 from fxflops.capture import Capture
@@ -37,10 +39,16 @@ def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
     Requires what `Capture` ensures, and the costs of its calls.
     """
     theirs = sorted({str(node.op) for node in nodes if node.source == TORCH})
-    masked = sum(
-        _is_masked(bind(node.target, node.args, node.kwargs))
-        for node in capture.graph.nodes
-        if isinstance(node.target, OpOverload) and kind_of(node.target) == "attention"
+    times = {node.name: node.calls for node in nodes}
+    masked: Dim = sum(
+        (
+            times.get(node.name, 0)
+            for node in capture.graph.nodes
+            if isinstance(node.target, OpOverload)
+            and kind_of(node.target) == "attention"
+            and _is_masked(bind(node.target, node.args, node.kwargs))
+        ),
+        0,
     )
     guessed = {
         f"{node.op} ({WORST_CASE[functional(node.op)]})": None
@@ -55,14 +63,14 @@ def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
     )
 
 
-def _of_masks(capture: Capture, masked: int) -> Sequence[str]:
+def _of_masks(capture: Capture, masked: Dim) -> Sequence[str]:
     """What is charged for attention with a mask, of which there are so many fused calls."""
     calls = [node for node in capture.graph.nodes if "left" in node.meta]
     fused = sum(kind_of(node.target) == "attention" for node in calls)
     rows = sum(kind_of(node.target) == "softmax" for node in calls)
     if not calls:
-        return (MASKED.format(calls=masked),) if masked else ()
-    of = max(masked, fused) + rows
+        return (MASKED.format(calls=text(masked)),) if masked != 0 else ()
+    of = (max(masked, fused) if isinstance(masked, int) else fused) + rows
     return (HALF.format(half=fused + rows, calls=f"{of} attention calls"),)
 
 

@@ -7,16 +7,16 @@ pass over parameters, gradients and binding_times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from fxflops.cost import Cost, Optimizer, total
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from fxflops.algebra import Dim
 
 
-def sgd(parameters: int, element: int) -> Cost:
+def sgd(parameters: Dim, element: int) -> Cost:
     """Descent p - rate * g: 2P  [FLOP] for P parameters of ``element`` bytes; no momentum.
 
     As ``torch.optim.SGD`` does by default.
@@ -28,7 +28,7 @@ def sgd(parameters: int, element: int) -> Cost:
     )
 
 
-def adamw(parameters: int, element: int) -> Cost:
+def adamw(parameters: Dim, element: int) -> Cost:
     """AdamW with weight decay: 13P  [FLOP], P calls of sqrt, for P parameters.
 
     Decay p * (1 - rate * decay): P. First moment b m + (1 - b) g: 3P. Second b v + (1 - b) g g: 4P.
@@ -43,11 +43,14 @@ def adamw(parameters: int, element: int) -> Cost:
     )
 
 
-OPTIMIZERS: Mapping[str, Callable[[int, int], Cost]] = {"sgd": sgd, "adamw": adamw}
+OPTIMIZERS: Mapping[str, Callable[[Dim, int], Cost]] = {"sgd": sgd, "adamw": adamw}
 """What is known, by the name that a user gives."""
 
 
-def step(name: str, parameters: Iterable[Tensor]) -> Optimizer:
-    """The step of the optimizer ``name``, one of `OPTIMIZERS`, for the trained ``parameters``."""
-    costs = (OPTIMIZERS[name](p.numel(), p.element_size()) for p in parameters)
+def step(name: str, trained: Mapping[int, Dim]) -> Optimizer:
+    """The step of the optimizer ``name``, one of `OPTIMIZERS`.
+
+    ``trained`` are the numbers of trained parameters by the bytes of an element.
+    """
+    costs = (OPTIMIZERS[name](number, element) for element, number in trained.items())
     return Optimizer(name=name, step=total(costs))

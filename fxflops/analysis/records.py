@@ -71,7 +71,8 @@ class NodeCost:
     ``where`` the source line. ``dependencies`` are the positions, among the calls of the graph, of
     those whose results it uses. ``phase`` is the part of a training step. A
     call that computes gradients both of activations and of weights is two of these, one for each.
-    ``call`` is what its formula was given, which is not pickled.
+    ``call`` is what its formula was given, which is not pickled. Where a number of layers is free,
+    it stands for ``calls`` calls, all of which are in ``cost``.
     """
 
     name: str
@@ -85,6 +86,7 @@ class NodeCost:
     source: str = "fxflops"
     phase: Phase = "forward"
     call: Call | None = field(default=None, compare=False, repr=False)
+    calls: Dim = 1
 
     @property
     def needs(self) -> tuple[int, ...]:
@@ -115,7 +117,8 @@ class Analysis:
     classes of its modules come from. ``applied`` are the passes that made the graph out of the one
     captured, ``once`` the calls that these took out of ``nodes``: made once per size
     (``"size"``) or once per model (``"model"``). Of a training step, ``trained`` is the number of
-    parameters that get a gradient, and ``optimizer`` is apart from the total.
+    parameters that get a gradient, and ``optimizer`` is apart from the total. ``unproven`` is why
+    formulas in a number of layers are not proven, only true where models were captured.
     ``recall`` runs the model again for `memory`; ``figures`` are those of `fxflops.figures` that
     were asked for, and are in the report. ``device`` is that of the roofline, and ``moving_once``
     gives the bytes of inputs, parameters and outputs.
@@ -133,20 +136,21 @@ class Analysis:
     annotated: Callable[[], torch.fx.Graph]
     frontend: str
     dtype: str
-    parameters: int
+    parameters: Dim
     defaults: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     applied: tuple[Applied, ...] = ()
     once: Mapping[BindingTime, tuple[NodeCost, ...]] = field(default_factory=dict)
-    trained: int | None = None
+    trained: Dim | None = None
     optimizer: Optimizer | None = None
     about: str = ""
     recall: Recall | None = None
     figures: tuple[str, ...] = ()
     device: Device | None = None
     moving_once: Callable[[], Dim] | None = None
-    module_parameters: Mapping[str, int] = field(default_factory=dict)
+    unproven: tuple[str, ...] = ()
+    module_parameters: Mapping[str, Dim] = field(default_factory=dict)
     results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
     causal: Causal = "full"
 
@@ -338,7 +342,9 @@ class Analysis:
     @cached_property
     def report(self) -> Report:
         """What is kept of this: all but the nodes and the graph."""
-        times = Counter({node.name: node.op for node in self.nodes}.values())
+        times: dict[Operator, Dim] = {}
+        for node in {node.name: node for node in self.nodes}.values():
+            times[node.op] = times.get(node.op, 0) + node.calls
         return Report(
             model=self.model,
             frontend=self.frontend,
@@ -355,13 +361,19 @@ class Analysis:
             free=_free(self),
             uncounted=_uncounted(self),
             notes=self.notes,
-            figures=derived(self, self.figures),
+            unproven=self.unproven,
+            figures={} if self.repeats else derived(self, self.figures),
             applied=self.applied,
             once={time: self.once_per(time) for time in self.once},
             training=self.training,
             about=self.about,
             causal=self.causal,
         )
+
+    @property
+    def repeats(self) -> bool:
+        """Whether some calls stand for as many as a free number of layers makes."""
+        return any(node.calls != 1 for node in self.nodes)
 
     def __repr__(self) -> str:
         """One line of fewer than 200 characters."""
@@ -496,9 +508,10 @@ def _operator(name: str) -> Operator:
 
 def _rows(analysis: Analysis) -> Iterator[Row]:
     """The modules, each with all that is below it."""
-    parameters: Counter[str] = Counter()
+    parameters: dict[str, Dim] = {}
     for path, number in analysis.module_parameters.items():
-        parameters.update(dict.fromkeys(prefixes(path), number))
+        for above in prefixes(path):
+            parameters[above] = parameters.get(above, 0) + number
     uncounted = Counter(path for node in analysis.uncounted for path in prefixes(node.path))
     for path, cost in analysis.by_module().items():
         results = analysis.results.get(path)
@@ -507,17 +520,20 @@ def _rows(analysis: Analysis) -> Iterator[Row]:
             kind=analysis.module_types.get(path, ""),
             cost=cost,
             calls=None if results is None else len(results),
-            parameters=parameters[path],
+            parameters=parameters.get(path, 0),
             results=tuple(dict.fromkeys(results or ())),
             uncounted=uncounted[path],
         )
 
 
 def _free(analysis: Analysis) -> tuple[Listed, ...]:
-    reasons = Counter((str(node.op), node.free) for node in analysis.nodes if node.free is not None)
+    reasons: dict[tuple[str, str], Dim] = {}
+    for node in analysis.nodes:
+        if node.free is not None:
+            kind = str(node.op), node.free
+            reasons[kind] = reasons.get(kind, 0) + node.calls
     return tuple(
-        Listed(op=op, calls=calls, reason=reason or "")
-        for (op, reason), calls in sorted(reasons.items())
+        Listed(op=op, calls=calls, reason=reason) for (op, reason), calls in sorted(reasons.items())
     )
 
 

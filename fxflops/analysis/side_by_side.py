@@ -46,7 +46,8 @@ class Comparison(NamedTuple):
         left, right = self._answers()
         found = [(name, left.value(name), right.value(name)) for name in HEADLINE_FIRST]
         found.insert(1, ("macs", left.macs, right.macs))
-        return [*found, ("parameters", left.report.parameters, right.report.parameters)]
+        before, after = (a.quantity(a.report.parameters).value for a in (left, right))
+        return [*found, ("parameters", before, after)]
 
     def document(self) -> Document:
         """The totals of both, and the modules of the first level that both have."""

@@ -178,7 +178,7 @@ def _told_apart(run: Capture, group: Group, domain: Domain) -> list[Group]:
             if known is not None and any(map(_is_false, known)):
                 continue  # outside the domain
             there = _all_at_one([guard], more)
-            if known is None or there is None or not all_implied(there, known):
+            if known is None or there is None or not _implied(there, known):
                 found.append(more)
         untried = next(groups, None)
         if untried is not None:
@@ -258,7 +258,7 @@ def _covering(
 
     def covers(run: Capture) -> bool:
         guards = _all_at_one(run.guards, group)
-        return guards is not None and all_implied(guards, known)
+        return guards is not None and _implied(guards, known)
 
     for fixed, (run, counted) in runs.items():
         if fixed <= group and covers(run):
@@ -292,6 +292,14 @@ def _all_at_one(guards: Iterable[Guard], group: Iterable[Symbol]) -> Sequence[Gu
         return [r._replace(value=substitute(r.value, ones)) for r in guards]
     except ZeroDivisionError:
         return None
+
+
+def _implied(guards: Sequence[Guard], known: Sequence[Guard]) -> bool:
+    """`all_implied`; what divides by 0 at the least sizes is taken not to be."""
+    try:
+        return all_implied(guards, known)
+    except ZeroDivisionError:
+        return False
 
 
 def _is_false(guard: Guard) -> bool:

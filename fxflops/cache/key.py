@@ -73,8 +73,8 @@ class Request(NamedTuple):
     optimizer, or by its name; ``loss`` is the path to the loss. ``past`` is how many positions a
     cache holds with which the model is called. ``figures`` are those of `fxflops.figures` that are
     asked for; ``threads`` are those of the CPU whose workspace counts, PyTorch's own for None.
-    ``device`` is that of the roofline.
-    ``causal`` is that of `fxflops.analyze`.
+    ``device`` is that of the roofline. ``causal`` is that of `fxflops.analyze`. ``free`` are the
+    model's own sizes that are symbols.
     """
 
     model: str
@@ -89,6 +89,7 @@ class Request(NamedTuple):
     threads: int | None = None
     device: Device | None = None
     causal: Causal = "full"
+    free: str | None = None
 
 
 class Key:

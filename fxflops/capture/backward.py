@@ -31,7 +31,7 @@ from fxflops.capture.meta_kernels.resize import Resizing
 from fxflops.capture.patches.cpu_tensors import AsOnCpu
 from fxflops.capture.patches.threads import copied_function, replaced_here
 from fxflops.capture.result import Capture
-from fxflops.capture.trace import Recorder, recorded
+from fxflops.capture.trace import Build, Recorder, recorded
 from fxflops.cost import RECOMPUTED
 from fxflops.errors import CaptureError
 from fxflops.spec import InputSpec
@@ -48,6 +48,7 @@ def capture(
     loss: Loss,
     with_meta_kernels: bool = True,
     data: DataSizes | None = None,
+    build: Build | None = None,
 ) -> Capture:
     """The graph of one training step, as `fxflops.capture.trace.capture` makes that of one call.
 
@@ -55,7 +56,7 @@ def capture(
     also for a loss that is no number or that depends on none of them, and SpecializationError.
     """
     make = partial(TrainingRecorder, loss, with_meta_kernels=with_meta_kernels)
-    return recorded(make, model, inputs, hints, data)
+    return recorded(make, model, inputs, hints, data, build)
 
 
 def trained(model: nn.Module, captured: Capture) -> list[nn.Parameter]:

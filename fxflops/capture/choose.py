@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -88,13 +88,17 @@ NOT_EAGER = (
 
 
 class Captured(NamedTuple):
-    """A capture, the spec, sizes and mode it is of; how to capture the same with sizes fixed."""
+    """A capture, the spec, sizes and mode it is of; how to capture the same with sizes fixed.
+
+    ``again`` makes the same capture: of another model, where the front end builds one.
+    """
 
     capture: Capture
     spec: InputSpec
     sizes: Mapping[str, int]
     recapture: Recapture
     mode: trace.Mode
+    again: Callable[[], Capture]
 
 
 def partial_of(failures: Sequence[CaptureError]) -> Captured | None:
@@ -165,7 +169,7 @@ def capture(
     if so_far is not None:
         return so_far
     reason = failures[0]
-    working = at_fixed_sizes(module, spec, sizes, fronts[0].recapture)
+    working = None if spec.hyper else at_fixed_sizes(module, spec, sizes, fronts[0].recapture)
     if working is None:
         raise reason
     raise type(reason)(f"{reason} It works with the input {str(working)!r}.") from reason
@@ -204,8 +208,15 @@ def _recapturable(
     sizes: Mapping[str, int],
     captured: Capture,
 ) -> Captured:
-    again = partial(_recapture, front.recapture, module, spec, hints(spec, sizes), captured.data)
-    return Captured(capture=captured, spec=spec, sizes=sizes, recapture=again, mode=front.mode)
+    all_sizes = hints(spec, sizes)
+    return Captured(
+        capture=captured,
+        spec=spec,
+        sizes=sizes,
+        recapture=partial(_recapture, front.recapture, module, spec, all_sizes, captured.data),
+        mode=front.mode,
+        again=partial(front.capture, module, spec, all_sizes),
+    )
 
 
 def _recapture(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
 from operator import add
@@ -31,6 +31,9 @@ INSIDE = re.compile(
 """A line of PyTorch's own code in C++."""
 
 PAST = 64
+
+RELATED = ((1, 2), (1, 4), (2, 1), (3, 2), (3, 4), (3, 1), (4, 1))
+"""Sizes of a model instead of one that is taken, as fractions of it: heads divide one another."""
 
 LONGEST = 400
 """Characters of what an error says."""
@@ -191,13 +194,25 @@ def hints(inputs: InputSpec, defaults: Mapping[str, int]) -> dict[str, int]:
     last axes of an image, a few tens for others.
     """
     chosen: dict[str, int] = {}
+    of_model = {hyper.size.name for hyper in inputs.hyper if isinstance(hyper.size, Axis)}
     for axis in inputs.axes:
         size = max(defaults.get(axis.name, _usual(axis, inputs)), axis.minimum, 2 * axis.multiple)
         size -= size % axis.multiple
+        if axis.name in of_model and size in chosen.values():
+            size = _related(size, axis, chosen.values())
         while size in chosen.values():
             size += axis.multiple
         chosen[axis.name] = size
     return chosen
+
+
+def _related(size: int, axis: Axis, taken: Collection[int]) -> int:
+    """Another size of a model that divides, or is a multiple of, the one that it has."""
+    least = max(axis.minimum, 2 * axis.multiple)
+    candidates = (size * up // down for up, down in RELATED)
+    return next(
+        (c for c in candidates if c >= least and c % axis.multiple == 0 and c not in taken), size
+    )
 
 
 def _usual(axis: Axis, inputs: InputSpec) -> int:

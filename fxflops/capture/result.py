@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import torch
 import torch.fx
+from torch import nn
 
 from fxflops.algebra import Dim
 from fxflops.capture.data_sizes.sizes import Keys
@@ -38,7 +39,8 @@ class Capture:
     ``module_types`` has the type's name of every module on some path, its containers included.
     ``results`` has the shapes that each call of a module returned, in order, by its path.
     ``notes`` are what could not be known of the model's own decisions. ``data`` are the sizes that
-    data decide, as another capture of the model finds them again.
+    data decide, as another capture of the model finds them again. ``module`` is the model of
+    this capture, where one was built for it (`fxflops.spec.Hyper`).
     """
 
     graph: torch.fx.Graph
@@ -48,6 +50,7 @@ class Capture:
     module_types: Mapping[str, str]
     frontend: str
     notes: tuple[str, ...] = ()
+    module: nn.Module | None = None
     results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
     data: Keys = field(default_factory=dict)
 

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import torch
 import torch.fx
 from torch import Tensor, nn
 
 from fxflops._torch import OpOverload, TorchDispatchMode, enable_python_dispatcher, tree_leaves
-from fxflops.algebra import Dim
+from fxflops.algebra import Dim, symbols_of
 from fxflops.capture import past
 from fxflops.capture.constants import Constants
 from fxflops.capture.data_sizes import DataSizes
@@ -39,6 +40,7 @@ from fxflops.capture.indices import Indices
 from fxflops.capture.meta_kernels.forward import result_of
 from fxflops.capture.modules import Returned, module_paths
 from fxflops.capture.patches.casts import symbolic_casts
+from fxflops.capture.patches.construction import symbolic_construction
 from fxflops.capture.patches.cpu_tensors import SYMBOLIC, AsOnCpu
 from fxflops.capture.patches.data_sizes import sizes_of_data_kept_symbolic
 from fxflops.capture.patches.module_state import restored_module_state
@@ -60,12 +62,29 @@ from fxflops.capture.symint.environment import SizeEnv
 from fxflops.capture.symint.node import DataDecideError
 from fxflops.capture.symint.reader import read_symint
 from fxflops.domain import Guard, Sign
-from fxflops.errors import CaptureError, SizeAsKeyError, SpecError, ValueNeededError
-from fxflops.spec import InputSpec
+from fxflops.errors import (
+    CaptureError,
+    ModelError,
+    SizeAsKeyError,
+    SpecError,
+    SpecializationError,
+    ValueNeededError,
+)
+from fxflops.spec import Axis, InputSpec
 
 Mode: TypeAlias = Literal["eager", "cast", "compiled", "exported"]
 UNHASHABLE = "unhashable type: non-nested SymInt"
 Attributes: TypeAlias = list[tuple[Any, dict[Any, tuple[Any, int]]]]
+
+
+class Build(Protocol):
+    """Makes a model for sizes of its own."""
+
+    def __call__(self, values: Mapping[str, int | torch.SymInt]) -> nn.Module:
+        """The model on the meta device, ready to be called, for these values of its fields."""
+
+    def watching(self) -> AbstractContextManager[None]:
+        """What the model's code finds replaced while it builds, and runs, the model."""
 
 
 def capture(
@@ -76,6 +95,7 @@ def capture(
     with_meta_kernels: bool = True,
     mode: Mode = "eager",
     data: DataSizes | None = None,
+    build: Build | None = None,
 ) -> Capture:
     """The graph of ``model``, a module on the meta device, with the spec's axes symbolic.
 
@@ -83,13 +103,15 @@ def capture(
     ``with_meta_kernels`` every result is that of PyTorch's own kernel. The model runs as it is
     called; or so, but that ``int(size)`` stays symbolic (``mode="cast"``); or as `torch.compile` or
     `torch.export` would have it run: many then leave out what looks at values, of which there are
-    none here. ``data`` says what the sizes are that data decide: by default, new symbols.
+    none here. ``data`` says what the sizes are that data decide: by default, new symbols. A model
+    with hyper-parameters in its spec is built anew, by ``build``; ``model`` is then one of the same
+    classes.
 
     Raises CaptureError when the model does not run, and SpecializationError, with the source line,
     when it fixes an axis that the spec leaves free.
     """
     make = partial(Recorder, with_meta_kernels=with_meta_kernels, mode=mode)
-    return recorded(make, model, inputs, hints, data)
+    return recorded(make, model, inputs, hints, data, build)
 
 
 def recorded(
@@ -98,13 +120,15 @@ def recorded(
     inputs: InputSpec,
     hints: Mapping[str, int],
     data: DataSizes | None = None,
+    build: Build | None = None,
 ) -> Capture:
     """`capture`, by a recorder that may do more with the model than call it."""
     data = data or DataSizes()
+    again = partial(_recorded, model=model, inputs=inputs, hints=hints, build=build)
     try:
-        return _recorded(make(), model, inputs, hints, data, is_symbolic=bool(inputs.axes))
+        return again(make(), data=data, is_symbolic=bool(inputs.axes))
     except OfDataAtFixedSizesError:
-        return _recorded(make(), model, inputs, hints, data.again(), is_symbolic=True)
+        return again(make(), data=data.again(), is_symbolic=True)
 
 
 @runs_a_model
@@ -114,6 +138,7 @@ def _recorded(
     inputs: InputSpec,
     hints: Mapping[str, int],
     data: DataSizes,
+    build: Build | None,
     *,
     is_symbolic: bool,
 ) -> Capture:
@@ -126,9 +151,19 @@ def _recorded(
 
     values = {symbol: symbol.value_at(hints[name]) for name, symbol in symbols.items()}
     texts = Texts()
-    env = SizeEnv(values, record_guard, texts.of)
+    of_model = {hyper.size.name for hyper in inputs.hyper if isinstance(hyper.size, Axis)}
+    env = SizeEnv(
+        values,
+        record_guard,
+        texts.of,
+        keeps_floats=build is not None,
+        made_integer=partial(_require_no_depth, of_model),
+    )
     sizes = {name: env.size(symbol.size) for name, symbol in symbols.items()}
     packages = packages_of(model)
+    called = model
+    if build is not None:
+        called = _built(build, inputs, sizes, packages, recorder.mode, model)
 
     def captured() -> Capture:
         return Capture(
@@ -136,12 +171,12 @@ def _recorded(
             read=read_symint,
             domain=domain_from_guards(tuple(symbols.values()), guards, tuple(data.found.values())),
             guards=tuple(dict.fromkeys(guards)),
-            module_types=module_types(model),
+            module_types=module_types(called),
             frontend="trace",
             notes=texts.notes,
+            module=None if build is None else called,
             results=recorder.returned.shapes(read_symint),
             data=data.found,
-            results=recorder.returned.shapes(read_symint),
         )
 
     recorder.data = data
@@ -153,22 +188,23 @@ def _recorded(
             torch.device("meta"),
             as_it_is_called(recorder.mode, packages, is_symbolic=is_symbolic),
             sizes_of_data_kept_symbolic(data, packages, casts=recorder.mode == "cast"),
+            nullcontext() if build is None else build.watching(),
         ):
             cache: dict[str, Any] = {}
             if inputs.past is not None:
-                cache = past.filled(model, inputs, env, sizes, guards, recorder.another)
+                cache = past.filled(called, inputs, env, sizes, guards, recorder.another)
             with recorder.modes(is_symbolic=is_symbolic):
-                tensors = example_inputs(inputs, sizes, floating_dtype(model))
+                tensors = example_inputs(inputs, sizes, floating_dtype(called))
                 for tensor, described in zip(tensors, inputs.tensors, strict=True):
                     recorder.add_input(described.name, tensor)
                 for index, tensor in enumerate(past.tensors_of(cache)):
                     recorder.add_input(f"past{index}", tensor, past=True)
-                with module_paths(model, recorder.paths, recorder.returned), recorder:
-                    before = _attributes(model)
+                with module_paths(called, recorder.paths, recorder.returned), recorder:
+                    before = _attributes(called)
                     # What the model sets of the context it runs in is set in a copy of it.
-                    result = copy_context().run(recorder.run, model, tensors, cache)
+                    result = copy_context().run(recorder.run, called, tensors, cache)
                     recorder.mark_replaced(before)
-    except (SpecError, OfDataAtFixedSizesError):
+    except (SpecError, SpecializationError, OfDataAtFixedSizesError):
         raise
     except Exception as error:
         said = f"The model does not run at {inputs}: {failure(error)}"
@@ -196,6 +232,70 @@ CUT = "the model goes on with the value of a tensor, which only a run has"
 def is_key_error(error: BaseException) -> bool:
     """Whether a symbolic size could not be looked up in a dict."""
     return isinstance(error, TypeError) and str(error).startswith(UNHASHABLE)
+
+
+class Repeats(BaseException):
+    """Code repeats something by a size of the model: it is a depth. No model's code catches it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _require_no_depth(of_model: Set[str], value: Dim) -> None:
+    """Raises Repeats for a size of the model alone that code uses as an integer.
+
+    One that it casts may stay symbolic: for that there is another front end.
+    """
+    names = {symbol.name for symbol in symbols_of(value)}
+    if not (names and names <= of_model):
+        return
+    frame = sys._getframe(1)
+    for _ in range(CALLERS):
+        if frame.f_back is not None and frame.f_code.co_name not in ("__int__", "__index__"):
+            frame = frame.f_back
+    if frame.f_code.co_name == "__int__":
+        raise SpecializationError(f"The model casts a size, int({min(names)}).")
+    raise Repeats(min(names))
+
+
+CALLERS = 5
+"""How far from an assumption the method of ``torch.SymInt`` is that asks for the integer."""
+
+
+def _built(
+    build: Build,
+    inputs: InputSpec,
+    sizes: Mapping[str, int | torch.SymInt],
+    packages: Sequence[str],
+    mode: Mode,
+    like: nn.Module,
+) -> nn.Module:
+    """The model of these sizes. Raises CaptureError where its constructor does not take them."""
+    fields = {
+        field: sizes[hyper.size.name] if isinstance(hyper.size, Axis) else hyper.size
+        for hyper in inputs.hyper
+        for field in hyper.fields
+    }
+    try:
+        with (
+            capture_lock,
+            restored_module_state(like),
+            torch.device("meta"),
+            as_it_is_called(mode, packages, is_symbolic=True),
+            build.watching(),
+            symbolic_construction(),
+            enable_python_dispatcher(),
+        ):
+            return build(fields)
+    except ModelError as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, SpecializationError):
+            raise cause from error
+        free = ", ".join(map(str, fields))
+        raise CaptureError(
+            f"The model cannot be built for every {free}: {failure(cause)}"
+        ) from error
 
 
 @contextmanager

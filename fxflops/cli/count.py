@@ -59,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sort", metavar="COLUMN", help="siblings from the largest down: params, flops, …"
     )
+    parser.add_argument(
+        "--collect",
+        metavar="SIZE",
+        help="the formulas grouped by powers of a size, with their largest terms",
+    )
     add_request(parser)
     parser.add_argument("--static", action="store_true", help="count at one size, without symbols")
     parser.add_argument(
@@ -104,6 +109,11 @@ def add_request(parser: argparse.ArgumentParser, *, cached: bool = True) -> None
         "--past",
         metavar="P",
         help="a call with a cache that holds so many positions: a symbol, or a number",
+    )
+    parser.add_argument(
+        "--free",
+        metavar="D=FIELD,…",
+        help="sizes of the model itself as symbols: d=hidden_size%%64,D=num_hidden_layers",
     )
     parser.add_argument(
         "--loss",
@@ -154,6 +164,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.convention is not None:
         if arguments.memory or arguments.roofline:
             raise SpecError("--convention has no --memory and no --roofline: leave them out.")
+        if arguments.collect is not None:
+            raise SpecError("--convention gives a number, and --collect groups formulas.")
+        if arguments.free is not None:
+            raise SpecError("--convention has no --free: no other tool is quoted for symbols.")
         if arguments.past is not None:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
         if arguments.assume is not None:
@@ -170,7 +184,9 @@ def run(arguments: argparse.Namespace) -> int:
     from fxflops.reports.wording import operator_calls
 
     answers = [_answer(arguments, at) for at in several]
-    symbolic = arguments.symbolic or arguments.format == "latex"
+    if arguments.collect is not None:
+        answers = [answer.collected(arguments.collect) for answer in answers]
+    symbolic = _is_symbolic(arguments)
     documents = [
         document(
             answer,
@@ -204,9 +220,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.strict and uncounted:
         complain(f"{operator_calls(uncounted)} uncounted (--strict).")
         return UNCOUNTED_WORK
+    if arguments.strict and answers[0].report.unproven:
+        complain(f"{answers[0].report.unproven[0][:-1]} (--strict).")
+        return UNCOUNTED_WORK
     for overrun in over:
         complain(f"{overrun.text} (--max).")
     return OVER_BUDGET if over else 0
+
+
+def _is_symbolic(arguments: argparse.Namespace) -> bool:
+    return arguments.symbolic or arguments.format == "latex" or arguments.collect is not None
 
 
 def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
@@ -220,13 +243,15 @@ def _answer(arguments: argparse.Namespace, at: dict[str, int]) -> Answer:
     from fxflops.answer import at_one_size
 
     if arguments.static:
-        if arguments.symbolic:
+        if arguments.free is not None:
+            raise SpecError("--static leaves no symbols for --free to show. Give one of them.")
+        if arguments.symbolic or arguments.collect is not None:
             raise SpecError("--static leaves no symbols for --symbolic to show. Give one of them.")
         require_tensor_sizes(at, "--static")
         request, at = at_one_size(request, at, trust=arguments.trust), {}
     report = reported(arguments, request, at)
     require_assumed(arguments, report)
-    formulas_suffice = arguments.symbolic or arguments.format in NEED_NO_SIZES or not at
+    formulas_suffice = _is_symbolic(arguments) or arguments.format in NEED_NO_SIZES or not at
     is_open = formulas_suffice and not report.is_known_at(at)
     return report.at(None if is_open else {**at, **of_data})
 
@@ -256,6 +281,7 @@ def requested(arguments: argparse.Namespace) -> Request:
         figures=("memory",) if arguments.memory else (),
         device=device(arguments.roofline) if arguments.roofline else None,
         threads=threads or None,
+        free=arguments.free,
     )
 
 

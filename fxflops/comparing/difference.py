@@ -131,8 +131,9 @@ def _totals(
         before, after = (common.dim(getattr(s.report.total, name)) for s in (old, new))
         first, second = (answer.value(name) for answer in answers)
         yield Total(name, first, second, after - before)
-    had, has = old.report.parameters, new.report.parameters
-    yield Total("parameters", had, has, has - had)
+    before, after = (common.dim(side.report.parameters) for side in (old, new))
+    first, second = (answer.quantity(answer.report.parameters).value for answer in answers)
+    yield Total("parameters", first, second, after - before)
     had_figures = {number.name: number.value for number in answers[0].numbers()}
     for number in answers[1].numbers():
         was, value = had_figures.get(number.name), number.value
@@ -157,7 +158,14 @@ def _operators(old: Sequence[Row], new: Sequence[Row]) -> Iterable[OperatorChang
         second = after.get(op, Row(op, Cost.zero(), calls=0))
         more = second.cost - first.cost
         if more != Cost.zero() or first.calls != second.calls:
-            yield OperatorChange(op, first.calls or 0, second.calls or 0, more)
+            yield OperatorChange(op, _number(first.calls), _number(second.calls), more)
+
+
+def _number(calls: Dim | None) -> int:
+    """Raises SpecError for calls of which there are as many as a size says."""
+    if calls is not None and not isinstance(calls, int):
+        raise SpecError("diff compares calls, and --free leaves their number open: fix the depth.")
+    return calls or 0
 
 
 def _calls(found: Sequence[Pair], old: Sequence[Call], new: Sequence[Call]) -> Iterable[CallChange]:

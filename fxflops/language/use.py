@@ -276,6 +276,8 @@ def language(
         named = _checkpointed(name) if checkpointed else name
         trained = _whole(named, prompt, batch, dtype, train=train, causal=causal)
     parts = _Parts(prefill, batch, prompt)
+    parameters = prefill.parameters
+    assert isinstance(parameters, int)
     return Language(
         model=name,
         dtype=prefill.dtype,
@@ -285,8 +287,8 @@ def language(
         prefill=prefill,
         stretches=stretches,
         trained=trained,
-        parameters=prefill.parameters,
-        active=prefill.parameters - parts.idle_experts,
+        parameters=parameters,
+        active=parameters - parts.idle_experts,
         multiplied=parts.of_weights // (2 * batch * prompt),
         of_scores=parts.of_scores,
         accumulated=accumulated,

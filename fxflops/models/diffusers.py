@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.models import installed
-from fxflops.models.named import Arguments, NamedModel, closest, required, with_forward
+from fxflops.models import fields, installed
+from fxflops.models.named import (
+    Architecture,
+    Arguments,
+    NamedModel,
+    closest,
+    required,
+    with_forward,
+)
 from fxflops.spec import InputSpec, parse
 
 CLASS = re.compile(r"^class (\w+)\(\s*(?:\w+,\s*)*ModelMixin\b", re.MULTILINE)
@@ -76,8 +83,11 @@ def _named(name: str, model_class: Any, config: dict[str, Any], half: str) -> Na
     method = getattr(model_class, half or "forward")
     inputs, defaults, narrower = _inputs(model_class, config, half, inspect.signature(method))
 
-    def build() -> Any:
-        model = model_class(**config)
+    def build(values: Mapping[str, Any]) -> Any:
+        changed: Any = fields.copied(config)
+        for path, value in values.items():
+            changed = fields.replaced(changed, path, value)
+        model = model_class(**changed)
         if not half:
             return model
         return with_forward(
@@ -86,7 +96,10 @@ def _named(name: str, model_class: Any, config: dict[str, Any], half: str) -> Na
 
     return NamedModel(
         name=name,
-        build=build,
+        build=lambda: build({}),
+        architecture=lambda: Architecture(
+            value=lambda path: fields.get(config, path, name), build=build
+        ),
         inputs=inputs,
         defaults=defaults,
         narrower=narrower,

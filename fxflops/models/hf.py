@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import Any
 
 from fxflops.errors import CaptureError, ModelError
-from fxflops.models import hf_inputs, installed
+from fxflops.models import fields, hf_inputs, installed
 from fxflops.models.named import (
+    Architecture,
     Arguments,
     NamedModel,
     build_empty,
@@ -106,6 +107,7 @@ def find(name: str) -> NamedModel:
         f"hf:{name}",
         model_class,
         config,
+        completed,
         tuple(
             f"The default configuration does not run; {field} is {value} here."
             for field, value in completed.items()
@@ -119,14 +121,17 @@ def configured(path: str, written: dict[str, Any]) -> NamedModel:
     Raises ModelError where transformers is missing, or does not know it.
     """
     transformers = required("transformers", path)
-    return _named(path, *_from_file(transformers, path, written))
+    return _named(path, *_from_file(transformers, path, written), written)
 
 
-def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()) -> NamedModel:
-    config.use_cache = False
-    for field in MARKS:
-        if getattr(config, field, 0) is None:
-            setattr(config, field, 0)  # which token it is does not change what is done
+def _named(
+    name: str,
+    model_class: Any,
+    config: Any,
+    written: Mapping[str, Any],
+    notes: tuple[str, ...] = (),
+) -> NamedModel:
+    config = _for_one_call(config)
 
     def model(proposed: hf_inputs.Proposal) -> NamedModel:
         return NamedModel(
@@ -139,6 +144,7 @@ def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()
             last_resort=proposed.last_resort,
             call=partial(_by_name, proposed.constants),
             is_new=True,
+            architecture=lambda: _architecture(name, model_class, written, config),
         )
 
     key = model_class, repr(config)
@@ -147,6 +153,46 @@ def _named(name: str, model_class: Any, config: Any, notes: tuple[str, ...] = ()
             model_class, config, lambda proposed: _fails(model(proposed))
         )
     return model(_PROPOSED[key])
+
+
+def _for_one_call(config: Any) -> Any:
+    """``config`` itself, for one call that keeps no cache."""
+    config.use_cache = False
+    for field in MARKS:
+        if getattr(config, field, 0) is None:
+            setattr(config, field, 0)  # which token it is does not change what is done
+    return config
+
+
+def _architecture(
+    name: str, model_class: Any, written: Mapping[str, Any], config: Any
+) -> Architecture:
+    """The fields of the configuration; what it computes of those not ``written`` follows them."""
+
+    def build(values: Mapping[str, Any]) -> Any:
+        changed: Any = dict(written)
+        for path, value in values.items():
+            changed = _written_with(changed, config, path, value)
+        made = type(config)(**{k: v for k, v in changed.items() if k not in NOT_FIELDS})
+        return _built(model_class, _for_one_call(_without_weights(made)))
+
+    return Architecture(value=lambda path: fields.get(config, path, name), build=build)
+
+
+NOT_FIELDS = ("model_type", "architectures", "transformers_version")
+
+
+def _written_with(written: Mapping[str, Any], config: Any, path: str, value: Any) -> dict[str, Any]:
+    """``written`` with a field set, below whatever configurations lead to it."""
+    first, _, rest = path.partition(".")
+    first = config.attribute_map.get(first, first) if hasattr(config, "attribute_map") else first
+    if not rest:
+        return {**written, first: value}
+    inner = getattr(config, first)
+    if hasattr(inner, "attribute_map"):
+        below = written.get(first) or {}
+        return {**written, first: _written_with(below, inner, rest, value)}
+    return {**written, first: fields.replaced(written.get(first, inner), rest, value)}
 
 
 def _built(model_class: Any, config: Any) -> Any:

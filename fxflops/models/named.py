@@ -11,7 +11,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fxflops.errors import ModelError
-from fxflops.spec import InputSpec
+from fxflops.spec import Hyper, InputSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,6 +42,18 @@ NOT_OF_META = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """What of a model can be set when it is built: fields, by their paths.
+
+    ``value`` gives what a field is set to; it raises ModelError for a field that the model does not
+    have. ``build`` makes the model with other values in some fields.
+    """
+
+    value: Callable[[str], Any]
+    build: Callable[[Mapping[str, Any]], nn.Module]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NamedModel:
     """A model that has not been built yet, and the input that its source proposes for it."""
 
@@ -64,6 +76,10 @@ class NamedModel:
     about: str = ""
     """What the title says of the sizes."""
     notes: tuple[str, ...] = ()
+    architecture: Callable[[], Architecture] | None = None
+    """What of it can be set; None where nothing can."""
+    hyper: tuple[Hyper, ...] = ()
+    """What is set to symbols."""
 
     def sizes(self, spec: InputSpec) -> dict[str, int]:
         """The sizes that stand in for those not given: its own, and for a batch the least, 1."""

@@ -9,10 +9,12 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fxflops.errors import ModelError, shown
+from fxflops.models import constructor
 from fxflops.models.named import NamedModel, closest
 
 if TYPE_CHECKING:
@@ -31,7 +33,13 @@ def _model(name: str, found: Any) -> NamedModel:
         return NamedModel(name=name, build=lambda: found)
     if not callable(found):
         raise ModelError(f"{name} is a {type(found).__name__}: neither a module nor callable.")
-    return NamedModel(name=name, build=found)
+    return of_function(name, found)
+
+
+def of_function(name: str, function: Callable[..., Any]) -> NamedModel:
+    """The model that a function builds, or a class is."""
+    named = NamedModel(name=name, build=function)
+    return replace(named, architecture=lambda: constructor.of_callable(named, function))
 
 
 def of_file(path: str, attribute: str | None) -> NamedModel:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.models import images, installed
+from fxflops.models import constructor, images, installed
 from fxflops.models.named import NamedModel, closest, required
 
 REGISTERED = re.compile(r"^@register_model\ndef (\w+)", re.MULTILINE)
@@ -31,7 +31,7 @@ def find(name: str) -> NamedModel:
     channels, height, width = config.input_size if config else (3, 224, 224)
     is_fixed = bool(config and config.fixed_input_size)
     several = images.narrower(height, width, channels=channels)
-    return NamedModel(
+    named = NamedModel(
         name=f"timm:{name}",
         build=lambda: timm.create_model(name, pretrained=False),
         inputs=several[0] if is_fixed else images.free(height, width, channels=channels),
@@ -39,6 +39,7 @@ def find(name: str) -> NamedModel:
         narrower=several[1:] if is_fixed else several,
         is_new=True,
     )
+    return replace(named, architecture=lambda: constructor.of_result(named))
 
 
 def configured(path: str, written: dict[str, Any]) -> NamedModel:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from fxflops.errors import ModelError
-from fxflops.models import images, installed
+from fxflops.models import constructor, images, installed
 from fxflops.models.named import Arguments, NamedModel, closest, required
 from fxflops.spec import InputSpec, parse
 
@@ -43,13 +44,14 @@ def find(name: str) -> NamedModel:
     family = module.removeprefix("torchvision.models").strip(".").partition(".")[0]
     built = _resized if family == "detection" else _as_built
     takes = {"video": _video, "optical_flow": _flow}.get(family, _image)
-    return NamedModel(
+    named = NamedModel(
         name=f"torchvision:{name}",
         build=lambda: built(models.get_model(name, **_no_weights(family))),
         is_new=True,
         is_packaged=family == "detection",
         **(_detection(name) if family == "detection" else takes(_transforms(models, name))),
     )
+    return replace(named, architecture=lambda: constructor.of_result(named))
 
 
 def _as_built(module: Any) -> Any:

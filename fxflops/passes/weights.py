@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch.fx
 from torch import Tensor
 
 from fxflops._torch import tree_leaves
+from fxflops.algebra import Dim
+from fxflops.algebra.minmax import maximum
+from fxflops.capture.result import SizeReader
+from fxflops.formulas.shapes import numel
 
 
-def weights(graph: torch.fx.Graph) -> dict[str, int]:
+def weights(graph: torch.fx.Graph, read: SizeReader) -> dict[str, Dim]:
     """The elements of the weights that are read by a call, or once per size; each memory once.
 
     They are by the path of the module whose call reads them first.
@@ -19,7 +25,7 @@ def weights(graph: torch.fx.Graph) -> dict[str, int]:
     Requires what `Capture` ensures. Parameters that nothing reads are none of the graph's.
     """
     of_weights: dict[torch.fx.Node, bool] = {}
-    read: dict[int, tuple[torch.fx.Node, str]] = {}
+    used: dict[int, tuple[torch.fx.Node, str]] = {}
     owners: dict[int, torch.fx.Node] = {}
     for node in graph.nodes:
         is_weight = bool(node.meta.get("is_weight"))
@@ -32,17 +38,18 @@ def weights(graph: torch.fx.Graph) -> dict[str, int]:
         if node.meta.get("binding_time") != "model":
             for source in node.all_input_nodes:
                 for storage in _storages(source) if of_weights[source] else ():
-                    read.setdefault(storage, (owners[storage], node.meta.get("path", "")))
-    by_path: dict[str, int] = {}
-    for storage, (owner, path) in read.items():
-        by_path[path] = by_path.get(path, 0) + _elements(owner, storage)
+                    used.setdefault(storage, (owners[storage], node.meta.get("path", "")))
+    by_path: dict[str, Dim] = {}
+    for storage, (owner, path) in used.items():
+        by_path[path] = by_path.get(path, 0) + _elements(owner, storage, read)
     return by_path
 
 
-def _elements(node: torch.fx.Node, storage: int) -> int:
+def _elements(node: torch.fx.Node, storage: int, read: SizeReader) -> Dim:
     """The elements of what first had this memory."""
     tensors = [t for t in tree_leaves([node.meta["val"]]) if isinstance(t, Tensor)]
-    return max(int(t.numel()) for t in tensors if t.untyped_storage()._cdata == storage)
+    sizes = (numel(map(read, t.shape)) for t in tensors if t.untyped_storage()._cdata == storage)
+    return reduce(maximum, sizes)
 
 
 def _storages(node: torch.fx.Node) -> list[int]:

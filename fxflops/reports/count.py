@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from fxflops.algebra import Symbol
+from fxflops.algebra import Dim, Symbol
 from fxflops.cost import METRICS, SUMS, ratio
-from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row
+from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row, known_calls
 from fxflops.reports import data_sizes
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
+from fxflops.reports.growth import growth
 from fxflops.reports.module_table import ALL, HEADLINE_FIRST, LABELS, modules_table, shape, usual
 from fxflops.reports.wording import (
     at_scale,
@@ -29,6 +30,9 @@ HEADINGS = ("FLOPs", "share", *(LABELS[name] for name in HEADLINE_FIRST[1:]))
 DEFINITION = (
     "FLOPs are contraction + elementwise, a multiply-add is 2 FLOP; MACs are contraction / 2."
 )
+UNKNOWN_SPAN: dict[str, Any] = {"span": {"value": None}, "parallelism": None}
+"""What JSON says where a free number of layers leaves no graph to have a longest path."""
+
 PLACES = {
     "merge-repvgg": "RepVGG blocks merged",
     "fold-batch-norm": "batch norms folded",
@@ -76,6 +80,8 @@ def document(
     )
     tables = [stacked] if rows else []
     tables += [data_sizes.table(answer, symbolic=symbolic)] if report.domain.data else []
+    if symbolic and _is_of_architecture(answer):
+        tables += growth(answer)
     tables += answer.shown_of_figures("tables")
     if not symbolic:
         chosen = columns or (usual(answer) if brief else ALL)
@@ -101,6 +107,13 @@ def _methods(answer: Answer) -> str:
     from fxflops.reports.methods import methods  # most formats do without
 
     return methods(answer)
+
+
+def _is_of_architecture(answer: Answer) -> bool:
+    """Whether sizes of the model are free, or formulas are grouped by a size."""
+    return (
+        not isinstance(answer.report.parameters, int) or answer.order != answer.report.domain.names
+    )
 
 
 def title(answer: Answer) -> str:
@@ -167,7 +180,8 @@ def summary(answer: Answer) -> str:
             for name in ("transcendental", "comparison")
             if total[name]
         ]
-    said.append(f"{three_digits(answer.report.parameters)} parameters")
+    parameters = answer.quantity(answer.report.parameters).value
+    said.append(f"{three_digits(parameters)} parameters")
     return " · ".join(said)
 
 
@@ -191,6 +205,10 @@ def formulas(answer: Answer) -> Iterator[Figure]:
         quantity = quantities[name]
         known = "" if quantity.value is None else exact(quantity.value)
         yield Figure(LABELS[name], "", known, UNITS[name], _formula(quantity))
+    if not isinstance(answer.report.parameters, int):
+        parameters = answer.quantity(answer.report.parameters)
+        known = "" if parameters.value is None else exact(parameters.value)
+        yield Figure("parameters", "", known, "", _formula(parameters))
     for number in answer.numbers():
         if number.value is not None or number.formula is not None:
             yield _figure(number)
@@ -222,9 +240,9 @@ def figures(answer: Answer) -> Iterator[Figure]:
         value = answer.value(name)
         yield Figure(LABELS[name], scaled(value), exact(value), UNITS[name])
     yield Figure("MACs", _macs(answer))
-    yield Figure("parameters", exact(report.parameters))
+    yield Figure("parameters", exact(answer.quantity(report.parameters).value))
     if report.training is not None:
-        yield Figure("trained parameters", exact(report.training.trained))
+        yield Figure("trained parameters", exact(answer.quantity(report.training.trained).value))
     if answer.intensity is not None:
         yield Figure("arithmetic intensity", f"{decimal(*answer.intensity, 2)} FLOP/byte")
     yield from _known(answer.numbers())
@@ -314,7 +332,7 @@ def operators(answer: Answer) -> list[Row]:
     """The operators, the dearest first."""
 
     def weight(row: Row) -> tuple[int, int]:
-        return answer.quantity(row.cost.flops).value or 0, row.calls or 0
+        return answer.quantity(row.cost.flops).value or 0, known_calls(row.calls)
 
     return sorted(answer.report.operators, key=weight, reverse=True)
 
@@ -328,10 +346,11 @@ def notes(answer: Answer) -> list[str]:
     if not report.complete:
         lines.append(f"LOWER BOUND: {operator_calls(report.uncounted_calls)} uncounted:")
         lines += [
-            f"  {item.op}, {calls(item.calls)} ({item.reason}), at {'; '.join(item.where[:3])}"
+            f"  {item.op}, {calls(known_calls(item.calls))} ({item.reason}), "
+            f"at {'; '.join(item.where[:3])}"
             for item in report.uncounted
         ]
-    return [*lines, *data_sizes.notes(answer), *report.notes]
+    return [*lines, *data_sizes.notes(answer), *report.unproven, *report.notes]
 
 
 def records(answer: Answer, depth: int | None) -> Iterator[Sequence[object]]:
@@ -395,7 +414,8 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
             for condition, where in report.domain.conditions().items()
         ],
         "at": answer.sizes,
-        "totals": {**total, "parameters": {"value": report.parameters}},
+        "totals": {**total, "parameters": _elements(answer, report.parameters)},
+        **UNKNOWN_SPAN,
         **_numbers(answer),
         "intensity": answer.intensity and ratio(*answer.intensity),
         "modules": [
@@ -410,9 +430,18 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "notes": list(report.notes),
         **data_sizes.data(answer),
         **({} if report.causal == "full" else {"causal": report.causal}),
+        **({"unproven": list(report.unproven)} if report.unproven else {}),
         **_deployed(answer),
         **_trained(answer),
     }
+
+
+def _elements(answer: Answer, count: Dim) -> dict[str, Any]:
+    """How many parameters, and the formula where hyper-parameters are free."""
+    quantity = answer.quantity(count)
+    if isinstance(count, int):
+        return {"value": count}
+    return {"formula": quantity.formula, "value": quantity.value}
 
 
 def _size(symbol: Symbol, answer: Answer) -> dict[str, Any]:
@@ -477,7 +506,7 @@ def _trained(answer: Answer) -> dict[str, Any]:
         return {}
     step = training.optimizer
     return {
-        "trained": {"value": training.trained},
+        "trained": _elements(answer, training.trained),
         "phases": {p: _quantities(answer, Row(p, cost)) for p, cost in training.phases.items()},
         "optimizer": step and {"name": step.name, **_quantities(answer, Row(*step))},
     }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from fxflops.algebra import Dim
 from fxflops.cost import METRICS, SUMS
 from fxflops.errors import SpecError, shown
-from fxflops.report import SHOWN, Answer, Row
+from fxflops.report import SHOWN, Answer, Row, known_calls
 from fxflops.reports.document import Bar, Cell, Name, Table
 from fxflops.reports.modules import Module, tree, visible
 from fxflops.reports.wording import at_scale, percent, prefix, scaled, share
@@ -189,7 +189,7 @@ def key(answer: Answer, column: str) -> Callable[[Module], int]:
 
     def number(module: Module) -> int:
         if column == "calls":
-            return module.times * (module.row.calls or 0)
+            return module.times * known_calls(module.row.calls)
         if column == "params":
             return parameters(module, answer) or 0
         return value(module, answer, column) or 0

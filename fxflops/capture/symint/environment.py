@@ -35,11 +35,20 @@ class SizeEnv:
         hints: Mapping[Symbol, int],
         record_guard: GuardRecorder,
         text: Callable[[Node], str] = repr,
+        *,
+        keeps_floats: bool = False,
+        made_integer: Callable[[Dim], None] = lambda value: None,
     ) -> None:
+        """``keeps_floats`` leaves floats computed of sizes opaque, where else it fixes the sizes.
+
+        ``made_integer`` is told of each size that must become an integer of Python.
+        """
         self.hints = dict(hints)
         self.record_guard = record_guard
         self.text = text
         self.least: dict[Symbol, int] = {}
+        self.keeps_floats = keeps_floats
+        self.made_integer = made_integer
         self._ints: dict[Dim, IntNode] = {}
         self.true = BoolNode(self, True)
         self.false = BoolNode(self, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -31,6 +32,7 @@ class FloatNode(Node):
     __slots__ = ("denominator", "is_exact", "numerator")
 
     pytype = float
+    is_opaque = False
 
     def __init__(
         self, env: Env, numerator: Dim, denominator: Dim, *, is_exact: bool = False
@@ -62,6 +64,8 @@ class FloatNode(Node):
         self.env.record_guard(fixed, "==")
 
     def add(self, other: FloatNode) -> FloatNode:
+        if other.is_opaque:
+            return OpaqueNode(self.env, self.hint + other.hint)
         above = self.numerator * other.denominator + other.numerator * self.denominator
         return FloatNode(self.env, above, self.denominator * other.denominator)
 
@@ -72,11 +76,15 @@ class FloatNode(Node):
         return self.add(other.neg())
 
     def mul(self, other: FloatNode) -> FloatNode:
+        if other.is_opaque:
+            return OpaqueNode(self.env, self.hint * other.hint)
         return FloatNode(
             self.env, self.numerator * other.numerator, self.denominator * other.denominator
         )
 
     def float_truediv(self, other: FloatNode) -> FloatNode:
+        if other.is_opaque:
+            return OpaqueNode(self.env, self.hint / other.hint)
         above, below = self.numerator * other.denominator, self.denominator * other.numerator
         constant = _constant(above, below)
         if constant is not None:
@@ -92,6 +100,8 @@ class FloatNode(Node):
     truediv = int_truediv = float_truediv
 
     def float_pow(self, other: FloatNode) -> FloatNode:
+        if other.is_opaque:
+            return OpaqueNode(self.env, self.hint**other.hint)
         exponent = other.evaluate()
         if exponent != int(exponent) or exponent < 0:
             return self._opaque(lambda x: x**exponent)
@@ -162,8 +172,16 @@ class FloatNode(Node):
     def abs(self) -> FloatNode:
         return self if self.env.compare(self.numerator, ">=").evaluate() else self.neg()
 
+    def guard_float(self, file: str, line: int) -> float:
+        """The value, for a tensor operator; a float that Python asks for fixes the sizes in it."""
+        if self.env.keeps_floats and sys._getframe(1).f_code.co_name != "__float__":
+            return float(self.hint)
+        return float(self.evaluate())
+
     def _opaque(self, function: Callable[[float], float]) -> FloatNode:
-        """A function without a closed form: its argument is fixed at the hint."""
+        """A function without a closed form: its argument is fixed at the hint, or it is opaque."""
+        if self.env.keeps_floats:
+            return OpaqueNode(self.env, function(self.hint))
         return self.wrap_float(function(self.evaluate()))
 
     def sym_sqrt(self) -> FloatNode:
@@ -188,3 +206,63 @@ def _constant(above: Dim, below: Dim) -> float | None:
     ratio = Fraction(coefficient, below.terms.get(monomial, 0) or 1)
     is_same = ratio.numerator * below == ratio.denominator * above
     return float(ratio) if is_same and is_binary(ratio.denominator) else None
+
+
+class OpaqueNode(FloatNode):
+    """A float computed of sizes in a way that has no closed form, such as ``head_dim ** -0.5``.
+
+    A tensor operator takes it as it is; no size and no branch comes from it, since it has the value
+    of this capture alone.
+    """
+
+    __slots__ = ()
+
+    is_opaque = True
+
+    def __init__(self, env: Env, value: float) -> None:
+        super().__init__(env, 0, 1)
+        self._constant = None
+        self._hint = float(value)
+
+    def __repr__(self) -> str:
+        return f"{self._hint:g}, computed of sizes"
+
+    def evaluate(self, size_oblivious: bool = False) -> float:
+        return float(self._hint)
+
+    def guard_float(self, file: str, line: int) -> float:
+        return float(self._hint)
+
+    def add(self, other: FloatNode) -> FloatNode:
+        return OpaqueNode(self.env, self.hint + other.hint)
+
+    def mul(self, other: FloatNode) -> FloatNode:
+        return OpaqueNode(self.env, self.hint * other.hint)
+
+    def neg(self) -> FloatNode:
+        return OpaqueNode(self.env, -self.hint)
+
+    def float_truediv(self, other: FloatNode) -> FloatNode:
+        return OpaqueNode(self.env, self.hint / other.hint)
+
+    truediv = int_truediv = float_truediv
+
+    def float_pow(self, other: FloatNode) -> FloatNode:
+        return OpaqueNode(self.env, self.hint**other.hint)
+
+    pow = float_pow
+
+    def _opaque(self, function: Callable[[float], float]) -> FloatNode:
+        return OpaqueNode(self.env, function(self.hint))
+
+    def abs(self) -> FloatNode:
+        return OpaqueNode(self.env, abs(self.hint))
+
+    def _refused(self, *_: object) -> Node:
+        raise CaptureError(
+            f"a size or a branch comes from {self!r}, which has no closed form; do not free the "
+            "sizes in it"
+        )
+
+    floor = ceil = trunc = sym_int = round = is_integer = _refused
+    eq = ne = ge = le = gt = lt = sym_max = sym_min = _excess = _refused

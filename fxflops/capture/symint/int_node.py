@@ -38,6 +38,7 @@ class IntNode(Node):
     def _assume_hint(self) -> None:
         if any(symbol.is_data for symbol in symbols_of(self.value)):
             raise DataDecideError(f"the model goes on with the number {self}, which data decide")
+        self.env.made_integer(self.value)
         self.env.record_guard(self.value - self.hint, "==")
 
     def _int(self, combine: Callable[[Dim, Dim], Dim], other: IntNode) -> IntNode:

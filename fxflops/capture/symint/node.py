@@ -33,6 +33,8 @@ class Env(Protocol):
     hints: dict[Symbol, int]
     record_guard: Callable[[Dim, Any], None]
     text: Callable[[Any], str]
+    keeps_floats: bool
+    made_integer: Callable[[Dim], None]
 
     @property
     def true(self) -> Node:
