@@ -142,8 +142,8 @@ def analyze(
             named = freed(named, free)
         if named.hyper and figures:
             raise SpecError(
-                f"There is no {' and '.join(figures)} of a model whose own sizes are free: leave out "
-                "one of them."
+                f"There is no {' and '.join(figures)} of a model whose own sizes are free: leave "
+                "out one of them."
             )
         if args is not None or kwargs is not None:
             named = _called_with(named, _arguments(inputs, args), dict(kwargs or {}))
