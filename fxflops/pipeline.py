@@ -322,7 +322,15 @@ def _analyze(
         proposed: list[tuple[InputSpec, Mapping[str, int]]] = [(spec, known)]
         if inputs is None and named.narrower:
             proposed = _proposed(spec, named, defaults)
-        return _of_architecture(named, module, spec, proposed, fronts, deploy, dtype, train, causal)
+        try:
+            return _of_architecture(
+                named, module, spec, proposed, fronts, deploy, dtype, train, causal
+            )
+        except SpecializationError as error:
+            raise SpecializationError(
+                f"{error} If it is another size of the model that has this value, free it, too, by "
+                "the same symbol."
+            ) from error
     if inputs is None and (named.narrower or named.last_resort):
         captured, deployed, why = _first_of(module, spec, named, defaults, fronts, deploy)
     else:
