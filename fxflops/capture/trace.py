@@ -141,7 +141,6 @@ def _recorded(
             notes=texts.notes,
             results=recorder.returned.shapes(read_symint),
             data=data.found,
-            results=recorder.returned.shapes(read_symint),
         )
 
     recorder.data = data
