@@ -117,6 +117,7 @@ def _analysis(named: NamedModel, request: Request, hints: Mapping[str, int]) -> 
         train=request.train,
         loss=python.loss(request.loss) if request.loss else None,
         past=request.past,
+        causal=request.causal,
         figures=request.figures,
         threads=request.threads,
         device=request.device,

@@ -20,9 +20,17 @@ BindingTime: TypeAlias = Literal["model", "size", "call"]
 """How often something is computed: once per model, once per size, or in each call."""
 BINDING_TIMES: tuple[BindingTime, ...] = get_args(BindingTime)
 
-Phase: TypeAlias = Literal["forward", "activations", "weights"]
-"""A part of a training step: the model and its loss, gradients of activations, those of weights."""
+Causal: TypeAlias = Literal["full", "half"]
+"""Whether the scores that a causal mask hides are charged, or only those that it leaves."""
+CAUSAL: tuple[Causal, ...] = get_args(Causal)
+
+Phase: TypeAlias = Literal["forward", "activations", "weights", "recomputation"]
+"""A part of a training step: the model and its loss, gradients of activations, those of weights.
+
+The last one is what activation checkpointing computes again; a step without it has no such part.
+"""
 PHASES: tuple[Phase, ...] = get_args(Phase)
+RECOMPUTED: Phase = "recomputation"
 
 
 class Metric(NamedTuple):

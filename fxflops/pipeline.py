@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fxflops import formulas, models
 from fxflops.analysis import deployment as passes
 from fxflops.analysis.annotate import annotate
+from fxflops.analysis.causal.scores import leaving_hidden_scores, require_fewer_scores
 from fxflops.analysis.count import CUT, DATA, NO_FORMULA
 from fxflops.analysis.deployment import Deployed
 from fxflops.analysis.memory import Recall
@@ -40,6 +41,7 @@ from fxflops.capture.prepare import (
     symbol_of,
 )
 from fxflops.capture.workspace import of_cpu
+from fxflops.cost import CAUSAL, Causal
 from fxflops.devices import Device
 from fxflops.devices import device as find_device
 from fxflops.domain import Domain
@@ -74,6 +76,7 @@ def analyze(
     train: bool | str = False,
     loss: Loss | None = None,
     past: str | int | None = None,
+    causal: Causal = "full",
     figures: Sequence[str] = (),
     threads: int | None = None,
     device: str | Device | None = None,
@@ -100,6 +103,9 @@ def analyze(
     With ``past``, a symbol or a number, the model is called with a cache that holds so many
     positions, filled by the model itself; the input's tokens are those after them.
 
+    Attention is charged all scores, as PyTorch charges it. With ``causal="half"``, those calls
+    whose mask is known to be causal, or a window, are charged the scores that it leaves.
+
     ``figures``, such as ``("memory",)``, are those of `fxflops.figures` that are shown beside what
     every analysis has. ``threads`` are those of the CPU whose workspace is in the peak of memory,
     PyTorch's own by default. ``device``, a name or the path of a TOML file (`fxflops.devices`),
@@ -117,7 +123,7 @@ def analyze(
         figures = (*(name for name in figures if name != "roofline"), "roofline")
     elif "roofline" in figures:
         raise SpecError('A roofline is that of a device: give one, such as device="h100_sxm".')
-    _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss)
+    _require_types(inputs, args, kwargs, defaults, frontend, deploy, train, loss, causal)
     with alone(), unchanged(model, args, kwargs, loss), paused_garbage_collection():
         named = _named(model, trust)
         if args is not None or kwargs is not None:
@@ -129,10 +135,12 @@ def analyze(
             if loss is not None:
                 raise SpecError("A loss is that of a training step: give train=True, too.")
             fronts = frontends.front_ends(frontend)
-            analysis = _analyze(named, inputs, defaults or {}, dtype, fronts, deploy)
+            analysis = _analyze(named, inputs, defaults or {}, dtype, fronts, deploy, causal=causal)
         else:
             front = _training(train, loss, frontend, deploy)
-            analysis = _analyze(named, inputs, defaults or {}, dtype, [front], (), train, loss)
+            analysis = _analyze(
+                named, inputs, defaults or {}, dtype, [front], (), train, loss, causal
+            )
         recall = analysis.recall and analysis.recall._replace(
             threads=threads or torch.get_num_threads()
         )
@@ -167,6 +175,7 @@ def _require_types(
     deploy: object,
     train: object,
     loss: object,
+    causal: object,
 ) -> None:
     """Raises SpecError that says which argument of `analyze` is of no kind that it takes."""
 
@@ -208,6 +217,7 @@ def _require_types(
             f"train must be True, or an optimizer ({', '.join(OPTIMIZERS)})",
             train,
         ),
+        (causal in CAUSAL, f"causal must be {' or '.join(map(repr, CAUSAL))}", causal),
         (loss is None or callable(loss), "loss must be a function of the model's result", loss),
     )
     for is_met, what, given in required:
@@ -266,6 +276,7 @@ def _analyze(
     deploy: Sequence[str],
     train: bool | str = False,
     loss: Loss | None = None,
+    causal: Causal = "full",
 ) -> Analysis:
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
@@ -276,6 +287,8 @@ def _analyze(
     known = _sizes(spec, named, defaults)
     if spec.past is not None:
         fronts = _of_cached_calls(fronts, train)
+    if causal == "half":
+        fronts = [leaving_hidden_scores(front) for front in fronts]
     module = build_empty(named)
     require_shapes(module, named.name)
     module = prepared(module, dtype) if named.is_new else on_meta(module, dtype)
@@ -289,6 +302,8 @@ def _analyze(
         captured = frontends.capture(module, spec, known, fronts, is_users=is_users)
         why = None
         deployed = passes.deploy(captured.capture, captured.recapture, deploy)
+    if causal == "half":
+        require_fewer_scores(deployed.capture, named.name)
     said = named.notes
     if why is not None:
         said += (f"The sizes are those of {str(captured.spec)!r}, since of others: {why}",)
@@ -314,6 +329,7 @@ def _analyze(
         trained=sum(parameter.numel() for parameter in trained) if train else None,
         optimizer=step(train, trained) if isinstance(train, str) else None,
         about=named.about if captured.spec == named.inputs else "",
+        causal=causal,
         moving_once=partial(moved_once, deployed.capture),
         recall=None if deploy else _recall(module, captured, train, trained, loss),
     )

@@ -18,6 +18,7 @@ from fxflops.cost import (
     QUANTITIES,
     Applied,
     BindingTime,
+    Causal,
     Cost,
     Training,
     total,
@@ -94,7 +95,8 @@ class Report(NamedTuple):
     ``figures`` are what does not add up over calls. ``applied`` are the passes that changed the
     graph, ``once`` what is computed once per ``"size"`` and once per ``"model"`` where passes took
     it out of the calls. ``training`` are the parts of a training step. ``about`` is what
-    its title says of the sizes.
+    its title says of the sizes. ``causal`` is ``"half"`` where scores that a causal mask hides are
+    not in the costs.
     """
 
     model: str
@@ -114,6 +116,7 @@ class Report(NamedTuple):
     once: Mapping[BindingTime, Cost] = MappingProxyType({})
     training: Training | None = None
     about: str = ""
+    causal: Causal = "full"
 
     def __reduce__(self) -> tuple[object, ...]:
         """Without the proxy, which is not pickled."""

@@ -98,6 +98,8 @@ def _node_cost(
             shapes = tuple(shaped(value, read) for value in arguments.values())
             call = Call(shapes, shaped(result, read), is_complex)
             counters, source, unknown = known(op, shapes, call.result, is_complex)
+            if counters is not None and "left" in node.meta:
+                counters = node.meta["left"].of(counters)
     elif is_flex_attention(op) and "per_score" in node.meta:
         counters, unknown = _flex_attention(node, read, known)
     return NodeCost(

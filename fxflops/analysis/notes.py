@@ -17,6 +17,11 @@ MASKED = (
     "attention calls here."
 )
 
+HALF = (
+    "Causal attention is charged by the scores that its mask leaves, where the mask is known to be "
+    "causal or a window: {half} of {calls} here. Padding in it is charged as if it were data."
+)
+
 
 WORST = "The worst case is charged where the data decide what is done: {ops}."
 
@@ -45,9 +50,20 @@ def notes(capture: Capture, nodes: Sequence[NodeCost]) -> tuple[str, ...]:
     return (
         *capture.notes,
         *((WORST.format(ops=", ".join(guessed)),) if guessed else ()),
-        *((MASKED.format(calls=masked),) if masked else ()),
+        *_of_masks(capture, masked),
         *((TORCH_FORMULA.format(ops=", ".join(theirs)),) if theirs else ()),
     )
+
+
+def _of_masks(capture: Capture, masked: int) -> Sequence[str]:
+    """What is charged for attention with a mask, of which there are so many fused calls."""
+    calls = [node for node in capture.graph.nodes if "left" in node.meta]
+    fused = sum(kind_of(node.target) == "attention" for node in calls)
+    rows = sum(kind_of(node.target) == "softmax" for node in calls)
+    if not calls:
+        return (MASKED.format(calls=masked),) if masked else ()
+    of = max(masked, fused) + rows
+    return (HALF.format(half=fused + rows, calls=f"{of} attention calls"),)
 
 
 def _is_masked(arguments: dict[str, Any]) -> bool:

@@ -19,9 +19,11 @@ from fxflops.cost import (
     BINDING_TIMES,
     PHASES,
     QUANTITIES,
+    RECOMPUTED,
     SUMS,
     Applied,
     BindingTime,
+    Causal,
     Cost,
     Optimizer,
     Phase,
@@ -119,6 +121,8 @@ class Analysis:
     gives the bytes of inputs, parameters and outputs.
     ``module_parameters`` are those of each module's own, a shared one where it is found first;
     ``results`` the shapes that each call of a module returns, if they are known at every size.
+    ``causal`` says whether the scores that a causal mask hides are in the costs (``"full"``) or not
+    (``"half"``).
     """
 
     model: str
@@ -144,6 +148,7 @@ class Analysis:
     moving_once: Callable[[], Dim] | None = None
     module_parameters: Mapping[str, int] = field(default_factory=dict)
     results: Mapping[str, tuple[Shapes, ...]] = field(default_factory=dict)
+    causal: Causal = "full"
 
     @cached_property
     def graph(self) -> torch.fx.Graph:
@@ -279,6 +284,7 @@ class Analysis:
         return {
             phase: total(node.cost for node in self.nodes if node.cost and node.phase == phase)
             for phase in PHASES
+            if phase != RECOMPUTED or any(node.phase == RECOMPUTED for node in self.nodes)
         }
 
     def to_networkx(self) -> networkx.DiGraph[str]:
@@ -354,6 +360,7 @@ class Analysis:
             once={time: self.once_per(time) for time in self.once},
             training=self.training,
             about=self.about,
+            causal=self.causal,
         )
 
     def __repr__(self) -> str:

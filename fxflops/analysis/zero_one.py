@@ -28,7 +28,7 @@ from fxflops.algebra import (
 )
 from fxflops.algebra.polynomial import from_atom
 from fxflops.analysis.count import count
-from fxflops.analysis.records import NodeCost
+from fxflops.analysis.records import NodeCost, prefixes
 from fxflops.capture import Capture
 from fxflops.capture.guards.to_domain import all_implied, least_values
 from fxflops.capture.result import Recapture
@@ -329,8 +329,8 @@ def _corrected(
     """``current`` with costs that hold where all of ``group`` are 1, too.
 
     Calls are matched by operator, module and phase, in order. One that is made only at 1 stands in
-    the place of one that is not made there, of the same module and phase if there is one. None
-    where the calls cannot be matched.
+    the place of one that is not made there, of the same module and phase, or after the calls of the
+    module around it. None where the calls cannot be matched.
     """
     waiting: dict[tuple[object, str, Phase], list[NodeCost]] = defaultdict(list)
     for node in at_size_one:
@@ -360,13 +360,29 @@ def _corrected(
     for node in (node for queue in waiting.values() for node in reversed(queue)):
         if node.cost == Cost.zero():
             continue
-        place = node.path, node.phase
-        if node.cost is None or place not in last or len(group) > 1:
+        place = _around(node, last)
+        if node.cost is None or place is None or len(group) > 1:
             return None
         instead = unmade[place].pop(0) if unmade[place] else last[place]
         cost = node.cost.map(lambda count: count * here)
         only.append(OnlyAtOne(instead, replace(node, cost=cost)))
     return _summed(tuple(extended), tuple(only))
+
+
+def _around(node: NodeCost, last: Mapping[tuple[str, Phase], int]) -> tuple[str, Phase] | None:
+    """The module that makes calls in the same phase and is the node's, or the next one around it.
+
+    A cross-attention projects what its encoder gives only while its cache is empty.
+    """
+    for path in reversed(prefixes(node.path)):
+        inside = [p for p in last if p[1] == node.phase and path in prefixes(p[0])]
+        if inside:
+            return (
+                (path, node.phase)
+                if (path, node.phase) in last
+                else max(inside, key=last.__getitem__)
+            )
+    return None
 
 
 def _missing(above: Cost, there: Cost, group: Group) -> Cost | None:

@@ -18,7 +18,7 @@ from fxflops.algebra import Dim, Symbol
 from fxflops.algebra.encoding import Table, natural
 from fxflops.algebra.encoding import read as read_dims
 from fxflops.algebra.polynomial import is_dim
-from fxflops.cost import PHASES, QUANTITIES, Cost, Training
+from fxflops.cost import PHASES, QUANTITIES, RECOMPUTED, Cost, Training
 from fxflops.domain import Guard
 from fxflops.figures import FIGURES, record
 from fxflops.report import Figures, Report
@@ -219,7 +219,7 @@ def _list(value: Any) -> list[Any]:
 REQUIREMENTS: Mapping[Any, Callable[[Any], bool]] = {
     Symbol: lambda s: s.name.isidentifier() and s.multiple > 0 and s.offset in (0, 1),
     Guard: lambda guard: type(guard.value) is not int,
-    Training: lambda training: training.phases.keys() == set(PHASES),
+    Training: lambda training: training.phases.keys() | {RECOMPUTED} == set(PHASES),
     Report: lambda report: bool(report.modules),
 }
 """What holds for each record of a type, beyond the types of its fields."""

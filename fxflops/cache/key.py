@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fxflops.models import is_installed
 
 if TYPE_CHECKING:
+    from fxflops.cost import Causal
     from fxflops.devices import Device
     from fxflops.spec import Frontend
 
@@ -73,6 +74,7 @@ class Request(NamedTuple):
     cache holds with which the model is called. ``figures`` are those of `fxflops.figures` that are
     asked for; ``threads`` are those of the CPU whose workspace counts, PyTorch's own for None.
     ``device`` is that of the roofline.
+    ``causal`` is that of `fxflops.analyze`.
     """
 
     model: str
@@ -86,6 +88,7 @@ class Request(NamedTuple):
     figures: tuple[str, ...] = ()
     threads: int | None = None
     device: Device | None = None
+    causal: Causal = "full"
 
 
 class Key:

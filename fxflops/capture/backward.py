@@ -8,6 +8,9 @@ of the forward call whose derivative it is.
 Each of them is for the gradient of an *activation*, a value that depends on the model's inputs, or
 for that of *weights*, a value that depends on parameters alone: the parameter itself, or what was
 made of it, such as its transpose. A call that both gradients need is for the activation's.
+
+With activation checkpointing, some calls of the forward pass are made again while gradients are
+computed (`torch.utils.checkpoint`): these are of a phase of their own. Source: arXiv:1604.06174.
 """
 
 from __future__ import annotations
@@ -26,8 +29,10 @@ from fxflops.capture.data_sizes import DataSizes
 from fxflops.capture.meta_kernels import backward as backward_kernels
 from fxflops.capture.meta_kernels.resize import Resizing
 from fxflops.capture.patches.cpu_tensors import AsOnCpu
+from fxflops.capture.patches.threads import copied_function, replaced_here
 from fxflops.capture.result import Capture
 from fxflops.capture.trace import Recorder, recorded
+from fxflops.cost import RECOMPUTED
 from fxflops.errors import CaptureError
 from fxflops.spec import InputSpec
 
@@ -84,10 +89,15 @@ def sum_of_outputs(result: object) -> Tensor:
     return sum(others, start=first)
 
 
+REENTRANT = "CheckpointFunctionBackward"
+"""The function of autograd that checkpoints with ``use_reentrant=True``."""
+
+
 class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
     """Writes down a training step, and in ``meta["phase"]`` what each call is for.
 
-    ``forward``, which the loss is a part of, ``activations`` or ``weights``. A call with several
+    ``forward``, which the loss is a part of, ``recomputation``, ``activations`` or ``weights``. A
+    call with several
     results of which some are gradients of weights and others of activations is of ``activations``;
     ``meta["of_weights"]`` are the positions of the former.
     """
@@ -137,17 +147,57 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
         return loss, self._differentiate(loss, parameters)
 
     def _differentiate(self, loss: Tensor, parameters: list[nn.Parameter]) -> list[Tensor | None]:
-        self._of_input = _depending_on_inputs(self.graph)
         self._is_backward = True
-        for function in _functions(loss.grad_fn):
-            function.register_prehook(partial(self._enter, function))
-        gradients: list[Tensor | None] = list(
-            torch.autograd.grad(loss, parameters, allow_unused=True)
-        )
-        for gradient in gradients:
-            self._is_gradient(gradient, "weights")
+        functions = self._listen(loss.grad_fn)
+        if any(function.name() == REENTRANT for function in functions):
+            with self._accumulated(parameters) as gradients:
+                loss.backward()  # type: ignore[no-untyped-call]
+                gradients += [parameter.grad for parameter in parameters]
+        else:
+            # Other leaves get a gradient, too, such as embeddings made to require one.
+            leaves = {id(f.variable): f.variable for f in functions if hasattr(f, "variable")}
+            others = [leaves[i] for i in leaves.keys() - set(map(id, parameters))]
+            found = torch.autograd.grad(loss, [*parameters, *others], allow_unused=True)
+            gradients = list(found[: len(parameters)])
+            for gradient in gradients:
+                self._is_gradient(gradient, "weights")
+            for gradient in found[len(parameters) :]:
+                self._is_gradient(gradient, "activations")
         self._mark()
         return gradients
+
+    def _listen(self, last: Any) -> list[Any]:
+        """Have each function that leads to ``last`` say when it is called; these functions."""
+        self._of_input = _depending_on_inputs(self.graph)
+        functions = list(_functions(last))
+        for function in functions:
+            function.register_prehook(partial(self._enter, function))
+        return functions
+
+    @contextmanager
+    def _accumulated(self, parameters: list[nn.Parameter]) -> Iterator[list[Tensor | None]]:
+        """For a checkpoint that differentiates what it runs again by `torch.autograd.backward`.
+
+        That leaves the gradients in the parameters, from where they are taken.
+        """
+        run = copied_function(torch.autograd.backward)
+
+        def nested(tensors: Any, *args: Any, **kwargs: Any) -> None:
+            several = [tensors] if isinstance(tensors, Tensor) else tensors
+            for function in {t.grad_fn for t in several if t.grad_fn is not None}:
+                self._listen(function)
+            run(tensors, *args, **kwargs)
+
+        def forget() -> None:
+            for parameter in parameters:
+                parameter.grad = None
+
+        forget()
+        with replaced_here(torch.autograd.backward, nested):
+            try:
+                yield []
+            finally:
+                forget()
 
     def _describe(
         self, node: torch.fx.Node, result: object, kind: str = "operator"
@@ -156,7 +206,12 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
         if kind != "operator":
             return node
         node.meta["phase"] = "backward" if self._is_backward else "forward"
-        if not self._is_backward:
+        # Derivatives are computed without gradients, and by no module. Private: the task is -1
+        # outside of a backward pass, where autograd makes the gradient of the loss.
+        is_called = torch.is_grad_enabled() or len(self.paths) > 1
+        if self._is_backward and is_called and torch._C._current_graph_task_id() != -1:
+            node.meta["phase"] = RECOMPUTED
+        if node.meta["phase"] != "backward":
             # Private: autograd numbers its functions, and makes one just before it calls the
             # operator that the function is the derivative of.
             self._made_by.setdefault(torch._C._autograd._get_sequence_nr() - 1, node)
@@ -170,6 +225,8 @@ class TrainingRecorder(Recorder):  # type: ignore[no-untyped-call]
         """Called by autograd before ``function`` takes the gradients of its own results."""
         made = self._made_by.get(function._sequence_nr())
         is_weight = made is not None and made not in self._of_input
+        if hasattr(function, "variable"):  # it keeps the gradient of a leaf
+            made, is_weight = None, isinstance(function.variable, nn.Parameter)
         self._differentiated = made or self._differentiated
         for gradient in gradients:
             self._is_gradient(gradient, "weights" if is_weight else "activations")

@@ -139,7 +139,8 @@ def _on_meta(values: Tensor) -> Tensor:
 
 def _is_small(result: Any) -> bool:
     sizes = result.shape if isinstance(result, Tensor) else (MOST + 1,)
-    return all(isinstance(size, int) for size in sizes) and prod(sizes) <= MOST
+    # By the type itself: a symbolic size is asked for it in Python.
+    return all(type(size) is int for size in sizes) and prod(sizes) <= MOST
 
 
 def _storage(tensor: Tensor) -> int:

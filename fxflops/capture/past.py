@@ -76,8 +76,10 @@ def filled(
 
     if isinstance(inputs.past, int):
         return {name: fill(sizes, inputs.past), **flags}
-    cache = fill(sizes, sizes[inputs.past.name])
     symbol = next(symbol for symbol in env.hints if symbol.name == inputs.past.name)
+    # Without a position there is no cache, of which no guard tells.
+    env.least[symbol] = symbol.value_at(1)
+    cache = fill(sizes, sizes[inputs.past.name])
     added = guards[kept:]
     del guards[kept:]
     if any(guard.sign == "==" and symbol in symbols_of(guard.value) for guard in added):
@@ -93,7 +95,6 @@ def filled(
         del guards[kept:]
         if _shapes(cache, at) == _shapes(one, at):
             added = [guard for guard in added if not _holds_beyond_one(guard, symbol)]
-    # Without a position there is no cache, of which no guard tells.
     guards += [*added, Guard(from_atom(symbol) - symbol.value_at(0), "!=", model_line())]
     return {name: cache, **flags}
 

@@ -139,8 +139,8 @@ def _recorded(
             module_types=module_types(model),
             frontend="trace",
             notes=texts.notes,
-            data=data.found,
             results=recorder.returned.shapes(read_symint),
+            data=data.found,
         )
 
     recorder.data = data
@@ -248,7 +248,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._indices = Indices()
         self.constants = Constants()
         self._nodes: dict[int, torch.fx.Node] = {}
-        self._alive: list[Tensor] = []  # an id stays taken only as long as its tensor lives
+        self._alive: list[Any] = []  # an id stays taken only as long as its tensor lives
 
     @contextmanager
     def modes(self, *, is_symbolic: bool) -> Iterator[None]:
@@ -263,7 +263,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def another(self) -> Recorder:
         """One of the same kind, to run what is not to be recorded."""
-        return Recorder(with_meta_kernels=self._with_meta_kernels, mode=self.mode)
+        return Unrecorded(with_meta_kernels=self._with_meta_kernels, mode=self.mode)
 
     def run(self, model: nn.Module, tensors: Sequence[Tensor], cache: Mapping[str, Any]) -> object:
         """What is recorded: one call of the model."""
@@ -305,7 +305,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _record(self, node: torch.fx.Node, result: Any) -> Any:
         """Make ``node`` what computes ``result``, a tensor or several."""
-        if any(isinstance(leaf, Tensor) and leaf.is_nested for leaf in tree_leaves(result)):
+        leaves = (result,) if isinstance(result, Tensor) else tree_leaves(result)
+        if any(isinstance(leaf, Tensor) and leaf.is_nested for leaf in leaves):
             raise CaptureError(
                 "The model makes a nested tensor, whose sizes differ from row to row: count it "
                 "with rows padded to one size"
@@ -411,6 +412,20 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _own(self, tensor: Tensor, node: torch.fx.Node) -> None:
         self._nodes[id(tensor)] = node
         self._alive.append(tensor)
+
+
+class Unrecorded(Recorder):  # type: ignore[no-untyped-call]
+    """Runs the same kernels and keeps no graph."""
+
+    def _record(self, node: torch.fx.Node | None, result: Any) -> Any:
+        self._alive.append(result)  # a tensor, or several
+        return result
+
+    def add_call(
+        self, func: Any, args: tuple[Any, ...], result: Any, kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Keep the tensors of the result."""
+        return self._record(None, result)
 
 
 def _attributes(model: nn.Module) -> Attributes:

@@ -11,6 +11,7 @@ from fxflops.analysis.optimizer import OPTIMIZERS
 from fxflops.cli.options import (
     NEED_NO_SIZES,
     add_assume,
+    add_causal,
     add_model,
     add_output,
     assumed,
@@ -109,6 +110,7 @@ def add_request(parser: argparse.ArgumentParser, *, cached: bool = True) -> None
         metavar="MODULE:LOSS",
         help="the loss function for --train: of the model's result (default: the outputs' sum)",
     )
+    add_causal(parser)
     parser.add_argument(
         "--memory", action="store_true", help="the peak of memory, as a formula, and where it is"
     )
@@ -156,6 +158,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise SpecError("--convention has no past: no other tool is quoted for a cache.")
         if arguments.assume is not None:
             raise SpecError("--convention has no --assume: no other tool is quoted for such sizes.")
+        if arguments.causal != "full":
+            raise SpecError("--convention counts as the other tool does: leave out --causal.")
         from fxflops.cli.quoted import quoted
 
         return quoted(arguments, sizes(arguments))
@@ -248,6 +252,7 @@ def requested(arguments: argparse.Namespace) -> Request:
         train=train,
         loss=arguments.loss,
         past=arguments.past,
+        causal=arguments.causal,
         figures=("memory",) if arguments.memory else (),
         device=device(arguments.roofline) if arguments.roofline else None,
         threads=threads or None,

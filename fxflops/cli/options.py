@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from fxflops.cost import CAUSAL
 from fxflops.errors import DIGITS, SpecError, shown
 from fxflops.reports import FORMATS, render
 from fxflops.reports.document import Document
@@ -49,6 +50,16 @@ def add_sizes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", metavar="N", help="the batch size")
     parser.add_argument("--at", metavar="N=2,H=800,…", help="any free sizes, by name")
     parser.add_argument("--dtype", choices=DTYPES, help="of weights and activations")
+
+
+def add_causal(parser: argparse.ArgumentParser) -> None:
+    """Which scores of causal attention are charged."""
+    parser.add_argument(
+        "--causal",
+        choices=CAUSAL,
+        default="full",
+        help="half: only the scores that a causal mask, or a window, leaves (default: full)",
+    )
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

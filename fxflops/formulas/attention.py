@@ -16,7 +16,7 @@ from fxflops.formulas.activation import gelu
 from fxflops.formulas.norm import layer_norm
 from fxflops.formulas.pointwise import COMPARISON
 from fxflops.formulas.shapes import Shape, numel
-from fxflops.formulas.softmax import softmax_cost
+from fxflops.formulas.softmax import SOFTMAX_OF_A_SCORE, softmax_cost
 from fxflops.registry import existing, formula
 
 aten = torch.ops.aten
@@ -24,11 +24,14 @@ aten = torch.ops.aten
 
 def attention(rows: Dim, keys: Dim, widths: Dim, mask: Shape | None, dropout_p: float = 0) -> Cost:
     """``rows`` queries of all heads against ``keys``; ``widths`` is E + Ev."""
-    scores = rows * keys
-    passes = 1 + (mask is not None) + (dropout_p > 0)
-    return softmax_cost(rows, keys) + Cost(
-        contraction=2 * scores * widths, elementwise=passes * scores
-    )
+    products = cost_of_score(widths, has_mask=mask is not None, dropout_p=dropout_p)
+    return softmax_cost(rows, keys) + (products - SOFTMAX_OF_A_SCORE) * (rows * keys)
+
+
+def cost_of_score(widths: Dim, *, has_mask: bool, dropout_p: float) -> Cost:
+    """What a row costs more for each key more: two products, the scale, the softmax."""
+    passes = 1 + has_mask + (dropout_p > 0)
+    return SOFTMAX_OF_A_SCORE + Cost(contraction=2 * widths, elementwise=passes)
 
 
 def flex_attention(query: Shape, value: Shape, per_score: Cost) -> Cost:

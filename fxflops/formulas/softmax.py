@@ -16,6 +16,10 @@ from fxflops.registry import formula
 aten = torch.ops.aten
 
 
+SOFTMAX_OF_A_SCORE = Cost(elementwise=3, transcendental=1, comparison=1)
+"""What a row costs more for each element more."""
+
+
 def softmax_cost(count: Dim, length: Dim) -> Cost:
     """exp(x - max x) / sum: MS subtract + M(S-1) sum + MS divide  [FLOP].
 

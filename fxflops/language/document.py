@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 from fxflops.algebra import Dim
 from fxflops.algebra.closed_form import text, to_latex
@@ -18,16 +19,16 @@ HEADINGS = ("FLOPs", "exactly", "per token", *COUNTS[1:])
 ORDER = ("N", "prompt", "generated")
 
 
-def document(language: Language, *, symbolic: bool = False) -> Document:
+def document(language: Language, *, symbolic: bool = False, speed: Speed | None = None) -> Document:
     """The numbers at the sizes asked for; or, ``symbolic``, the formulas."""
     return Document(
         title=title(language),
         mark=mark(language),
-        figures=tuple(formulas(language) if symbolic else figures(language)),
+        figures=tuple(formulas(language) if symbolic else figures(language, speed)),
         tables=() if symbolic else (_calls(language), _rule(language)),
-        notes=notes(language),
+        notes=notes(language, speed),
         symbolic=symbolic,
-        data=lambda: data(language),
+        data=lambda: data(language, speed),
         records=lambda: list(records(language)),
     )
 
@@ -36,14 +37,15 @@ def title(language: Language) -> str:
     """The model and the sizes."""
     return (
         f"{language.model} at N={language.batch}, prompt={language.prompt}, "
-        f"generated={language.generate} ({language.dtype})"
+        f"generated={language.generate} ({language.dtype}"
+        f"{', causal attention by half' if language.causal == 'half' else ''})"
     )
 
 
 def mark(language: Language) -> str:
     """What comes before all else where some operator is not counted."""
-    uncounted = {str(node.op) for node in language.prefill.uncounted}
-    return f"INCOMPLETE: {', '.join(sorted(uncounted))} uncounted" if uncounted else ""
+    uncounted = ", ".join(sorted(language.uncounted))
+    return f"INCOMPLETE: {uncounted} uncounted" if uncounted else ""
 
 
 def parts(language: Language) -> Iterator[tuple[str, int, Cost]]:
@@ -55,11 +57,52 @@ def parts(language: Language) -> Iterator[tuple[str, int, Cost]]:
         yield "all decode steps", batch * (generated - 1), language.of_steps
         yield "generation: prefill and all steps", batch * generated, language.of_answer
     if language.of_training is not None:
-        yield "training step", batch * prompt, language.of_training
+        yield from _training(language, language.of_training)
 
 
-def figures(language: Language) -> Iterator[Figure]:
+def _training(language: Language, step: Cost) -> Iterator[tuple[str, int, Cost]]:
+    tokens, several = language.batch * language.prompt, language.accumulated
+    yield "training step", tokens, step
+    if language.of_recomputation is not None:
+        yield "recomputed in it", tokens, language.of_recomputation
+    if several > 1:
+        whole = step * several + language.of_accumulation
+        yield f"{several} steps and adding up gradients", tokens * several, whole
+    if language.trained is not None and language.trained.optimizer is not None:
+        name, cost = language.trained.optimizer
+        yield f"optimizer's step: {name}", tokens * several, cost
+
+
+class Speed(NamedTuple):
+    """Tokens per second as measured, and the FLOPs per second that the devices could do at most."""
+
+    tokens: Fraction
+    peak: Fraction
+
+    def utilization(self, language: Language, *, recomputed: bool) -> Fraction:
+        """The share of the peak that products take: MFU, or HFU with what is ``recomputed``."""
+        return language.products_per_token(recomputed=recomputed) * self.tokens / self.peak
+
+
+UTILIZATION = (
+    "MFU is the FLOPs of products for each {token} token, times the tokens per second, over the "
+    "peak (arXiv:2204.02311, app. B); elementwise work is not in it.{again}"
+)
+RECOMPUTED = " HFU has the products that activation checkpointing makes again, too."
+
+
+def _utilizations(language: Language, speed: Speed) -> dict[str, Fraction]:
+    """MFU, and HFU where something is recomputed."""
+    names = {"MFU": False}
+    if language.of_recomputation is not None:
+        names["HFU"] = True
+    return {name: speed.utilization(language, recomputed=again) for name, again in names.items()}
+
+
+def figures(language: Language, speed: Speed | None = None) -> Iterator[Figure]:
     """The single numbers."""
+    for name, part in (_utilizations(language, speed) if speed else {}).items():
+        yield Figure(name, f"{decimal(100 * part.numerator, part.denominator, 2)} %")
     yield Figure("parameters", scaled(language.parameters), exact(language.parameters))
     yield Figure("active per token", scaled(language.active), exact(language.active))
     used = language.multiplied
@@ -128,20 +171,31 @@ def _share(part: int, whole: int) -> str:
     return f"{decimal(100 * part, whole, 1)} %" if whole else ""
 
 
-def notes(language: Language) -> Sequence[str]:
+def notes(language: Language, speed: Speed | None = None) -> Sequence[str]:
     """What the numbers leave out or take for granted."""
     said = [
         "The prefill gives the first token; each decode step one more. A call gives logits at all "
         "of its positions; generate() asks for those of the last one alone.",
-        "Causal attention is counted in full, as PyTorch counts it.",
+        "Causal attention is counted in full, as PyTorch counts it."
+        if language.causal == "full"
+        else "Causal attention is counted by the scores that its mask leaves.",
     ]
+    if speed is not None:
+        token = "generated" if language.of_training is None else "trained"
+        again = "" if language.of_recomputation is None else RECOMPUTED
+        said.append(UTILIZATION.format(token=token, again=again))
+        if any(part > 1 for part in _utilizations(language, speed).values()):
+            said.append(
+                "More than the peak is not possible: it must be that of all devices together, and "
+                "the tokens per second those of the same kind."
+            )
     if len(language.stretches) > 1:
         ends = ", ".join(str(stretch.first) for stretch in language.stretches[1:])
         said.append(f"The decode steps have another formula from {ends} positions on: a window.")
     return said
 
 
-def data(language: Language) -> dict[str, Any]:
+def data(language: Language, speed: Speed | None = None) -> dict[str, Any]:
     """All of it, for programs."""
     whole = {name: language.generation(name) for name in COUNTS}
     return {
@@ -153,7 +207,8 @@ def data(language: Language) -> dict[str, Any]:
             "prompt": language.prompt,
             "generated": language.generate,
         },
-        "complete": not language.prefill.uncounted,
+        "causal": language.causal,
+        "complete": not language.uncounted,
         "parameters": {
             "all": language.parameters,
             "active": language.active,
@@ -173,7 +228,17 @@ def data(language: Language) -> dict[str, Any]:
         "generation": {
             name: text(value, ORDER) for name, value in whole.items() if value is not None
         },
+        **({} if speed is None else _speed_data(language, speed)),
         "rule": [{"why": term.why, "flops": term.flops} for term in language.terms()],
+    }
+
+
+def _speed_data(language: Language, speed: Speed) -> dict[str, Any]:
+    parts = _utilizations(language, speed)
+    return {
+        "tokens_per_second": float(speed.tokens),
+        "peak": float(speed.peak),
+        **{name.lower(): float(part) for name, part in parts.items()},
     }
 
 

@@ -12,10 +12,11 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -24,12 +25,14 @@ from fxflops.algebra import Dim, Symbol, evaluate, floor_divide, settled, substi
 from fxflops.algebra.polynomial import from_atom, terms_of
 from fxflops.analysis.records import Analysis
 from fxflops.capture.symint.reader import read_symint
-from fxflops.cost import METRICS, Cost
+from fxflops.cost import METRICS, RECOMPUTED, Causal, Cost
 from fxflops.errors import CaptureError, DomainError, ModelError, SpecializationError
 from fxflops.formulas.shapes import numel
+from fxflops.models.named import NamedModel
 from fxflops.pipeline import analyze
 
 if TYPE_CHECKING:
+    from torch import nn
     from torch.fx import Node
 
 TEXT, STEP = "input_ids: N L int64", "input_ids: N 1 int64"
@@ -45,7 +48,7 @@ class Stretch:
     """Calls with one token each, after ``first`` to ``last`` others, that one formula holds for.
 
     ``step`` is what one of them costs, in N and P, ``cache`` how many bytes its cache holds before
-    it, and ``past`` the symbol P, if it is one.
+    it, and ``past`` the symbol P, if it is one. ``uncounted`` are operators left out of ``step``.
     """
 
     first: int
@@ -53,6 +56,7 @@ class Stretch:
     step: Cost
     cache: Dim
     past: Symbol | None
+    uncounted: frozenset[str] = frozenset()
 
     def at(self, position: int) -> Cost:
         """What the call after so many others costs, in N."""
@@ -104,7 +108,8 @@ class Language:
 
     Costs are in N; ``prefill`` and ``trained`` are in L, too. ``multiplied`` is the number of
     parameters that products of one token use, ``active`` that of all which one token meets: without
-    the experts that are not chosen for it.
+    the experts that are not chosen for it. A training step of an optimizer takes ``accumulated``
+    texts of the batch, whose gradients are added up. ``causal`` is that of `fxflops.analyze`.
     """
 
     model: str
@@ -119,6 +124,14 @@ class Language:
     active: int
     multiplied: int
     of_scores: int
+    accumulated: int = 1
+    causal: Causal = "full"
+
+    @property
+    def uncounted(self) -> frozenset[str]:
+        """The operators of any of the calls that are not counted."""
+        calls = [self.prefill, *([self.trained] if self.trained else [])]
+        return frozenset().union(*map(_uncounted, calls), *(s.uncounted for s in self.stretches))
 
     def at(self, cost: Cost, **sizes: int) -> Cost:
         """A cost at the batch, and at other sizes."""
@@ -156,6 +169,32 @@ class Language:
             return None
         return self.trained.total.at(_values(self.trained, self.batch, self.prompt))
 
+    @property
+    def of_recomputation(self) -> Cost | None:
+        """The part of a training step that activation checkpointing computes again."""
+        again = None if self.trained is None else self.trained.by_phase().get(RECOMPUTED)
+        if self.trained is None or again is None:
+            return None
+        return again.at(_values(self.trained, self.batch, self.prompt))
+
+    @property
+    def of_accumulation(self) -> Cost:
+        """What adding up the gradients of the steps that an optimizer takes together costs."""
+        return _one_addition(self.trained) * (self.accumulated - 1) if self.trained else Cost.zero()
+
+    def products_per_token(self, *, recomputed: bool = False) -> Fraction:
+        """The FLOPs of products for each token that is trained, or else generated.
+
+        Those that activation checkpointing makes again are ``recomputed``: they are left out, since
+        the model does not need them, or not, since the hardware does them.
+        """
+        if self.of_training is None:
+            return Fraction(integer(self.of_answer.contraction), self.batch * self.generate)
+        again = self.of_recomputation
+        left_out = 0 if again is None or recomputed else integer(again.contraction)
+        products = integer(self.of_training.contraction) - left_out
+        return Fraction(products, self.batch * self.prompt)
+
     def cache_bytes(self, positions: int) -> int:
         """The bytes of the cache that holds so many positions, the prompt's at least."""
         stretch = next((s for s in self.stretches if s.last >= positions), self.stretches[-1])
@@ -182,7 +221,9 @@ class Language:
         idle = 2 * passes * (self.multiplied - self.parameters) * tokens
         scores = passes * self.of_scores
         products, elementwise = integer(cost.contraction), integer(cost.elementwise)
-        rest = products - rule - idle - scores
+        again = self.of_recomputation
+        recomputed = 0 if again is None else integer(again.contraction)
+        rest = products - rule - idle - scores - recomputed
         return (
             Term(why=f"the rule: {2 * passes} * parameters * tokens", flops=rule),
             Term(
@@ -191,6 +232,11 @@ class Language:
                 flops=idle,
             ),
             Term(why="scores and values of attention, other products of activations", flops=scores),
+            *(
+                [Term(why="products recomputed by activation checkpointing", flops=recomputed)]
+                if recomputed
+                else []
+            ),
             *(
                 [Term(why="products that are no multiple of the forward ones", flops=rest)]
                 if rest
@@ -206,22 +252,29 @@ def language(
     prompt: int,
     generate: int,
     batch: int = 1,
-    train: bool = False,
+    train: bool | str = False,
+    checkpointed: bool = False,
+    accumulated: int = 1,
+    causal: Causal = "full",
     dtype: str | None = None,
 ) -> Language:
     """Analyze the calls of ``model``, the name of a language model that continues a text.
+
+    ``train`` and ``causal`` are those of `fxflops.analyze`. A training step is ``checkpointed`` as
+    `transformers` does it, and ``accumulated`` of them go into one step of the optimizer.
 
     Raises ModelError, SpecError, CaptureError, and DomainError for more positions than the model
     has.
     """
     name = _name(model)
     _require_text(name)
-    prefill = _whole(name, prompt, batch, dtype, past=0)
+    prefill = _whole(name, prompt, batch, dtype, past=0, causal=causal)
     last = prompt + max(generate - 2, 0)
     stretches = tuple(_stretches(name, prompt, last, batch, dtype))
     trained = None
     if train:
-        trained = _whole(name, prompt, batch, dtype, train=True)
+        named = _checkpointed(name) if checkpointed else name
+        trained = _whole(named, prompt, batch, dtype, train=train, causal=causal)
     parts = _Parts(prefill, batch, prompt)
     return Language(
         model=name,
@@ -236,6 +289,8 @@ def language(
         active=prefill.parameters - parts.idle_experts,
         multiplied=parts.of_weights // (2 * batch * prompt),
         of_scores=parts.of_scores,
+        accumulated=accumulated,
+        causal=causal,
     )
 
 
@@ -260,14 +315,31 @@ def _require_text(name: str) -> None:
         )
 
 
+def _checkpointed(name: str) -> NamedModel:
+    """The model that keeps the inputs of its blocks alone, and runs them again for gradients."""
+    named = models.find(name)
+
+    def build() -> nn.Module:
+        model: Any = named.build()
+        enable = getattr(model, "activation_checkpointing_enable", None)
+        if enable is None:
+            enable = model.gradient_checkpointing_enable
+        enable()
+        model.config.use_cache = False
+        return cast("nn.Module", model)
+
+    return replace(named, build=build)
+
+
 def _whole(
-    name: str,
+    name: str | NamedModel,
     length: int,
     batch: int,
     dtype: str | None,
     *,
     past: int | None = None,
-    train: bool = False,
+    train: bool | str = False,
+    causal: Causal = "full",
 ) -> Analysis:
     """The analysis of a whole text that holds at its length: traced there where it must be.
 
@@ -275,7 +347,9 @@ def _whole(
     """
 
     def of(spec: str, traced: Mapping[str, int]) -> Analysis:
-        analysis = analyze(name, spec, past=past, train=train, defaults=traced, dtype=dtype)
+        analysis = analyze(
+            name, spec, past=past, train=train, defaults=traced, dtype=dtype, causal=causal
+        )
         analysis.values({"N": batch, "L": length} if spec is TEXT else {"N": batch})
         return analysis
 
@@ -308,7 +382,12 @@ def _stretches(
             step, end = analyze(name, STEP, past=first, dtype=dtype), first + 1
         past = next((s for s in step.domain.symbols if s.name == "P"), None)
         yield Stretch(
-            first=first, last=end - 1, step=step.total, cache=_cache_bytes(step), past=past
+            first=first,
+            last=end - 1,
+            step=step.total,
+            cache=_cache_bytes(step),
+            past=past,
+            uncounted=_uncounted(step),
         )
         first = end
 
@@ -334,6 +413,23 @@ def _cache_bytes(step: Analysis) -> Dim:
         if tensor.is_floating_point():
             total = total + tensor.element_size() * numel(map(read_symint, tensor.shape))
     return total
+
+
+def _one_addition(trained: Analysis) -> Cost:
+    """What adding the gradients of a step to those kept so far costs: each parameter's once."""
+    *_, output = trained.graph.nodes
+    _, gradients = output.args[0]
+    tensors = [gradient.meta["val"] for gradient in gradients if gradient is not None]
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return Cost(
+        elementwise=sum(tensor.numel() for tensor in tensors),
+        bytes_read=2 * size,
+        bytes_written=size,
+    )
+
+
+def _uncounted(analysis: Analysis) -> frozenset[str]:
+    return frozenset(str(node.op) for node in analysis.uncounted)
 
 
 def integer(count: Dim) -> int:

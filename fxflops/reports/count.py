@@ -40,6 +40,7 @@ PHASES = {
     "forward": "forward, with the loss",
     "activations": "backward: gradients of activations",
     "weights": "backward: gradients of weights",
+    "recomputation": "backward: recomputed for it",
 }
 
 
@@ -110,6 +111,8 @@ def title(answer: Answer) -> str:
         parts.append(GRAPHS[report.graph])
     if report.frontend != "trace":
         parts.append(f"captured by torch.{report.frontend}")
+    if report.causal == "half":
+        parts.append("causal attention by half")
     return " · ".join(parts)
 
 
@@ -406,6 +409,7 @@ def data(answer: Answer, depth: int | None) -> dict[str, Any]:
         "uncounted": [_listed(item, "reason", "where") for item in report.uncounted],
         "notes": list(report.notes),
         **data_sizes.data(answer),
+        **({} if report.causal == "full" else {"causal": report.causal}),
         **_deployed(answer),
         **_trained(answer),
     }

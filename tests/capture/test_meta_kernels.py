@@ -138,6 +138,20 @@ ROWS = [
     (aten.scaled_dot_product_attention.default, (
         floats(2, 5, 3, 4).transpose(1, 2), floats(2, 7, 3, 4).transpose(1, 2), floats(2, 3, 7, 6),
     )),
+    (aten.scaled_dot_product_attention.default, (
+        floats(2, 5, 3, 4).transpose(1, 2), floats(2, 7, 3, 4).transpose(1, 2), floats(2, 3, 7, 6),
+        floats(5, 7),
+    )),
+    (aten.scaled_dot_product_attention.default, (
+        floats(2, 3, 5, 4), floats(2, 3, 7, 4), floats(2, 3, 7, 6), floats(2, 1, 5, 7) > 0,
+    )),
+    (aten.neg.default, (floats(2, 5, 3, 8).transpose(1, 2)[..., 4:],)),
+    (aten.cat.default, (
+        [floats(2, 5, 3, 8).transpose(1, 2)[..., 4:], floats(2, 5, 3, 4).transpose(1, 2)], -1,
+    )),
+    (aten.to.dtype, (floats(2, 3, 4), torch.bfloat16)),
+    (aten.to.dtype, (floats(2, 3, 4).transpose(0, 2), torch.int64)),
+    (aten.to.dtype, (floats(2, 3), torch.float32)),
     (aten.arange.default, (7,)),
     (aten.gather.default, (floats(2, 3, 9).transpose(0, 0), 2, INDEX)),
     (aten.topk.default, (floats(*X), 2, 1)),
@@ -210,7 +224,7 @@ def test_every_rule_has_a_row():
 @pytest.mark.parametrize(
     "args",
     [
-        (floats(2, 3, 6)[:, :, ::2].transpose(0, 1),),
+        (floats(2, 3, 1).transpose(0, 1).expand(3, 2, 4),),
         (torch.ones(2, 3, dtype=torch.int64, device="meta"),),
     ],
 )

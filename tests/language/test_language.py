@@ -136,7 +136,7 @@ def test_the_command_says_the_same_in_a_table_and_for_programs(tmp_path, capsys)
         (["torchvision:resnet18"], "models that continue a text"),
         (["hf:GPT2LMHeadModel", "--prompt", "2000"], "1024 >= L"),
         (["hf:GPT2LMHeadModel", "--prompt", "0"], "no positive integer"),
-        (["hf:GPT2LMHeadModel", "--train=sgd"], "counts no optimizer"),
+        (["hf:GPT2LMHeadModel", "--train=lion"], "no optimizer 'lion'"),
         (["/"], "has no config.json"),
     ],
 )
@@ -145,3 +145,87 @@ def test_what_is_no_use_of_a_language_model_is_refused_in_a_line(words, said, ca
     assert (status, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_a_training_step_by_its_parts(tmp_path):
+    name = "LlamaForCausalLM"
+    path = written(tmp_path, name)
+    plain = language(path, prompt=6, generate=2, batch=2, train=True)
+    found = language(
+        path, prompt=6, generate=2, batch=2, train="adamw", checkpointed=True, accumulated=4
+    )
+    again = found.of_recomputation
+    assert plain.of_recomputation is None
+    assert found.of_training.contraction == plain.of_training.contraction + again.contraction
+    # Each block but its last product, and the scores and values again.
+    of_token = 2 * 64 * (64 + 2 * 32 + 64 + 2 * 96)
+    assert again.contraction == 2 * 12 * (of_token + 2 * 2 * 6 * 64)
+    assert found.of_accumulation.elementwise == 3 * found.parameters
+    assert found.of_accumulation.bytes_written == 3 * 4 * found.parameters
+    assert sum(term.flops for term in found.terms()) == found.of_training.flops
+    from fxflops.language.document import parts
+
+    rows = {part: (tokens, cost) for part, tokens, cost in parts(found)}
+    tokens, whole = rows["4 steps and adding up gradients"]
+    assert tokens == 4 * 12
+    assert whole == 4 * found.of_training + found.of_accumulation
+    assert rows["optimizer's step: adamw"][1].elementwise == 13 * found.parameters
+    assert found.products_per_token() == plain.of_training.contraction // 12
+    assert found.products_per_token(recomputed=True) == found.of_training.contraction // 12
+
+
+def test_utilizations_are_exact(tmp_path, capsys):
+    path = written(tmp_path, "LlamaForCausalLM").removeprefix("hf:")
+    asked = ["llm", path, "--prompt", "6", "--generate", "3"]
+    rate = ["--peak", "2e9", "--tokens-per-second", "1250.5", "--format", "json"]
+    assert cli.main([*asked, "--train", "--checkpoint", *rate]) == 0
+    found = json.loads(capsys.readouterr().out)
+    parts = {part["part"]: part["contraction"] for part in found["parts"]}
+    step, again = parts["training step"], parts["recomputed in it"]
+    assert found["mfu"] == pytest.approx((step - again) / 6 * 1250.5 / 2e9, rel=1e-15)
+    assert found["hfu"] == pytest.approx(step / 6 * 1250.5 / 2e9, rel=1e-15)
+    assert cli.main([*asked, *rate]) == 0
+    found = json.loads(capsys.readouterr().out)
+    parts = {part["part"]: part["contraction"] for part in found["parts"]}
+    answer = parts["generation: prefill and all steps"]
+    assert found["mfu"] == pytest.approx(answer / 3 * 1250.5 / 2e9, rel=1e-15)
+    assert "hfu" not in found
+    assert cli.main([*asked, "--peak", "1e3", "--tokens-per-second", "9"]) == 0
+    out = capsys.readouterr().out
+    assert "More than the peak" in out
+    assert "MFU" in out
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (["--peak", "1e12"], "give --tokens-per-second"),
+        (["--tokens-per-second", "5"], "give --peak"),
+        (["--peak", "0", "--tokens-per-second", "5"], "--peak is '0'"),
+        (["--peak", "1e999", "--tokens-per-second", "5"], "--peak is '1e999'"),
+        (["--peak", "-3", "--tokens-per-second", "nan"], "--tokens-per-second is 'nan'"),
+        (["--checkpoint"], "give --train"),
+        (["--accumulate", "2"], "give --train"),
+        (["--train=lion"], "lion"),
+        (["--train", "--accumulate", "0"], "--accumulate is '0'"),
+        (["--symbolic", "--peak", "1e9", "--tokens-per-second", "1"], "--symbolic"),
+    ],
+)
+def test_what_has_no_effect_is_refused(more, why, tmp_path, capsys):
+    path = written(tmp_path, "LlamaForCausalLM").removeprefix("hf:")
+    assert cli.main(["llm", path, "--prompt", "4", "--generate", "2", *more]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert why in err
+    assert len(err.splitlines()) == 1
+
+
+def test_causal_attention_by_half(tmp_path):
+    path = written(tmp_path, "LlamaForCausalLM")
+    sizes = {"prompt": 6, "generate": 4, "batch": 2, "train": True}
+    full, half = (language(path, causal=causal, **sizes) for causal in ("full", "half"))
+    hidden = 2 * 2 * 4 * (6 * 5 // 2)
+    assert full.of_prompt.contraction - half.of_prompt.contraction == 4 * 16 * hidden
+    assert full.of_training.contraction - half.of_training.contraction == 3 * 4 * 16 * hidden
+    assert full.of_steps == half.of_steps
+    assert sum(term.flops for term in half.terms()) == half.of_training.flops

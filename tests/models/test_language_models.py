@@ -117,7 +117,7 @@ def test_a_window_is_full_or_not(name):
 def test_an_encoder_and_a_decoder_with_a_cache(name):
     spec = "input_ids: N E int64; decoder_input_ids: N 1 int64"
     analysis = fxflops.analyze(built(name), spec, past="P")
-    for batch, encoded, past in ((1, 7, 1), (2, 5, 37)):
+    for batch, encoded, past in ((1, 7, 0), (1, 7, 1), (2, 5, 37)):
         at = analysis.at(N=batch, E=encoded, P=past)
         assert at.contraction == measured(name, batch, 1, past, encoded)
 
@@ -125,7 +125,7 @@ def test_an_encoder_and_a_decoder_with_a_cache(name):
 @pytest.mark.parametrize("name", RECURRENT)
 def test_a_state_is_as_large_after_any_number_of_positions(name):
     analysis = fxflops.analyze(built(name), STEP, past="P")
-    for batch, past in ((1, 1), (3, 37)):
+    for batch, past in ((1, 0), (1, 1), (3, 37)):
         assert analysis.at(N=batch, P=past).contraction == measured(name, batch, 1, past)
 
 

@@ -13,12 +13,14 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import accumulate
 from operator import mul
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import torch
 from torch import Tensor
 
 from fxflops.capture.meta_kernels.views import axis_of, view_of
+from fxflops.capture.symint.environment import SizeEnv
+from fxflops.capture.symint.reader import read_symint
 from fxflops.formulas.shapes import per_axis
 
 Sizes: TypeAlias = tuple[int | torch.SymInt, ...]
@@ -95,6 +97,8 @@ def _strides(layout: Layout, tensors: Sequence[Tensor], sizes: Sizes) -> Sizes |
     """
     if layout is Layout.ANY or (layout is Layout.JOINED and len(sizes) < 4):
         return ()
+    if layout is Layout.JOINED and any(map(_is_last_within, tensors)):
+        return ()
     if layout is not Layout.ELEMENTWISE:
         return () if all(map(_is_contiguous, tensors)) else None
     undecided = True
@@ -105,9 +109,38 @@ def _strides(layout: Layout, tensors: Sequence[Tensor], sizes: Sizes) -> Sizes |
             if undecided and _is_dense(tensor):
                 return tensor.stride()
         if not _is_standard(tensor) and not _is_in_order(tensor, sizes):
-            return None
+            is_alone = len(tensors) == 1 and _is_same_shape(tensor.shape, sizes)
+            return _without_gaps(tensor) if is_alone else None
         undecided &= sum(not _is_one(size) for size in tensor.shape) < 2
     return ()
+
+
+def _is_last_within(tensor: Tensor) -> bool:
+    """Whether the last axis is surely inside the one of channels: there are no channels last."""
+    inner, outer = tensor.stride(-1), tensor.stride(1)
+    return type(inner) is int and type(outer) is int and inner < outer
+
+
+def _without_gaps(tensor: Tensor) -> Sizes | None:
+    """The strides of a tensor with its axes in the same order of memory, and nothing between them.
+
+    None where the order is not plain, and for axes that are expanded.
+    """
+    axes: list[int] = []
+    strides = tensor.stride()
+    if any(_is_same(stride, 0) for stride in strides):
+        return None
+    for axis, stride in enumerate(strides):
+        place = len(axes)
+        while place and _is_at_least(stride, strides[axes[place - 1]]):
+            if _is_same(stride, strides[axes[place - 1]]):
+                break
+            place -= 1
+        if place and not _is_at_least(strides[axes[place - 1]], stride):
+            return None
+        axes.insert(place, axis)
+    packed = _contiguous(tuple(tensor.shape[axis] for axis in axes))
+    return tuple(packed[axes.index(axis)] for axis in range(tensor.dim()))
 
 
 def _contiguous(sizes: Sizes) -> Sizes:
@@ -223,15 +256,37 @@ def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Sizes 
 
 
 def _attention(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *_: object
-) -> Sizes | None:
-    pairs = (query.shape[-1], key.shape[-1]), (key.shape[-2], value.shape[-2])
-    if attn_mask is not None or not all(_is_same(*pair) for pair in pairs):
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    *_: object,
+    enable_gqa: bool = False,
+    **__: object,
+) -> Tensor | None:
+    """With ``enable_gqa``, several heads of queries share one of keys and values."""
+    dtype, (*batch, queries, width) = query.dtype, query.shape
+    pairs = (width, key.shape[-1]), (key.shape[-2], value.shape[-2])
+    if not dtype.is_floating_point or not all(_is_same(*pair) for pair in pairs):
         return None
     for other in (key, value):
-        if not _is_same_shape(query.shape[:-2], other.shape[:-2]):
+        shared = list(other.shape[:-2])
+        if enable_gqa and len(shared) == len(batch) > 0:
+            heads = batch[-1], shared[-1]
+            if not all(type(h) is int and h > 0 for h in heads) or heads[0] % heads[1]:
+                return None
+            shared[-1] = batch[-1]
+        if other.dtype != dtype or not _is_same_shape(batch, shared):
             return None
-    return (*query.shape[:-1], value.shape[-1])
+    if attn_mask is not None:
+        scores = (*batch, queries, key.shape[-2])
+        if attn_mask.dtype not in (torch.bool, dtype) or attn_mask.dim() > len(scores):
+            return None
+        wanted = scores[len(scores) - attn_mask.dim() :]
+        pairs_of_mask = zip(attn_mask.shape, wanted, strict=True)
+        if not all(_is_one(size) or _is_same(size, other) for size, other in pairs_of_mask):
+            return None
+    return torch.empty((*batch, queries, value.shape[-1]), dtype=dtype, device="meta")
 
 
 def _grid_sampler(input: Tensor, grid: Tensor, *_: object) -> Sizes | None:
@@ -369,6 +424,19 @@ def _arange(end: Any, *, dtype: torch.dtype | None = None, **_: object) -> Tenso
     return torch.empty((end,), dtype=dtype or torch.int64, device="meta")
 
 
+def _to(input: Tensor, dtype: torch.dtype, *more: object, **_: object) -> Tensor | None:
+    """Itself where it has the type already; else of its layout, if that has no gaps."""
+    if any(argument not in (False, None) for argument in more):
+        return None
+    if input.dtype == dtype:
+        return input
+    if _is_contiguous(input):
+        return torch.empty(input.shape, dtype=dtype, device="meta")
+    if not _is_dense(input):
+        return None
+    return torch.empty_strided(tuple(input.shape), input.stride(), dtype=dtype, device="meta")
+
+
 def _gather(input: Tensor, dim: int, index: Tensor, **_: object) -> Tensor | None:
     if index.dim() != input.dim() or not input.dim():
         return None
@@ -493,6 +561,15 @@ def _is_same(left: int | torch.SymInt, right: int | torch.SymInt) -> bool:
     return left.node is right.node  # type: ignore[union-attr]
 
 
+def _is_at_least(left: int | torch.SymInt, right: int | torch.SymInt) -> bool:
+    """Whether a size is known not to be the smaller one, without an assumption."""
+    for size in (left, right):
+        if isinstance(size, torch.SymInt):
+            env = cast(SizeEnv, size.node.shape_env)
+            return env.known(read_symint(left) - read_symint(right), ">=") is True
+    return bool(left >= right)
+
+
 def _is_same_shape(left: Sequence[int | torch.SymInt], right: Sequence[int | torch.SymInt]) -> bool:
     return len(left) == len(right) and all(map(_is_same, left, right))
 
@@ -508,8 +585,10 @@ KERNELS: dict[object, Callable[..., Any]] = {
     aten.nll_loss_nd.default: _cross_entropy,
     aten.rnn_relu.input: _recurrent,
     aten.rnn_tanh.input: _recurrent,
+    aten.scaled_dot_product_attention.default: _attention,
     aten.take_along_dim.default: _take_along_dim,
     aten.topk.default: _topk,
+    aten.to.dtype: _to,
     aten._grouped_mm.default: _grouped_mm,
 }
 """Rules whose results differ from their arguments in type or number."""
@@ -566,7 +645,6 @@ RULES: dict[object, Rule] = {
     aten.linear.default: Rule(_linear, Layout.ANY),
     aten.max_pool2d.default: Rule(_max_pool),
     aten.mean.dim: Rule(_reduced, Layout.ANY),
-    aten.scaled_dot_product_attention.default: Rule(_attention, Layout.ANY),
     aten.softmax.int: Rule(_softmax),
     aten.stack.default: Rule(_stack, Layout.JOINED),
     aten.sum.dim_IntList: Rule(_reduced, Layout.ANY),

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from fxflops.algebra.evaluate import beyond_one
-from fxflops.algebra.minmax import is_natural, linear_minima, without_minima
+from fxflops.algebra.evaluate import beyond, beyond_one, settled
+from fxflops.algebra.minmax import is_natural, linear_minima, maximum, without_minima
 from fxflops.algebra.polynomial import Dim, Symbol, lower_bound
 from fxflops.capture.symint.bool_node import BoolNode
 from fxflops.capture.symint.float_node import FloatNode
@@ -22,7 +22,8 @@ GuardRecorder = Callable[[Dim, Any], None]
 class SizeEnv:
     """The sizes of one capture: their hints, and who is told of assumptions about them.
 
-    Stands in for torch's ``ShapeEnv``, of which torch asks only what is below.
+    Stands in for torch's ``ShapeEnv``, of which torch asks only what is below. ``least`` are values
+    that symbols are known to have at least, by a guard that stands for itself.
     """
 
     prefer_deferred_runtime_asserts_over_guards = False
@@ -38,6 +39,7 @@ class SizeEnv:
         self.hints = dict(hints)
         self.record_guard = record_guard
         self.text = text
+        self.least: dict[Symbol, int] = {}
         self._ints: dict[Dim, IntNode] = {}
         self.true = BoolNode(self, True)
         self.false = BoolNode(self, False)
@@ -59,9 +61,7 @@ class SizeEnv:
 
     def compare(self, value: Dim, sign: str) -> BoolNode:
         """The truth of ``value sign 0``, where sign is ``==`` or ``>=``."""
-        known = decided(value, sign)
-        if known is None and not isinstance(value, int) and linear_minima(value):
-            known = decided_by_minima(value, sign)
+        known = self.known(value, sign)
         if known is None:
             known = decided(beyond_one(value), sign)
             node = BoolNode(self, None, value, sign)
@@ -70,6 +70,19 @@ class SizeEnv:
             assumed = node if known else node.sym_not()
             self.record_guard(assumed.value, assumed.sign)
         return self.truth(known)
+
+    def known(self, value: Dim, sign: str) -> bool | None:
+        """The truth of ``value sign 0``, where it is known without an assumption."""
+        known = decided(value, sign)
+        if known is None and self.least:
+            known = decided(beyond(value, self.least), sign)
+        if known is None and not isinstance(value, int) and linear_minima(value):
+            known = decided_by_minima(value, sign)
+        return known
+
+    def maximum(self, left: Dim, right: Dim) -> Dim:
+        """The larger one, where the sizes are at least ``least``."""
+        return settled(maximum(left, right), self.least) if self.least else maximum(left, right)
 
     def truth(self, value: bool) -> BoolNode:
         """The node of a truth that is known."""

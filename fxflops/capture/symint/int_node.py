@@ -9,7 +9,7 @@ from typing import Any
 from torch.fx.experimental import sym_node
 
 from fxflops.algebra.evaluate import evaluate, symbols_of
-from fxflops.algebra.minmax import maximum, minimum
+from fxflops.algebra.minmax import minimum
 from fxflops.algebra.polynomial import Dim, floor_divide
 from fxflops.capture.symint.node import DataDecideError, Env, Node
 
@@ -76,7 +76,7 @@ class IntNode(Node):
         return self._int(operator.mod, other)
 
     def sym_max(self, other: IntNode) -> IntNode:
-        return self._int(maximum, other)
+        return self._int(self.env.maximum, other)
 
     def sym_min(self, other: IntNode) -> IntNode:
         return self._int(minimum, other)

@@ -51,6 +51,12 @@ class Env(Protocol):
     def compare(self, value: Dim, sign: str) -> Node:
         """The truth of ``value sign 0``."""
 
+    def known(self, value: Dim, sign: str) -> bool | None:
+        """That truth where it is known without an assumption."""
+
+    def maximum(self, left: Dim, right: Dim) -> Dim:
+        """The larger one."""
+
     def truth(self, value: bool) -> Node:
         """The node of a truth that is known."""
 

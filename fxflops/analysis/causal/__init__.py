@@ -1,0 +1,1 @@
+"""Causal attention by the scores that its mask leaves, where the graph says which these are."""
