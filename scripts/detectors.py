@@ -110,7 +110,7 @@ def cell_text(cell: Any) -> str:
 def nms_share(answer: Any) -> float:
     rows = (r for r in answer.report.operators if r.name.startswith("torchvision.nms."))
     part = sum(answer.quantity(row.cost.flops).value for row in rows)
-    return round(100 * part / answer.value("flops"), 1)
+    return float(round(100 * part / answer.value("flops"), 1))
 
 
 def row(analysis: Analysis, module: nn.Module, size: tuple[int, int], threshold: float) -> Row:

@@ -74,6 +74,8 @@ class AsOnCpu(TorchFunctionMode):
             values = self._values(args[0])
             if values is not None:
                 return values.tolist()
+            if args[0].is_meta:  # where PyTorch's own kernel in Python may call itself
+                raise RuntimeError("A list is made of a tensor whose values are not known")
         if func in INDEXES and torch.is_grad_enabled():
             args = (args[0], without_covering_slices(*args[:2]), *args[2:])
         if func is Tensor.__setitem__ and len(args) == 3 and isinstance(args[2], REAL):
