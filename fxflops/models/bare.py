@@ -49,10 +49,14 @@ def full(name: str) -> str:
     return having[0]
 
 
+ALMOST = 0.85
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The full names whose own part is nearest, in small or capital letters, to end a sentence.
 
-    Before them, what is named after the first word: that of ``llama-7b`` is ``llama``.
+    After those that differ by a letter or two comes what is named after the first word: that of
+    ``llama-7b`` is ``llama``.
     """
     import difflib
 
@@ -60,7 +64,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     for candidate in known:
         full.setdefault(candidate.rpartition(":")[2].casefold(), []).append(candidate)
     family = re.split(r"[-_.]", name.casefold())[0]
-    near = [own for own in (family, f"{family}model") if own in full]
+    near = difflib.get_close_matches(name.casefold(), full, n=MOST, cutoff=ALMOST)
+    near += [own for own in (family, f"{family}model") if own in full]
     near += difflib.get_close_matches(name.casefold(), full, n=MOST, cutoff=0.5)
     near = list(dict.fromkeys(near))
     said = [candidate for own in near for candidate in full[own]][:MOST]

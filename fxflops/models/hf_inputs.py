@@ -714,8 +714,8 @@ def _text(asked: Asked, name: str) -> Iterator[Layout]:
     """Tokens; some models read several in each place, of as many codebooks."""
     free = "T" if name.startswith("decoder") else "L"
     usual = length(asked.config)
-    together = chunk(asked.config) or LENGTH
-    levels = [free, *([f"{free}%{together}"] if usual % together == 0 else [])]
+    together = chunk(asked.config)
+    levels = [free, *([f"{free}%{together}"] if together and usual % together == 0 else [])]
     yield Layout(name, tuple(f"N {of_it} int64" for of_it in levels), last=f"N {usual} int64")
     codes = asked.number("num_codebooks", "num_channels") if name in ("decoder_input_ids",) else 0
     codes = codes or asked.number("num_codebooks", "n_codes_total") or 0

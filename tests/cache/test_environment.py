@@ -181,9 +181,11 @@ def test_a_variable_of_a_package_changes_its_graph_and_so_the_answer(cache_home)
     """timm's attention is one operator, or with ``TIMM_FUSED_ATTN=0`` several."""
     pytest.importorskip("timm")
 
+    words = ["--columns", "all"]
+
     def run(*more, **variables):
         ran = subprocess.run(
-            [sys.executable, "-m", "fxflops", "timm:vit_tiny_patch16_224", *more],
+            [sys.executable, "-m", "fxflops", "timm:vit_tiny_patch16_224", *words, *more],
             env={**os.environ, **variables}, capture_output=True, text=True, check=True,
         )  # fmt: skip
         return ran.stdout

@@ -59,7 +59,7 @@ RECTANGLES = st.tuples(st.integers(0, 3), st.integers(1, 3)).flatmap(
         max_size=shape[0],
     )
 )
-FACTORIES = {
+MAKERS = {
     "tensor": lambda x: torch.tensor,
     "as_tensor": lambda x: torch.as_tensor,
     "asarray": lambda x: torch.asarray,
@@ -75,12 +75,12 @@ def filled(tree, x):
 @settings(max_examples=80, deadline=None)
 @given(
     st.one_of(NESTED, RECTANGLES),
-    st.sampled_from(sorted(FACTORIES)),
+    st.sampled_from(sorted(MAKERS)),
     st.sampled_from([None, torch.float64, torch.int32, torch.complex64]),
 )
 def test_a_tensor_of_numbers_is_that_of_an_eager_run(tree, maker, dtype):
     def function(x):
-        return FACTORIES[maker](x)(filled(tree, x), dtype=dtype)
+        return MAKERS[maker](x)(filled(tree, x), dtype=dtype)
 
     try:
         eager = function(torch.rand(6, 3))

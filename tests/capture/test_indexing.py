@@ -13,7 +13,7 @@ from fxflops.spec import parse
 from tests.recount import recount
 
 SPEC = "x: N L 4"
-SIZES = [(1, 9), (2, 2), (2, 5), (3, 3), (3, 6), (3, 12), (3, 40), (2, 31), (4, 10)]
+SIZES = [(7, 9), (1, 9), (2, 2), (2, 5), (3, 3), (3, 6), (3, 12), (3, 40), (2, 31), (4, 10)]
 
 
 class Indexed(nn.Module):

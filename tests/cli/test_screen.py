@@ -159,7 +159,7 @@ def test_columns_and_sorting_are_those_asked_for(capsys):
     start = next(i for i, line in enumerate(lines) if line.startswith("module "))
     assert lines[start].split() == ["module", "calls", "params", "bytes", "read", "share"]
     names = [line.split()[0] for line in lines[start + 1 : start + 8]]
-    assert names == ["layer4", "layer3", "layer2", "fc", "layer1", "conv1", "bn1"]
+    assert names == ["layer4", "layer3", "layer2", "fc", "layer1.0-1", "conv1", "bn1"]
     assert lines[start + 1].split()[2:4] == ["8.394", "M"]
 
 
