@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -66,7 +67,7 @@ def held(
                 products = own_count(of_model, analysis, sizes)
                 said = "to fxflops' own count of the model built with numbers"
             equal += mine == (products, parameters)
-        except (fxflops.FxflopsError, RuntimeError) as error:
+        except Exception as error:
             said = f"{type(error).__name__}: {str(error).splitlines()[0]}"
     return Row(named.name, free, analysis, seconds, equal, times, said)
 
@@ -465,13 +466,14 @@ def five() -> str:
     return "\n".join(lines[:-1])
 
 
-def report() -> str:
-    """All of it, as ``docs/results/freed.md`` has it."""
+def known() -> str:
+    """Llama and RT-DETR."""
     analysis = llama_analysis()
     equal = [is_equal for _, is_equal in llama(analysis)]
     number, spent = million(analysis)
     detector = rtdetr()
     variants = list(released())
+    others = [name for name, same in variants if not same]
     assert detector.analysis is not None
     lines = [
         "## Llama",
@@ -496,22 +498,33 @@ def report() -> str:
         f"where       {', '.join(detector.analysis.domain.texts())}",
         "```",
         "",
-        f"Equal at {detector.equal} of {detector.compared} random configurations, parameters too, "
-        f"in {detector.seconds:.1f} s of CPU time. At their own sizes the released variants cost "
-        f"what their own analysis says: {', '.join(n for n, same in variants if same)}"
-        f"{'; others: ' if not all(s for _, s in variants) else ''}"
-        f"{', '.join(n for n, same in variants if not same)}.",
-        "",
-        "## Models",
-        "",
-        *shown(held(models.find(name), free, draw) for name, free, draw in MODELS),
-        "",
-        "## Architectures of transformers",
-        "",
-        *shown(map(swept, SWEPT)),
+        f"Equal at {detector.equal} of {detector.compared} random configurations, parameters too; "
+        f"derived in {detector.seconds:.1f} s of CPU time. At their own sizes, the formulas give "
+        f"what these released variants cost: {', '.join(n for n, same in variants if same)}.",
+        *([f"Others: {', '.join(others)}."] if others else []),
     ]
     return "\n".join(lines)
 
 
+def many() -> str:
+    """Models of several libraries."""
+    rows = (held(models.find(name), free, draw) for name, free, draw in MODELS)
+    return "\n".join(["## Models", "", *shown(rows)])
+
+
+def architectures() -> str:
+    """The sweep over transformers."""
+    return "\n".join(["## Architectures of transformers", "", *shown(map(swept, SWEPT))])
+
+
+PARTS = {"known": known, "many": many, "architectures": architectures}
+
+
+def report() -> str:
+    """All of it, as ``docs/results/freed.md`` has it."""
+    return "\n\n".join(part() for part in PARTS.values())
+
+
 if __name__ == "__main__":
-    print(report())
+    for part in sys.argv[1:] or PARTS:
+        print(PARTS[part](), flush=True)

@@ -367,7 +367,7 @@ SECTIONS = (
     Section("variants", "docs/results/variants.md", variants, "slow"),
     Section("relatives", "docs/results/relatives.md", relatives, "slow"),
     Section("training", "docs/training.md", training, "slow"),
-    Section("freed", "docs/results/freed.md", freed_models, "slow"),
+    Section("freed", "docs/results/freed.md", freed_models, "measured"),
     Section("widths", "docs/width.md", widths, "slow"),
     Section("check", "docs/check.md", check, "measured"),
     Section("nine tools", "docs/explain.md", nine_tools, "measured"),
