@@ -75,9 +75,9 @@ def subject(name: str, **options: Any) -> Subject:
     if name == "bert-base":
         from transformers import BertConfig, BertModel
 
-        bert = BertModel(BertConfig()).eval()
+        bert: nn.Module = BertModel(BertConfig())
         spec = "input_ids: N L int64; attention_mask: N L int64"
-        return Subject(fxflops.analyze(bert, spec, **options), bert)
+        return Subject(fxflops.analyze(bert, spec, **options), bert.eval())
     analysis = fxflops.analyze(name, **options)
     named = models.find(name)
     return Subject(analysis, called(named, build(named), analysis.inputs).eval())
