@@ -58,7 +58,9 @@ def held(
     for _ in range(times):
         drawn = {**analysis.defaults, "N": source.randint(1, 3), "L": source.randint(2, 40)}
         sizes = {**drawn, **draw(source)}
-        known = {name: sizes[name] for name in analysis.domain.names}
+        least = {s.name: analysis.domain.least_size(s) for s in analysis.domain.symbols}
+        sizes |= {name: max(sizes[name], size) for name, size in least.items()}
+        known = {name: sizes[name] for name in least}
         try:
             products, parameters = counted(of_model, analysis, sizes)
             answer = analysis.report.at(known)
@@ -399,6 +401,10 @@ SWEPT = (
 INNER = ("intermediate_size", "ffn_dim", "hidden_dim", "n_inner", "ffn_hidden_size")
 
 
+GRIDS = {"Dinov2": {"H": (2, 3, 224), "W": (2, 3, 224)}}
+"""Images whose grid of patches is not that of the weights, which is another graph."""
+
+
 def swept(name: str) -> Row:
     """An architecture of transformers in width, inner width, vocabulary and depth."""
     import transformers
@@ -408,13 +414,14 @@ def swept(name: str) -> Row:
     step = 8 * heads if 8 * heads <= 512 else 4 * heads
     items = [f"d=hidden_size%{step}", "D=num_hidden_layers"]
     inner = next((n for n in INNER if type(getattr(config, n, None)) is int), None)
-    ranges: dict[str, Any] = {"d": (1, 6, step), "D": (1, 7)}
+    own = config.hidden_size // step
+    ranges: dict[str, Any] = {"d": (own + 1, own + 6, step), "D": (1, 7), **GRIDS.get(name, {})}
     if inner is not None and inner not in config.attribute_map.get("hidden_size", ""):
         items.append(f"f={inner}")
         ranges["f"] = (20, 700)
     if hasattr(config, "vocab_size"):
         items.append("V=vocab_size")
-        ranges["V"] = (60_000, 70_000)
+        ranges["V"] = (config.vocab_size, config.vocab_size + 1000)  # special tokens are in it
     return held(models.find(f"hf:{name}Model"), ", ".join(items), sizes_of(**ranges))
 
 

@@ -259,6 +259,8 @@ def failure(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines and lines[0].startswith("Traceback (most recent"):
         lines = lines[-1:]  # the error of another error's message
+    if len(lines) > 1 and lines[0].endswith(":"):
+        lines = [" ".join(lines[:2])]
     message = lines[0].rstrip(".") if lines else type(error).__name__
     message = VALUES.sub("a tensor whose values are not known", INSIDE.sub("", message))
     message = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"

@@ -242,3 +242,17 @@ def test_a_branch_on_two_sizes() -> None:
 def test_refused(model: object, free: str, said: str) -> None:
     with pytest.raises(fxflops.FxflopsError, match=said):
         fxflops.analyze(model, "x: B dim", free=free)  # type: ignore[arg-type]
+
+
+def test_the_reason_of_a_constructor_stands_below_its_first_line() -> None:
+    built = 0
+
+    def build(dim: int) -> nn.Module:
+        nonlocal built
+        built += 1
+        if built > 1:
+            raise ValueError("Class validation error:\n    ValueError: too many heads")
+        return nn.Linear(dim, dim)
+
+    with pytest.raises(fxflops.CaptureError, match="error: ValueError: too many heads"):
+        fxflops.analyze(build, "x: B dim", free="dim", defaults={"dim": 16})
