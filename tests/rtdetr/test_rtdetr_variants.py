@@ -169,7 +169,8 @@ def test_the_catalogue_names_all():
     assert set(catalogue) == names | {f"{name}_training" for name in names}
     for name in names:
         entry, step = catalogue[name], catalogue[f"{name}_training"]
-        assert set(entry) == set(step) == {"build", "inputs", "defaults"}
+        assert set(step) == {"build", "inputs", "defaults"}
+        assert set(entry) == {*step, "configuration", "construct"}
         assert entry["inputs"] == "image: N 3 H%32 W%32"
         assert entry["defaults"] == {"N": 1, "H": 640, "W": 640}
         assert step["inputs"].startswith(f"{entry['inputs']}; labels: N T int64; boxes: N T 4; ")
