@@ -260,8 +260,11 @@ def requested(arguments: argparse.Namespace) -> Request:
     """What `add_request` and `add_model` ask for."""
     train: bool | str = arguments.train is not None and (arguments.train or True)
     deploy = _deploy(arguments)
-    from fxflops.devices import device
+    device = None
+    if arguments.roofline:
+        from fxflops.devices import device as find_device
 
+        device = find_device(arguments.roofline)
     if arguments.threads is not None and not arguments.memory:
         raise SpecError("--threads are those that --memory is for: give --memory, too.")
     threads = arguments.threads and positive(arguments.threads, "--threads")
@@ -279,7 +282,7 @@ def requested(arguments: argparse.Namespace) -> Request:
         past=arguments.past,
         causal=arguments.causal,
         figures=("memory",) if arguments.memory else (),
-        device=device(arguments.roofline) if arguments.roofline else None,
+        device=device,
         threads=threads or None,
         free=arguments.free,
     )

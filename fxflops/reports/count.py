@@ -10,7 +10,6 @@ from fxflops.cost import METRICS, SUMS, ratio
 from fxflops.report import SHOWN, Answer, Listed, Number, Quantity, Report, Row, known_calls
 from fxflops.reports import data_sizes
 from fxflops.reports.document import Cell, Document, Expression, Figure, Formula, Name, Table
-from fxflops.reports.growth import growth
 from fxflops.reports.module_table import ALL, HEADLINE_FIRST, LABELS, modules_table, shape, usual
 from fxflops.reports.wording import (
     at_scale,
@@ -81,6 +80,8 @@ def document(
     tables = [stacked] if rows else []
     tables += [data_sizes.table(answer, symbolic=symbolic)] if report.domain.data else []
     if symbolic and _is_of_architecture(answer):
+        from fxflops.reports.growth import growth  # most answers do without
+
         tables += growth(answer)
     tables += answer.shown_of_figures("tables")
     if not symbolic:
