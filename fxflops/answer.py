@@ -108,7 +108,8 @@ def derive(
                 raise outside from None
             except CaptureError as error:
                 raise DomainError(f"{outside} {error}") from error
-    kept = named.sizes(analysis.inputs)
+    without = {axis.name for axis in analysis.inputs.axes} - analysis.defaults.keys() - own.keys()
+    kept = {n: size for n, size in named.sizes(analysis.inputs).items() if n not in without}
     return analysis.report._replace(defaults=kept), analysis.packages
 
 

@@ -73,7 +73,11 @@ class CaptureError(FxflopsError):
 
 
 class SpecializationError(CaptureError):
-    """The model turns a size that the user left free into a constant."""
+    """The model turns sizes that the user left free, ``names``, into constants."""
+
+    def __init__(self, message: str, names: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.names = names
 
 
 class SizeAsKeyError(CaptureError):

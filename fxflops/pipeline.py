@@ -298,6 +298,7 @@ def _analyze(
     loss: Loss | None = None,
     causal: Causal = "full",
 ) -> Analysis:
+    asked = named, fronts
     if dtype is not None and dtype not in FLOATS:
         raise SpecError(f"There is no dtype {dtype!r}. Known: {', '.join(FLOATS)}.")
     require_passes(deploy)
@@ -327,6 +328,18 @@ def _analyze(
                 named, module, spec, proposed, fronts, deploy, dtype, train, causal
             )
         except SpecializationError as error:
+            # At its own size the model takes another branch than at all others.
+            axes = axes_of(named.hyper)
+            beside = {n: known[n] + axes[n].multiple for n in error.names if n in axes}
+            if beside.keys() == set(error.names) and beside.keys().isdisjoint(defaults):
+                with contextlib.suppress(CaptureError, ModelError):
+                    named, fronts = asked
+                    sizes = {**defaults, **beside}
+                    found = _analyze(
+                        named, inputs, sizes, dtype, fronts, deploy, train, loss, causal
+                    )
+                    rest = {n: size for n, size in found.defaults.items() if n not in beside}
+                    return replace(found, defaults=rest)
             raise SpecializationError(
                 f"{error} If it is another size of the model that has this value, free it, too, by "
                 "the same symbol."

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import fxflops
+from fxflops import models
 from fxflops.analysis.records import Analysis
 
 OTHERS = [8, 8, 8, 8, 8, 64, 8, 8, 8, 8]
@@ -256,3 +257,20 @@ def test_the_reason_of_a_constructor_stands_below_its_first_line() -> None:
 
     with pytest.raises(fxflops.CaptureError, match="error: ValueError: too many heads"):
         fxflops.analyze(build, "x: B dim", free="dim", defaults={"dim": 16})
+
+
+def test_a_size_that_the_model_compares_with_its_own_is_free_beside_it():
+    """RT-DETR's fusion blocks have another graph where their width is that of the encoder, 256."""
+    free = "Q=decoder.num_queries, d=encoder.hidden_dim%32, d=decoder.hidden_dim%32"
+    analysis = fxflops.analyze("rtdetr_r50", free=f"{free}, D=decoder.num_layers")
+    assert "d" not in analysis.defaults
+    assert any("d !=" in text for text in analysis.domain.texts())
+    own = models.find("rtdetr_r50").architecture()
+    values = {"decoder.num_queries": 70, "encoder.hidden_dim": 96, "decoder.hidden_dim": 96}
+    with torch.device("meta"):
+        built = own.build({**values, "decoder.num_layers": 2})
+    fixed = fxflops.analyze(built.eval(), "image: N 3 H%32 W%32")
+    sizes = {"N": 2, "H": 320, "W": 416}
+    assert analysis.at(Q=70, d=96, D=2, **sizes) == fixed.at(**sizes)
+    with pytest.raises(fxflops.DomainError):
+        analysis.at(Q=300, d=256, D=3, **sizes)

@@ -38,7 +38,8 @@ def domain_from_guards(
         if _always(large) or any(_implies(known, large) for known in kept):
             continue
         if _fixes_a_size(guard):
-            raise SpecializationError(_fixed_message(guard))
+            names = sorted(symbol.name for symbol in symbols_of(guard.value))
+            raise SpecializationError(_fixed_message(guard), tuple(names))
         kept = {known: shown for known, shown in kept.items() if not _implies(large, known)}
         kept[large] = _plain_where(guard, bounds)
     symbols = (*symbols, *(size.symbol for size in data))
