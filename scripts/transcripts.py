@@ -62,10 +62,12 @@ COMPILED = """
 import torch, fxflops
 from fxflops.compiling.backend import backend  # by its name: backend="fxflops"
 
+
 def model(x, w):
     y = (x @ w).relu()
     torch._dynamo.graph_break()
     return y @ y.T
+
 
 fast = torch.compile(model, backend=backend)
 for batch in (2, 3, 5):
@@ -79,7 +81,7 @@ def compiled() -> str:
     """A program with a break and a dynamic size, and what it prints."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        exec(COMPILED.replace("(x, w)", "(x, w)"), {"__name__": "program"})
+        exec(COMPILED, {"__name__": "program"})
     shown = COMPILED.replace(
         'from fxflops.compiling.backend import backend  # by its name: backend="fxflops"\n', ""
     ).replace("backend=backend", 'backend="fxflops"')
