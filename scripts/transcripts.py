@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import shlex
 import tempfile
 from collections.abc import Sequence
@@ -49,13 +50,17 @@ def budget() -> str:
     return transcript('fxflops torchvision:resnet50 --max "flops=5G"', status=1, lines=5)
 
 
+OF_A_RUN = ("task", "seconds")
+"""What a row has that another run has not."""
+
+
 def sweep() -> str:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         command = "fxflops sweep 'torchvision:resnet1*' rtdetr_r18 --at H=W=224:1024:32 -o a.jsonl"
         made = transcript(f"{command} --workers 0")
         first = Path("a.jsonl").read_text("utf-8").splitlines()[0]
-    cut = first.partition(', "seconds"')[0]
-    return f"{made}\n\nThe first row, without its time:\n\n```json\n{cut}}}\n```"
+    row = {name: value for name, value in json.loads(first).items() if name not in OF_A_RUN}
+    return f"{made}\n\nThe first row, without {', '.join(OF_A_RUN)}:\n\n```json\n{json.dumps(row)}\n```"
 
 
 COMPILED = """
