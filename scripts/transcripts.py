@@ -60,7 +60,8 @@ def sweep() -> str:
         made = transcript(f"{command} --workers 0")
         first = Path("a.jsonl").read_text("utf-8").splitlines()[0]
     row = {name: value for name, value in json.loads(first).items() if name not in OF_A_RUN}
-    return f"{made}\n\nThe first row, without {', '.join(OF_A_RUN)}:\n\n```json\n{json.dumps(row)}\n```"
+    said = f"The first row, without {' and '.join(OF_A_RUN)}:"
+    return f"{made}\n\n{said}\n\n```json\n{json.dumps(row)}\n```"
 
 
 COMPILED = """
