@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -129,11 +128,8 @@ def test_a_released_state_dict_loads_strictly(name, checkpoint):
 
 
 @pytest.mark.parametrize("name", rtdetr.VARIANTS)
-def test_building_on_meta_is_quick_and_allocates_nothing(name):
-    build_on_meta(name)
-    start = time.process_time()
+def test_building_on_meta_allocates_nothing(name):
     model = build_on_meta(name)
-    assert time.process_time() - start < 1
     assert all(tensor.is_meta for tensor in model.state_dict().values())
     assert not model.training
 
