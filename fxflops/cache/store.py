@@ -66,10 +66,12 @@ def keep(key: Key, report: Report, packages: Iterable[str]) -> None:
         if not _folder_is_ours(make=True):
             return
         kept = [known for known in _ledgers(key) if known.domain != report.domain]
+        ledgers = [codec.written(known) for known in [report, *kept][:LEDGERS_PER_REQUEST]]
+        codec.read(ledgers[0])  # ValueError for what is too large to be read again
         found = {
             "key": key.fields,
             "sources": sources(packages, key.environment),
-            "ledgers": [codec.written(known) for known in [report, *kept][:LEDGERS_PER_REQUEST]],
+            "ledgers": ledgers,
         }
         text = json.dumps(found, ensure_ascii=True, separators=(",", ":"))
         if len(text) < LARGEST_FILE:

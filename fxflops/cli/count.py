@@ -337,8 +337,13 @@ def _columns(arguments: argparse.Namespace) -> tuple[tuple[str, ...] | None, str
             continue
         if arguments.format not in READ_BY_PEOPLE:
             raise SpecError(f"{option} is of a table, and not of --format {arguments.format}.")
-        if arguments.symbolic or arguments.convention is not None:
-            other = "--symbolic" if arguments.symbolic else "--convention"
+        without = {
+            "--symbolic": arguments.symbolic,
+            "--collect": arguments.collect is not None,
+            "--convention": arguments.convention is not None,
+        }
+        other = next((option for option, is_given in without.items() if is_given), None)
+        if other is not None:
             raise SpecError(f"{option} is of the table of modules, which {other} does not print.")
     if arguments.columns is None:
         chosen = None

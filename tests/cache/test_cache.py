@@ -210,3 +210,11 @@ def test_whatever_is_asked_is_kept(package, captures, capsys, words):
     asked = ["cached_model:build", "--input", "x: N 4 L", "--at", "N=2,L=8", "--cache", *words]
     assert said(asked, capsys) == said(asked, capsys)
     assert len(captures) == 1
+
+
+def test_what_could_not_be_read_again_is_not_written(package, cache_home, capsys, monkeypatch):
+    from fxflops.algebra import encoding
+
+    monkeypatch.setattr(encoding, "LARGEST_TABLE", 0)
+    said(["cached_model:build", "--input", "x: N 4 L", "--at", "N=2,L=8", "--cache"], capsys)
+    assert said(["cache"], capsys).startswith("0 answers")
